@@ -1,0 +1,49 @@
+#include "base/log.hpp"
+
+#define SPDLOG_HEADER_ONLY
+#include <spdlog/sinks/dup_filter_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "base/error.hpp"
+
+namespace weave::log {
+namespace {
+
+spdlog::level::level_enum native(Level level) {
+  switch (level) {
+    case Level::debug: return spdlog::level::debug;
+    case Level::info: return spdlog::level::info;
+    case Level::warning: return spdlog::level::warn;
+    case Level::error: break;
+  }
+  return spdlog::level::err;
+}
+
+spdlog::logger& logger() {
+  static auto instance = [] {
+    auto once = std::make_shared<spdlog::sinks::dup_filter_sink_st>(std::chrono::seconds(5));
+    once->add_sink(std::make_shared<spdlog::sinks::stderr_sink_st>());
+    auto made = std::make_shared<spdlog::logger>("weave", once);
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    made->flush_on(spdlog::level::debug);
+    return made;
+  }();
+  return *instance;
+}
+
+}  // namespace
+
+Level parse_level(std::string_view name) {
+  if (name == "debug") return Level::debug;
+  if (name == "info") return Level::info;
+  if (name == "warning") return Level::warning;
+  if (name == "error") return Level::error;
+  throw Error(fmt::format("unknown log level '{}'", name), "use debug, info, warning or error");
+}
+
+void set_level(Level level) { logger().set_level(native(level)); }
+bool enabled(Level level) { return logger().should_log(native(level)); }
+void write(Level level, std::string_view message) { logger().log(native(level), "{}", message); }
+
+}  // namespace weave::log

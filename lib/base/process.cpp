@@ -1,0 +1,113 @@
+#include "base/process.hpp"
+
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+
+extern char** environ;
+
+namespace weave {
+namespace {
+
+struct Pipe {
+  UniqueFd read, write;
+  Pipe() {
+    int fds[2];
+    if (::pipe2(fds, O_CLOEXEC) != 0) throw errno_error("cannot make a pipe");
+    read.reset(fds[0]);
+    write.reset(fds[1]);
+  }
+};
+
+// Moves bytes between the child and us until it has closed both of its outputs.
+void exchange(Pipe& in, Pipe& out, Pipe& err, const std::string& input, Finished& finished) {
+  size_t sent = 0;
+  if (input.empty()) in.write.reset();
+  while (out.read || err.read) {
+    pollfd fds[3] = {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}};
+    if (::poll(fds, 3, -1) < 0) {
+      if (errno == EINTR) continue;
+      throw errno_error("cannot poll");
+    }
+    if (fds[0].revents) {
+      ssize_t put = ::write(in.write.get(), input.data() + sent, input.size() - sent);
+      if (put > 0) sent += static_cast<size_t>(put);
+      if (put < 0 || sent == input.size()) in.write.reset();
+    }
+    auto drain = [](pollfd& fd, UniqueFd& from, std::string& into) {
+      if (!fd.revents) return;
+      char buffer[4096];
+      ssize_t got = ::read(from.get(), buffer, sizeof buffer);
+      if (got > 0)
+        into.append(buffer, static_cast<size_t>(got));
+      else
+        from.reset();
+    };
+    drain(fds[1], out.read, finished.output);
+    drain(fds[2], err.read, finished.errors);
+  }
+}
+
+}  // namespace
+
+Finished run(const std::vector<std::string>& arguments, const std::string& input) {
+  Pipe in, out, err;
+  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in.read.get(), 0);
+  posix_spawn_file_actions_adddup2(&actions, out.write.get(), 1);
+  posix_spawn_file_actions_adddup2(&actions, err.write.get(), 2);
+  // A child starts with the default signal dispositions and an empty mask, whatever the parent has blocked.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  std::vector<char*> argv;
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  pid_t pid = 0;
+  int failed = posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  Finished finished;
+  if (failed == ENOENT) {
+    finished.status = 127;
+    finished.errors = arguments.at(0) + ": not found";
+    return finished;
+  }
+  if (failed) throw errno_error("cannot start " + arguments.at(0), failed);
+  in.read.reset();
+  out.write.reset();
+  err.write.reset();
+  auto* old = std::signal(SIGPIPE, SIG_IGN);
+  exchange(in, out, err, input, finished);
+  std::signal(SIGPIPE, old);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  finished.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return finished;
+}
+
+std::string run_checked(const std::vector<std::string>& arguments, const std::string& input) {
+  Finished finished = run(arguments, input);
+  if (finished.status == 0) return finished.output;
+  auto reason = finished.errors.empty() ? finished.output : finished.errors;
+  while (!reason.empty() && reason.back() == '\n') reason.pop_back();
+  throw Error(fmt::format("{} failed ({}): {}", fmt::join(arguments, " "), finished.status, reason));
+}
+
+}  // namespace weave
