@@ -48,7 +48,9 @@ Ipv4Range Cidr::host_range() const {
   return {network() + 1, broadcast()};
 }
 
-std::string Cidr::str() const { return fmt::format("{}/{}", address.str(), prefix); }
+std::string Cidr::str() const {
+  return fmt::format("{}/{}", address.str(), prefix);
+}
 
 Result<Cidr> Cidr::parse(std::string_view text) {
   auto slash = text.find('/');

@@ -26,7 +26,9 @@ Result<Mac> Mac::parse(std::string_view text) {
   return mac;
 }
 
-std::string PeerName::str() const { return mac().str(); }
+std::string PeerName::str() const {
+  return mac().str();
+}
 
 Mac PeerName::mac() const {
   Mac mac;
@@ -40,6 +42,8 @@ PeerName PeerName::from(const Mac& mac) {
   return name;
 }
 
-Result<PeerName> PeerName::parse(std::string_view text) { return Mac::parse(text).map(&PeerName::from); }
+Result<PeerName> PeerName::parse(std::string_view text) {
+  return Mac::parse(text).map(&PeerName::from);
+}
 
 }  // namespace weave

@@ -15,6 +15,13 @@ void UniqueFd::reset(int fd) {
   fd_ = fd;
 }
 
+Pipe::Pipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) throw errno_error("cannot make a pipe");
+  read.reset(fds[0]);
+  write.reset(fds[1]);
+}
+
 std::string read_file(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) throw errno_error("cannot open " + path);

@@ -25,6 +25,12 @@ class UniqueFd {
   int fd_ = -1;
 };
 
+// A pipe, both ends close-on-exec; throws Error.
+struct Pipe {
+  Pipe();
+  UniqueFd read, write;
+};
+
 // The whole content of a (small) file; throws Error.
 std::string read_file(const std::string& path);
 

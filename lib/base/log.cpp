@@ -12,10 +12,14 @@ namespace {
 
 spdlog::level::level_enum native(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: break;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      break;
   }
   return spdlog::level::err;
 }
@@ -42,8 +46,14 @@ Level parse_level(std::string_view name) {
   throw Error(fmt::format("unknown log level '{}'", name), "use debug, info, warning or error");
 }
 
-void set_level(Level level) { logger().set_level(native(level)); }
-bool enabled(Level level) { return logger().should_log(native(level)); }
-void write(Level level, std::string_view message) { logger().log(native(level), "{}", message); }
+void set_level(Level level) {
+  logger().set_level(native(level));
+}
+bool enabled(Level level) {
+  return logger().should_log(native(level));
+}
+void write(Level level, std::string_view message) {
+  logger().log(native(level), "{}", message);
+}
 
 }  // namespace weave::log

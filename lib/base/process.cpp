@@ -17,16 +17,6 @@ extern char** environ;
 namespace weave {
 namespace {
 
-struct Pipe {
-  UniqueFd read, write;
-  Pipe() {
-    int fds[2];
-    if (::pipe2(fds, O_CLOEXEC) != 0) throw errno_error("cannot make a pipe");
-    read.reset(fds[0]);
-    write.reset(fds[1]);
-  }
-};
-
 // Moves bytes between the child and us until it has closed both of its outputs.
 void exchange(Pipe& in, Pipe& out, Pipe& err, const std::string& input, Finished& finished) {
   size_t sent = 0;
@@ -56,17 +46,17 @@ void exchange(Pipe& in, Pipe& out, Pipe& err, const std::string& input, Finished
   }
 }
 
-}  // namespace
-
-Finished run(const std::vector<std::string>& arguments, const std::string& input) {
-  Pipe in, out, err;
-  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+// posix_spawn with the default signal mask and dispositions, whatever this process has blocked. Returns an errno.
+int start(pid_t& pid, const std::string& program, const std::vector<std::string>& arguments,
+          const std::vector<std::pair<int, int>>& fds, short flags) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.read.get(), 0);
-  posix_spawn_file_actions_adddup2(&actions, out.write.get(), 1);
-  posix_spawn_file_actions_adddup2(&actions, err.write.get(), 2);
-  // A child starts with the default signal dispositions and an empty mask, whatever the parent has blocked.
+  // Out of the way first, so that one dup2 can't overwrite the source of the next.
+  std::vector<UniqueFd> moved;
+  for (auto [number, fd] : fds) {
+    moved.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
+    posix_spawn_file_actions_adddup2(&actions, moved.back().get(), number);
+  }
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, all;
@@ -74,14 +64,32 @@ Finished run(const std::vector<std::string>& arguments, const std::string& input
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | flags));
   std::vector<char*> argv;
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  pid_t pid = 0;
-  int failed = posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+  int failed = posix_spawnp(&pid, program.c_str(), &actions, &attributes, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
+  return failed;
+}
+
+}  // namespace
+
+pid_t spawn(const Spawn& request) {
+  pid_t pid = 0;
+  int failed = start(pid, request.program, request.arguments, request.fds,
+                     static_cast<short>(request.new_session ? POSIX_SPAWN_SETSID : 0));
+  if (failed) throw errno_error("cannot start " + request.program, failed);
+  return pid;
+}
+
+Finished run(const std::vector<std::string>& arguments, const std::string& input) {
+  Pipe in, out, err;
+  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+  pid_t pid = 0;
+  int failed =
+      start(pid, arguments.at(0), arguments, {{0, in.read.get()}, {1, out.write.get()}, {2, err.write.get()}}, 0);
   Finished finished;
   if (failed == ENOENT) {
     finished.status = 127;

@@ -1,6 +1,9 @@
-// Child processes that we wait for.
+// Child processes.
 #pragma once
+#include <sys/types.h>
+
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weave {
@@ -16,5 +19,16 @@ Finished run(const std::vector<std::string>& arguments, const std::string& input
 
 // As run, but throws Error with the program's own words when the status isn't 0; returns stdout.
 std::string run_checked(const std::vector<std::string>& arguments, const std::string& input = {});
+
+struct Spawn {
+  std::string program;                   // a path, or a name to be found in PATH
+  std::vector<std::string> arguments;    // argv, with argv[0]
+  std::vector<std::pair<int, int>> fds;  // {number in the child, our descriptor}; all others are closed on exec
+  bool new_session = false;              // a daemon of its own, without our terminal
+};
+
+// Starts a program and returns its pid; the caller waits for it. Signal mask and dispositions are the default. Throws
+// Error.
+pid_t spawn(const Spawn& request);
 
 }  // namespace weave

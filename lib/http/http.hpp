@@ -1,4 +1,5 @@
-// HTTP/1.1 over unix sockets and TCP: a server and a client, on Boost.Asio coroutines. Boost.Beast stays inside this room.
+// HTTP/1.1 over unix sockets and TCP: a server and a client, on Boost.Asio coroutines. Boost.Beast stays inside this
+// room.
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -57,7 +58,8 @@ struct Response {
   static Response json(std::string body, int status = 200);
 };
 
-// Percent-encoding of one path element or query value, and back ('+' is a blank only in forms). Nothing for bad escapes.
+// Percent-encoding of one path element or query value, and back ('+' is a blank only in forms). Nothing for bad
+// escapes.
 std::string percent_encode(std::string_view text);
 std::optional<std::string> percent_decode(std::string_view text);
 
@@ -70,8 +72,8 @@ struct Limits {
   std::chrono::seconds idle{60};  // between requests; a handler may take as long as it likes
 };
 
-// Serves until destroyed or closed. A handler that throws weave::Error answers 500 with its text; a client that hangs up
-// while its request is handled cancels the handler.
+// Serves until destroyed or closed. A handler that throws weave::Error answers 500 with its text; a client that hangs
+// up while its request is handled cancels the handler.
 class Server {
  public:
   // Binds at once; throws Error (the text names the address and, for "in use", says so). A stale unix socket (nobody
@@ -97,7 +99,8 @@ asio::awaitable<Response> request(Address address, Request request, std::chrono:
 Response request_blocking(const Address& address, const Request& request, std::chrono::milliseconds timeout);
 
 // Sends the request and hands over the body of the answer as it arrives, chunk framing removed. Returns when the server
-// ends the body; throws Error as request() does, also for a status other than 200. Cancel with an asio cancellation signal.
+// ends the body; throws Error as request() does, also for a status other than 200. Cancel with an asio cancellation
+// signal.
 asio::awaitable<void> stream(Address address, Request request, std::function<void(std::string_view)> on_data);
 
 }  // namespace weave::http

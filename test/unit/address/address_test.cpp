@@ -7,7 +7,8 @@ using namespace weave;
 
 TEST_CASE("IPv4 parse accepts four decimal groups and nothing else") {
   CHECK(Ipv4::parse("10.32.0.1")->value == 0x0a200001);
-  for (auto bad : {"", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2..3", "-1.2.3.4", "1.2.3.4/8"})
+  for (auto bad : {"", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2..3", "-1.2.3.4",
+                   "1.2.3.4/8"})
     CHECK_FALSE(Ipv4::parse(bad));
 }
 
@@ -19,7 +20,8 @@ TEST_CASE("CIDR keeps its host part and knows its ranges") {
   CHECK(cidr.host_range().start.str() == "10.32.0.1");
   CHECK(cidr.host_range().end.str() == "10.47.255.255");
   CHECK(Cidr::parse("0.0.0.0/0")->range().size() == UINT32_MAX);
-  for (auto bad : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "10.0.0.0/8x", "10.0.0.0/08"}) CHECK_FALSE(Cidr::parse(bad));
+  for (auto bad : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "10.0.0.0/8x", "10.0.0.0/08"})
+    CHECK_FALSE(Cidr::parse(bad));
 }
 
 TEST_CASE("CIDR overlap is symmetric") {
@@ -33,5 +35,6 @@ TEST_CASE("MAC and peer name round trip") {
   auto name = *PeerName::parse("12:d2:fe:7a:c1:f2");
   CHECK(name.value == 0x12d2fe7ac1f2);
   CHECK(name.str() == "12:d2:fe:7a:c1:f2");
-  for (auto bad : {"", "12:d2:fe:7a:c1", "12:d2:fe:7a:c1:f2:00", "12-d2-fe-7a-c1-f2", "1g:d2:fe:7a:c1:f2"}) CHECK_FALSE(Mac::parse(bad));
+  for (auto bad : {"", "12:d2:fe:7a:c1", "12:d2:fe:7a:c1:f2:00", "12-d2-fe-7a-c1-f2", "1g:d2:fe:7a:c1:f2"})
+    CHECK_FALSE(Mac::parse(bad));
 }

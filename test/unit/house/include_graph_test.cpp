@@ -51,7 +51,8 @@ TEST_CASE("the map has no cycle") {
   for (size_t before = SIZE_MAX; before != rooms.size() - done.size();) {
     before = rooms.size() - done.size();
     for (const auto& [room, needs] : rooms) {
-      bool ready = std::all_of(needs.begin(), needs.end(), [&](auto& need) { return need == room || done.contains(need); });
+      bool ready =
+          std::all_of(needs.begin(), needs.end(), [&](auto& need) { return need == room || done.contains(need); });
       if (ready) done.insert(room);
     }
   }
