@@ -1,0 +1,36 @@
+// Captured output of the reference, and how our tests compare with it.
+#pragma once
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "control/report.hpp"
+
+inline std::string golden(const std::string& name) {
+  std::ifstream in(std::string(WEAVE_SOURCE_DIR) + "/test/vectors/http/" + name, std::ios::binary);
+  if (!in) throw std::runtime_error("no vector " + name);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+inline weave::control::Report golden_report(const std::string& directory) {
+  return weave::control::from_json(golden(directory + "/report.json"));
+}
+
+inline std::vector<std::string> sorted_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
