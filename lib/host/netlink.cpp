@@ -1,0 +1,402 @@
+#include "host/netlink.hpp"
+
+#include <arpa/inet.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/error.hpp"
+#include "host/netlink_message.hpp"
+#include "host/netns.hpp"
+
+namespace weave::host {
+namespace {
+
+UniqueFd open_socket() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!fd) throw errno_error("cannot open a netlink socket");
+  int on = 1;
+  // Explanations beside the errno, without our own request sent back. Older kernels lack them; nothing is lost.
+  ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  return fd;
+}
+
+// Names that the kernel would refuse or cut are refused here with words.
+const std::string& checked_name(const std::string& name) {
+  if (name.empty() || name.size() >= IFNAMSIZ)
+    throw Error(fmt::format("\"{}\" is no interface name (1 to {} characters)", name, IFNAMSIZ - 1));
+  return name;
+}
+
+ifinfomsg link_header(int index = 0) {
+  ifinfomsg header{};
+  header.ifi_family = AF_UNSPEC;
+  header.ifi_index = index;
+  return header;
+}
+
+Message set_link(int index) {
+  return {RTM_NEWLINK, 0, link_header(index)};
+}
+
+Ipv4 read_address(ByteView bytes) {
+  return {ntohl(read_fixed<uint32_t>(bytes))};
+}
+
+Link read_link(ByteView message) {
+  auto header = read_fixed<ifinfomsg>(message);
+  Link link{.index = header.ifi_index, .up = (header.ifi_flags & IFF_UP) != 0};
+  link.running = (header.ifi_flags & IFF_RUNNING) != 0;
+  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof header))),
+                 [&](uint16_t type, ByteView value) {
+                   if (type == IFLA_IFNAME) link.name = read_text(value);
+                   if (type == IFLA_MTU) link.mtu = read_fixed<uint32_t>(value);
+                   if (type == IFLA_MASTER) link.master = read_fixed<int>(value);
+                   if (type == IFLA_LINK) link.peer = read_fixed<int>(value);
+                   if (type == IFLA_ADDRESS && value.size() == 6) std::copy_n(value.begin(), 6, link.mac.bytes.begin());
+                   if (type == IFLA_LINKINFO)
+                     each_attribute(value, [&](uint16_t inner, ByteView kind) {
+                       if (inner == IFLA_INFO_KIND) link.kind = read_text(kind);
+                     });
+                 });
+  return link;
+}
+
+std::string explained(const std::string& attempted, int code, const std::string& text) {
+  return text.empty() ? fmt::format("{}: {}", attempted, errno_text(code))
+                      : fmt::format("{}: {} ({})", attempted, errno_text(code), text);
+}
+
+}  // namespace
+
+Netlink::Netlink() : socket_(open_socket()) {}
+
+Netlink Netlink::in(int netns_fd) {
+  auto space = NetNs::open(fmt::format("/proc/self/fd/{}", netns_fd));
+  return Netlink(space.run([] { return open_socket(); }));
+}
+
+// A dump during which the tables changed may have holes; the kernel marks it, and it is taken again.
+Netlink::Answer Netlink::exchange(Bytes request) {
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    auto answer = exchange_once(request);
+    if (answer.code != EINTR) return answer;
+  }
+  return {.code = EINTR};
+}
+
+Netlink::Answer Netlink::exchange_once(Bytes request) {
+  uint32_t sequence = ++sequence_;
+  std::memcpy(request.data() + offsetof(nlmsghdr, nlmsg_seq), &sequence, sizeof sequence);
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (::sendto(socket_.get(), request.data(), request.size(), 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) <
+      0)
+    throw errno_error("cannot send to netlink");
+  Answer answer;
+  bool interrupted = false;
+  Bytes buffer(64 * 1024);
+  for (;;) {
+    ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw errno_error("cannot receive from netlink");
+    ByteView left(buffer.data(), static_cast<size_t>(got));
+    while (left.size() >= sizeof(nlmsghdr)) {
+      auto header = read_fixed<nlmsghdr>(left);
+      if (header.nlmsg_len < sizeof header || header.nlmsg_len > left.size()) throw Error("malformed netlink answer");
+      auto body = left.subspan(NLMSG_HDRLEN, header.nlmsg_len - NLMSG_HDRLEN);
+      left = left.subspan(std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), left.size()));
+      if (header.nlmsg_seq != sequence) continue;
+      if (header.nlmsg_flags & NLM_F_DUMP_INTR) interrupted = true;
+      if (header.nlmsg_type != NLMSG_ERROR && header.nlmsg_type != NLMSG_DONE) {
+        answer.messages.emplace_back(body.begin(), body.end());
+        continue;
+      }
+      answer.code = -read_fixed<int>(body);
+      if (header.nlmsg_type == NLMSG_ERROR && (header.nlmsg_flags & NLM_F_ACK_TLVS)) {
+        // Without NLM_F_CAPPED the request's payload comes back ahead of the explanation.
+        auto error = read_fixed<nlmsgerr>(body);
+        size_t skip = sizeof error;
+        if (!(header.nlmsg_flags & NLM_F_CAPPED)) skip += NLMSG_ALIGN(error.msg.nlmsg_len) - sizeof(nlmsghdr);
+        each_attribute(body.subspan(std::min(skip, body.size())), [&](uint16_t type, ByteView value) {
+          if (type == NLMSGERR_ATTR_MSG) answer.text = read_text(value);
+        });
+      }
+      if (answer.code == 0 && interrupted) answer.code = EINTR;
+      return answer;
+    }
+  }
+}
+
+Netlink::Answer Netlink::checked(Bytes request, const std::string& attempted) {
+  auto answer = exchange(std::move(request));
+  if (answer.code) throw Error(explained(attempted, answer.code, answer.text));
+  return answer;
+}
+
+std::vector<Link> Netlink::links() {
+  std::vector<Link> links;
+  auto answer = checked(Message(RTM_GETLINK, NLM_F_DUMP, link_header()).take(), "cannot list the links");
+  for (const auto& message : answer.messages) links.push_back(read_link(message));
+  return links;
+}
+
+std::optional<Link> Netlink::find(const Bytes& request, const std::string& attempted) {
+  auto answer = exchange(request);
+  if (answer.code == ENODEV) return {};
+  if (answer.code) throw Error(explained(attempted, answer.code, answer.text));
+  if (answer.messages.empty()) return {};
+  return read_link(answer.messages.front());
+}
+
+std::optional<Link> Netlink::find_link(const std::string& name) {
+  auto request = Message(RTM_GETLINK, 0, link_header()).text(IFLA_IFNAME, checked_name(name)).take();
+  return find(request, "cannot look up link " + name);
+}
+
+std::optional<Link> Netlink::find_link(int index) {
+  return find(Message(RTM_GETLINK, 0, link_header(index)).take(), fmt::format("cannot look up link {}", index));
+}
+
+Link Netlink::link(const std::string& name) {
+  if (auto found = find_link(name)) return *found;
+  throw Error(fmt::format("link {} not found", name));
+}
+
+void Netlink::create_bridge(const std::string& name) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.text(IFLA_IFNAME, checked_name(name));
+  auto info = message.open(IFLA_LINKINFO);
+  message.text(IFLA_INFO_KIND, "bridge");
+  message.close(info);
+  checked(message.take(), "cannot create bridge " + name);
+}
+
+void Netlink::create_dummy(const std::string& name) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.text(IFLA_IFNAME, checked_name(name));
+  auto info = message.open(IFLA_LINKINFO);
+  message.text(IFLA_INFO_KIND, "dummy");
+  message.close(info);
+  checked(message.take(), "cannot create dummy link " + name);
+}
+
+void Netlink::create_veth(const Veth& veth) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.text(IFLA_IFNAME, checked_name(veth.name));
+  if (veth.mtu) message.value(IFLA_MTU, veth.mtu);
+  auto info = message.open(IFLA_LINKINFO);
+  message.text(IFLA_INFO_KIND, "veth");
+  auto data = message.open(IFLA_INFO_DATA);
+  auto peer = message.open(VETH_INFO_PEER);
+  auto header = link_header();
+  message.raw(&header, sizeof header).text(IFLA_IFNAME, checked_name(veth.peer));
+  if (veth.mtu) message.value(IFLA_MTU, veth.mtu);
+  if (veth.peer_mac) message.attribute(IFLA_ADDRESS, veth.peer_mac->bytes.data(), veth.peer_mac->bytes.size());
+  if (veth.peer_netns >= 0) message.value(IFLA_NET_NS_FD, static_cast<uint32_t>(veth.peer_netns));
+  message.close(peer);
+  message.close(data);
+  message.close(info);
+  checked(message.take(), fmt::format("cannot create veth pair {} and {}", veth.name, veth.peer));
+}
+
+bool Netlink::remove_link(const std::string& name) {
+  auto found = find_link(name);
+  if (!found) return false;
+  auto answer = exchange(Message(RTM_DELLINK, 0, link_header(found->index)).take());
+  if (answer.code == ENODEV) return false;
+  if (answer.code) throw Error(explained("cannot remove link " + name, answer.code, answer.text));
+  return true;
+}
+
+void Netlink::set_up(int index, bool up) {
+  auto header = link_header(index);
+  header.ifi_change = IFF_UP;
+  header.ifi_flags = up ? IFF_UP : 0;
+  checked(Message(RTM_NEWLINK, 0, header).take(), fmt::format("cannot set link {} {}", index, up ? "up" : "down"));
+}
+
+void Netlink::set_name(int index, const std::string& name) {
+  checked(set_link(index).text(IFLA_IFNAME, checked_name(name)).take(),
+          fmt::format("cannot rename link {} to {}", index, name));
+}
+
+void Netlink::set_mtu(int index, uint32_t mtu) {
+  checked(set_link(index).value(IFLA_MTU, mtu).take(), fmt::format("cannot set the MTU of link {} to {}", index, mtu));
+}
+
+void Netlink::set_mac(int index, const Mac& mac) {
+  checked(set_link(index).attribute(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size()).take(),
+          fmt::format("cannot set the MAC of link {} to {}", index, mac.str()));
+}
+
+void Netlink::set_master(int index, int master) {
+  checked(set_link(index).value(IFLA_MASTER, master).take(),
+          fmt::format("cannot make link {} a port of link {}", index, master));
+}
+
+void Netlink::set_netns(int index, int netns_fd) {
+  checked(set_link(index).value(IFLA_NET_NS_FD, static_cast<uint32_t>(netns_fd)).take(),
+          fmt::format("cannot move link {} to another network namespace", index));
+}
+
+void Netlink::set_hairpin(int index, bool on) {
+  auto header = link_header(index);
+  header.ifi_family = AF_BRIDGE;
+  Message message(RTM_SETLINK, 0, header);
+  auto port = message.open(IFLA_PROTINFO | NLA_F_NESTED);
+  message.value(IFLA_BRPORT_MODE, static_cast<uint8_t>(on));
+  message.close(port);
+  checked(message.take(), fmt::format("cannot set hairpin mode of bridge port {}", index));
+}
+
+bool Netlink::hairpin(int index) {
+  auto header = link_header();
+  header.ifi_family = AF_BRIDGE;
+  bool on = false;
+  for (const auto& message :
+       checked(Message(RTM_GETLINK, NLM_F_DUMP, header).take(), "cannot list bridge ports").messages) {
+    if (read_fixed<ifinfomsg>(message).ifi_index != index) continue;
+    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof header))),
+                   [&](uint16_t type, ByteView value) {
+                     if (type != IFLA_PROTINFO) return;
+                     each_attribute(value, [&](uint16_t inner, ByteView mode) {
+                       if (inner == IFLA_BRPORT_MODE) on = read_fixed<uint8_t>(mode) != 0;
+                     });
+                   });
+  }
+  return on;
+}
+
+uint32_t Netlink::ethtool(const std::string& name, uint32_t command, uint32_t value, const std::string& attempted) {
+  ethtool_value argument{command, value};
+  ifreq request{};
+  checked_name(name).copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&argument);
+  if (::ioctl(socket_.get(), SIOCETHTOOL, &request) != 0) throw errno_error(attempted + " of " + name);
+  return argument.data;
+}
+
+void Netlink::set_tx_checksum(const std::string& name, bool on) {
+  ethtool(name, ETHTOOL_STXCSUM, on, "cannot set transmit checksum offload");
+}
+
+bool Netlink::tx_checksum(const std::string& name) {
+  return ethtool(name, ETHTOOL_GTXCSUM, 0, "cannot read transmit checksum offload") != 0;
+}
+
+std::vector<Address> Netlink::addresses(int link) {
+  ifaddrmsg header{};
+  header.ifa_family = AF_INET;
+  std::vector<Address> addresses;
+  auto answer = checked(Message(RTM_GETADDR, NLM_F_DUMP, header).take(), "cannot list the addresses");
+  for (const auto& message : answer.messages) {
+    auto fixed = read_fixed<ifaddrmsg>(message);
+    Address address{.link = static_cast<int>(fixed.ifa_index), .cidr = {.address = {}, .prefix = fixed.ifa_prefixlen}};
+    if (link && address.link != link) continue;
+    address.secondary = (fixed.ifa_flags & IFA_F_SECONDARY) != 0;
+    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
+                   [&](uint16_t type, ByteView value) {
+                     if (type == IFA_LOCAL) address.cidr.address = read_address(value);
+                   });
+    addresses.push_back(address);
+  }
+  return addresses;
+}
+
+static Bytes address_request(uint16_t type, uint16_t flags, int link, const Cidr& cidr) {
+  ifaddrmsg header{};
+  header.ifa_family = AF_INET;
+  header.ifa_prefixlen = static_cast<uint8_t>(cidr.prefix);
+  header.ifa_index = static_cast<uint32_t>(link);
+  Message message(type, flags, header);
+  message.value(IFA_LOCAL, htonl(cidr.address.value)).value(IFA_ADDRESS, htonl(cidr.address.value));
+  if (cidr.prefix <= 30) message.value(IFA_BROADCAST, htonl(cidr.broadcast().value));
+  return message.take();
+}
+
+bool Netlink::add_address(int link, const Cidr& cidr) {
+  auto answer = exchange(address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, cidr));
+  if (answer.code == EEXIST) return false;
+  if (answer.code)
+    throw Error(explained(fmt::format("cannot add address {} to link {}", cidr.str(), link), answer.code, answer.text));
+  return true;
+}
+
+bool Netlink::remove_address(int link, const Cidr& cidr) {
+  auto answer = exchange(address_request(RTM_DELADDR, 0, link, cidr));
+  if (answer.code == EADDRNOTAVAIL) return false;
+  if (answer.code)
+    throw Error(
+        explained(fmt::format("cannot remove address {} from link {}", cidr.str(), link), answer.code, answer.text));
+  return true;
+}
+
+std::vector<Route> Netlink::routes() {
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  std::vector<Route> routes;
+  for (const auto& message :
+       checked(Message(RTM_GETROUTE, NLM_F_DUMP, header).take(), "cannot list the routes").messages) {
+    auto fixed = read_fixed<rtmsg>(message);
+    Route route;
+    route.destination.prefix = fixed.rtm_dst_len;
+    route.scope = fixed.rtm_scope;
+    route.protocol = fixed.rtm_protocol;
+    route.type = fixed.rtm_type;
+    route.table = fixed.rtm_table;
+    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
+                   [&](uint16_t type, ByteView value) {
+                     if (type == RTA_DST) route.destination.address = read_address(value);
+                     if (type == RTA_OIF) route.link = read_fixed<int>(value);
+                     if (type == RTA_GATEWAY) route.gateway = read_address(value);
+                     if (type == RTA_TABLE) route.table = read_fixed<uint32_t>(value);
+                     if (type == RTA_PRIORITY) route.metric = read_fixed<uint32_t>(value);
+                   });
+    if (route.table == RT_TABLE_MAIN && route.type == RTN_UNICAST && !(fixed.rtm_flags & RTM_F_CLONED))
+      routes.push_back(route);
+  }
+  return routes;
+}
+
+static Bytes route_request(uint16_t type, uint16_t flags, const Cidr& destination, int link,
+                           std::optional<Ipv4> gateway) {
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  header.rtm_dst_len = static_cast<uint8_t>(destination.prefix);
+  header.rtm_table = RT_TABLE_MAIN;
+  bool removal = type == RTM_DELROUTE;
+  header.rtm_scope = removal ? RT_SCOPE_NOWHERE : gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  header.rtm_protocol = removal ? RTPROT_UNSPEC : RTPROT_BOOT;
+  header.rtm_type = removal ? RTN_UNSPEC : RTN_UNICAST;
+  Message message(type, flags, header);
+  message.value(RTA_DST, htonl(destination.network().value)).value(RTA_OIF, link);
+  if (gateway) message.value(RTA_GATEWAY, htonl(gateway->value));
+  return message.take();
+}
+
+bool Netlink::add_route(const Cidr& destination, int link, std::optional<Ipv4> gateway) {
+  auto answer = exchange(route_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, destination, link, gateway));
+  if (answer.code == EEXIST) return false;
+  if (answer.code)
+    throw Error(explained(fmt::format("cannot add route {} through link {}", destination.str(), link), answer.code,
+                          answer.text));
+  return true;
+}
+
+bool Netlink::remove_route(const Cidr& destination, int link) {
+  auto answer = exchange(route_request(RTM_DELROUTE, 0, destination, link, {}));
+  if (answer.code == ESRCH) return false;
+  if (answer.code)
+    throw Error(explained(fmt::format("cannot remove route {} through link {}", destination.str(), link), answer.code,
+                          answer.text));
+  return true;
+}
+
+}  // namespace weave::host
