@@ -214,12 +214,17 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
       ::unlink(address.path.c_str());
   }
 
-  // Makes room for one more client at the cost of the one that is idle longest, or waits until one leaves.
+  // Waits until a client comes, then makes room for it at the cost of the one that is idle longest, or waits until one
+  // leaves.
   asio::awaitable<void> wait_for_room() {
+    co_await acceptor.async_wait(Acceptor::wait_read, kTuple);
+    if (closed || sessions.size() < limits.connections) co_return;
     std::shared_ptr<Session> oldest;
-    for (auto& session : sessions)
-      if (session->idle_since && session->socket.is_open() && (!oldest || session->idle_since < oldest->idle_since))
-        oldest = session;
+    boost::system::error_code ignored;
+    for (auto& session : sessions) {
+      bool idle = session->idle_since && session->socket.is_open() && session->socket.available(ignored) == 0;
+      if (idle && (!oldest || session->idle_since < oldest->idle_since)) oldest = session;
+    }
     if (oldest) oldest->close();
     room.expires_at(asio::steady_timer::time_point::max());
     co_await room.async_wait(kTuple);
