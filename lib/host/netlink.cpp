@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <linux/ethtool.h>
+#include <linux/genetlink.h>
 #include <linux/if_link.h>
+#include <linux/openvswitch.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -17,8 +19,8 @@
 namespace weave::host {
 namespace {
 
-UniqueFd open_socket() {
-  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+UniqueFd open_socket(int protocol = NETLINK_ROUTE) {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (!fd) throw errno_error("cannot open a netlink socket");
   int on = 1;
   // Explanations beside the errno, without our own request sent back. Older kernels lack them; nothing is lost.
@@ -289,6 +291,23 @@ void Netlink::set_tx_checksum(const std::string& name, bool on) {
 
 bool Netlink::tx_checksum(const std::string& name) {
   return ethtool(name, ETHTOOL_GTXCSUM, 0, "cannot read transmit checksum offload") != 0;
+}
+
+void Netlink::remove_ovs_datapath(int index) {
+  auto attempted = fmt::format("cannot remove Open vSwitch datapath {}", index);
+  Netlink generic(open_socket(NETLINK_GENERIC));
+  genlmsghdr look_up{.cmd = CTRL_CMD_GETFAMILY, .version = 1};
+  auto answer = generic.checked(
+      Message(GENL_ID_CTRL, 0, look_up).text(CTRL_ATTR_FAMILY_NAME, OVS_DATAPATH_FAMILY).take(), attempted);
+  uint16_t family = 0;
+  for (const auto& message : answer.messages)
+    each_attribute(ByteView(message).subspan(std::min(message.size(), size_t{GENL_HDRLEN})),
+                   [&](uint16_t type, ByteView value) {
+                     if (type == CTRL_ATTR_FAMILY_ID) family = read_fixed<uint16_t>(value);
+                   });
+  genlmsghdr removal{.cmd = OVS_DP_CMD_DEL, .version = OVS_DATAPATH_VERSION};
+  ovs_header header{.dp_ifindex = index};
+  generic.checked(Message(family, 0, removal).raw(&header, sizeof header).take(), attempted);
 }
 
 std::vector<Address> Netlink::addresses(int link) {

@@ -78,6 +78,9 @@ class Netlink {
   void set_tx_checksum(const std::string& name, bool on);
   bool tx_checksum(const std::string& name);
 
+  // Removes an Open vSwitch datapath of the calling thread's namespace; rtnetlink can't.
+  static void remove_ovs_datapath(int index);
+
   // IPv4 addresses in the kernel's order; of one link, or of all with 0.
   std::vector<Address> addresses(int link = 0);
   // False when the very same address with this prefix is there already.

@@ -1,0 +1,16 @@
+// What we ask of ARP: announcements, and short memories.
+#pragma once
+#include <string>
+
+#include "address/ipv4.hpp"
+
+namespace weave::host {
+
+// Announces that `address` is at this interface of the calling thread's namespace: one broadcast request for itself,
+// target MAC all ones. Throws Error (the interface must be up).
+void announce_address(const std::string& interface, Ipv4 address);
+
+// Makes the interface notice within seconds that another MAC has taken over an address. Missing settings are skipped.
+void shorten_arp_cache(const std::string& interface);
+
+}  // namespace weave::host

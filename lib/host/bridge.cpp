@@ -1,0 +1,109 @@
+#include "host/bridge.hpp"
+
+#include <fmt/ranges.h>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "host/arp.hpp"
+#include "host/netns.hpp"
+
+namespace weave::host {
+namespace {
+
+constexpr uint32_t kPlainOverhead = 90, kEncryptedOverhead = 124, kUsualMtu = 1500, kLeastMtu = 552;
+
+bool one_of_ours(const std::string& name) {
+  return name == "datapath" || name.starts_with("vethwe") || name.starts_with("vethwl") || name.starts_with("vethwg") ||
+         name.starts_with("vxlan-");
+}
+
+bool is_datapath(const std::optional<Link>& link) {
+  return link && link->kind == "openvswitch";
+}
+
+// Weave Net's router is gone, but its datapath holds the VXLAN port and goes on forwarding.
+void take_over(Netlink& net) {
+  for (const auto& link : net.links())
+    if (link.name.starts_with("vxlan-") || link.name.starts_with("vethwe-")) net.remove_link(link.name);
+  if (auto datapath = net.find_link("datapath")) Netlink::remove_ovs_datapath(datapath->index);
+}
+
+// A Linux bridge changes its MAC with its ports unless one was set, and containers remember the old one.
+void pin_mac(Netlink& net, const std::string& name) {
+  if (name.empty()) return;
+  try {
+    auto link = net.find_link(name);
+    if (link && link->kind == "bridge") net.set_mac(link->index, link->mac);
+  } catch (const Error& error) {
+    log::warning("cannot pin the MAC of {}: {}", name, error.what());
+  }
+}
+
+}  // namespace
+
+BridgeType bridge_type(const std::string& name) {
+  Netlink net;
+  auto bridge = net.find_link(name), datapath = net.find_link("datapath");
+  if (!bridge && !datapath) return BridgeType::none;
+  if (bridge && bridge->kind == "bridge" && !datapath) return BridgeType::bridge;
+  if (is_datapath(bridge) && !datapath) return BridgeType::fastdp;
+  if (bridge && bridge->kind == "bridge" && is_datapath(datapath)) return BridgeType::bridged_fastdp;
+  throw Error("Inconsistent bridge state detected. Please do 'weave reset' and try again");
+}
+
+uint32_t mtu_from_underlay(bool encrypted) {
+  Netlink net;
+  uint32_t mtu = kUsualMtu;
+  std::optional<Route> best;
+  for (const auto& route : net.routes())
+    if (route.destination.prefix == 0 && route.link && (!best || route.metric < best->metric)) best = route;
+  if (best)
+    if (auto link = net.find_link(best->link)) mtu = link->mtu;
+  return std::max(mtu, kLeastMtu + kEncryptedOverhead) - (encrypted ? kEncryptedOverhead : kPlainOverhead);
+}
+
+Link ensure_bridge(const BridgeConfig& config) {
+  Netlink net;
+  pin_mac(net, config.docker_bridge);
+  auto type = bridge_type(config.name);
+  if (type == BridgeType::fastdp)
+    throw Error(fmt::format("{} is an Open vSwitch datapath of Weave Net", config.name),
+                "run 'weave reset' and launch again, or relaunch Weave Net without --no-bridged-fastdp first");
+  if (type == BridgeType::bridged_fastdp) take_over(net);
+  bool created = type == BridgeType::none;
+  if (created) net.create_bridge(config.name);
+  try {
+    auto bridge = net.link(config.name);
+    // Only after its creation: a kernel before 3.14 would miss the entry for its own MAC otherwise.
+    if (bridge.mac != config.mac) net.set_mac(bridge.index, config.mac);
+    uint32_t mtu = config.mtu ? config.mtu : created ? mtu_from_underlay(config.encrypted) : bridge.mtu;
+    // Setting it also stops the kernel from following the ports.
+    if (created || bridge.mtu != mtu) net.set_mtu(bridge.index, mtu);
+    try_write_sysctl("ipv6/conf/" + config.name + "/accept_ra", "0");
+    net.set_up(bridge.index);
+    shorten_arp_cache(config.name);
+  } catch (...) {
+    if (created) net.remove_link(config.name);
+    throw;
+  }
+  return net.link(config.name);
+}
+
+void remove_bridge(const std::string& name) {
+  Netlink net;
+  std::vector<std::string> failures;
+  for (const auto& link : net.links()) {
+    if (link.name != name && !one_of_ours(link.name)) continue;
+    try {
+      if (link.kind == "openvswitch")
+        Netlink::remove_ovs_datapath(link.index);
+      else
+        net.remove_link(link.name);
+    } catch (const Error& error) {
+      failures.emplace_back(error.what());
+    }
+  }
+  if (!failures.empty()) throw Error(fmt::format("{}", fmt::join(failures, "; ")));
+}
+
+}  // namespace weave::host

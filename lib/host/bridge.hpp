@@ -1,0 +1,37 @@
+// The bridge that the containers hang on. Everything works in the calling thread's network namespace.
+#pragma once
+#include <string>
+
+#include "host/netlink.hpp"
+
+namespace weave::host {
+
+struct BridgeConfig {
+  std::string name = "weave";
+  Mac mac;                    // the peer's name
+  uint32_t mtu = 0;           // 0 = what a running bridge has, else from the underlay
+  bool encrypted = false;     // leaves room for ESP when the MTU comes from the underlay
+  std::string docker_bridge;  // its MAC is pinned; empty or missing = none
+};
+
+// How Weave Net would call what it finds; `weave` and `datapath` decide.
+enum class BridgeType { none, bridge, fastdp, bridged_fastdp };
+
+// Throws Error ("Inconsistent bridge state detected...") for anything else.
+BridgeType bridge_type(const std::string& name = "weave");
+
+// The MTU for containers: that of the device of the default route less 90 (VXLAN and room to spare), less 124 with
+// encryption (ESP), as if it were 1500 without a default route. At least 552.
+uint32_t mtu_from_underlay(bool encrypted);
+
+// Creates the bridge or adopts the one that is there with its ports, addresses and, unless given, MTU; sets MAC and
+// kernel settings and brings it up. Idempotent. Takes a host over from Weave Net by removing its Open vSwitch datapath,
+// veth pair and VXLAN port; containers stay connected. Throws Error; for a bridge that is itself an Open vSwitch
+// datapath with the hint to reset.
+Link ensure_bridge(const BridgeConfig& config);
+
+// Removes the bridge, Weave Net's datapath and every interface of ours, those of containers included. Goes on after a
+// failure and throws one Error with all of them. Nothing there: nothing done.
+void remove_bridge(const std::string& name = "weave");
+
+}  // namespace weave::host

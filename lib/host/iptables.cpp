@@ -1,0 +1,202 @@
+#include "host/iptables.hpp"
+
+#include <fmt/ranges.h>
+
+#include "base/error.hpp"
+#include "base/process.hpp"
+
+namespace weave::host {
+namespace {
+
+// Words of a line; double quotes group, a backslash inside them keeps the next character.
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false, started = false;
+  for (size_t at = 0; at < line.size(); ++at) {
+    char letter = line[at];
+    if (letter == '"') {
+      quoted = !quoted;
+      started = true;
+    } else if (quoted && letter == '\\' && at + 1 < line.size()) {
+      word += line[++at];
+    } else if (letter == ' ' && !quoted) {
+      if (started) words.push_back(std::exchange(word, {}));
+      started = false;
+    } else {
+      word += letter;
+      started = true;
+    }
+  }
+  if (started) words.push_back(word);
+  return words;
+}
+
+std::string chain_of(std::string_view rule) {
+  auto words = words_of(rule.substr(0, 128));
+  return words.size() > 1 && words[0] == "-A" ? words[1] : std::string();
+}
+
+// "-A CHAIN rest" as "<verb> CHAIN rest".
+std::string with_verb(std::string_view verb, std::string_view rule) {
+  return fmt::format("{}{}\n", verb, rule.substr(2));
+}
+
+std::string inserted_at(size_t position, std::string_view rule) {
+  auto chain = chain_of(rule);
+  return fmt::format("-I {} {}{}\n", chain, position, rule.substr(3 + chain.size()));
+}
+
+std::string joined_sorted(const std::string& list) {
+  if (list.find(',') == std::string::npos) return list;
+  std::vector<std::string> parts;
+  for (size_t at = 0; at <= list.size();) {
+    auto comma = std::min(list.find(',', at), list.size());
+    parts.push_back(list.substr(at, comma - at));
+    at = comma + 1;
+  }
+  std::sort(parts.begin(), parts.end());
+  return fmt::format("{}", fmt::join(parts, ","));
+}
+
+// Does the rule only send packets to another chain? Then it decides nothing by itself.
+bool is_jump(const std::string& rule, const SavedTable& saved) {
+  auto words = words_of(rule);
+  for (size_t at = 0; at + 1 < words.size(); ++at)
+    if (words[at] == "-j") return saved.contains(words[at + 1]);
+  return true;
+}
+
+const std::vector<std::string>& rules_in(const SavedTable& saved, const std::string& chain) {
+  static const std::vector<std::string> none;
+  auto found = saved.find(chain);
+  return found == saved.end() ? none : found->second;
+}
+
+std::vector<std::string> canonical(const std::vector<std::string>& rules) {
+  std::vector<std::string> keys;
+  for (const auto& rule : rules) keys.push_back(canonical_rule(rule));
+  return keys;
+}
+
+bool leads(const std::vector<std::string>& wanted, const std::vector<std::string>& rules, const SavedTable& saved) {
+  size_t next = 0;
+  for (const auto& rule : rules) {
+    if (next == wanted.size()) break;
+    if (canonical_rule(rule) == wanted[next])
+      ++next;
+    else if (!is_jump(rule, saved))
+      return false;
+  }
+  return next == wanted.size();
+}
+
+}  // namespace
+
+std::map<std::string, SavedTable> parse_saved(std::string_view text) {
+  std::map<std::string, SavedTable> tables;
+  SavedTable* table = nullptr;
+  while (!text.empty()) {
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.starts_with('*')) table = &tables[std::string(line.substr(1))];
+    if (!table) continue;
+    if (line.starts_with(':')) (*table)[std::string(line.substr(1, line.find(' ') - 1))];
+    if (line.starts_with("-A ")) (*table)[chain_of(line)].emplace_back(line);
+  }
+  return tables;
+}
+
+std::string canonical_rule(std::string_view rule) {
+  std::vector<std::string> options;
+  auto words = words_of(rule);
+  bool negated = false, skip = false;
+  for (auto& word : words) {
+    if (std::exchange(skip, false)) continue;
+    if (word == "-m") {
+      skip = true;
+    } else if (word == "!") {
+      negated = true;
+    } else if (word.starts_with('-') && word.size() > 1) {
+      options.push_back((std::exchange(negated, false) ? "! " : "") + word);
+    } else if (!options.empty()) {
+      auto& option = options.back();
+      bool address = option.ends_with("-s") || option.ends_with("-d");
+      option += ' ' + joined_sorted(word) + (address && word.find('/') == std::string::npos ? "/32" : "");
+    }
+  }
+  std::sort(options.begin(), options.end());
+  return fmt::format("{}", fmt::join(options, "\n"));
+}
+
+std::string repair_lines(const WantedTable& wanted, const SavedTable& saved) {
+  std::string create, fill, remove, place;
+  for (const auto& [chain, rules] : wanted.chains) {
+    bool exists = saved.contains(chain);
+    if (exists && canonical(rules_in(saved, chain)) == canonical(rules)) continue;
+    // Naming a chain in this way creates it, or empties the one that exists.
+    create += fmt::format(":{} - [0:0]\n", chain);
+    for (const auto& rule : rules) fill += rule + '\n';
+  }
+  auto remove_all = [&](const std::string& rule) {
+    auto key = canonical_rule(rule);
+    for (const auto& old : rules_in(saved, chain_of(rule)))
+      if (canonical_rule(old) == key) remove += with_verb("-D", old);
+  };
+  for (const auto& rule : wanted.absent) remove_all(rule);
+  std::map<std::string, std::vector<std::string>> leading;
+  for (const auto& rule : wanted.leading) leading[chain_of(rule)].push_back(rule);
+  for (const auto& [chain, rules] : leading) {
+    if (leads(canonical(rules), rules_in(saved, chain), saved)) continue;
+    for (const auto& rule : rules) remove_all(rule);
+    for (size_t at = 0; at < rules.size(); ++at) place += inserted_at(at + 1, rules[at]);
+  }
+  for (const auto& rule : wanted.present) {
+    auto existing = canonical(rules_in(saved, chain_of(rule)));
+    if (std::find(existing.begin(), existing.end(), canonical_rule(rule)) == existing.end()) place += rule + '\n';
+  }
+  return create + fill + remove + place;
+}
+
+Iptables Iptables::of_docker() {
+  for (const char* command : {"iptables", "iptables-nft", "iptables-legacy"}) {
+    auto saved = run({fmt::format("{}-save", command), "-t", "filter"});
+    if (saved.status != 0) continue;
+    for (const auto& [name, table] : parse_saved(saved.output))
+      if (table.contains("DOCKER")) return Iptables(command);
+  }
+  return Iptables();
+}
+
+std::map<std::string, SavedTable> Iptables::save(const std::string& table) const {
+  std::vector<std::string> arguments{command_ + "-save"};
+  if (!table.empty()) arguments.insert(arguments.end(), {"-t", table});
+  return parse_saved(run_checked(arguments));
+}
+
+void Iptables::restore(const std::map<std::string, std::string>& lines) const {
+  std::string input;
+  for (const auto& [table, text] : lines)
+    if (!text.empty()) input += fmt::format("*{}\n{}COMMIT\n", table, text);
+  if (input.empty()) return;
+  auto finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);
+  if (finished.status == 0) return;
+  throw Error(fmt::format("{}-restore failed ({}): {}", command_, finished.status, finished.errors),
+              finished.status == 127 ? "install iptables" : "");
+}
+
+std::vector<std::string> Iptables::ensure(const std::map<std::string, WantedTable>& wanted) const {
+  auto saved = save();
+  std::map<std::string, std::string> lines;
+  std::vector<std::string> changed;
+  for (const auto& [table, contents] : wanted) {
+    auto text = repair_lines(contents, saved[table]);
+    if (text.empty()) continue;
+    lines[table] = text;
+    changed.push_back(table);
+  }
+  restore(lines);
+  return changed;
+}
+
+}  // namespace weave::host

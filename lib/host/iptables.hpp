@@ -1,0 +1,54 @@
+// iptables by its save and restore programs: reading rule sets, comparing rules, and one transaction for what is
+// missing.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weave::host {
+
+// The rules of one table as iptables-save prints them ("-A CHAIN ..."), by chain, in order. Own chains may be empty.
+using SavedTable = std::map<std::string, std::vector<std::string>>;
+
+// What iptables-save printed, by table. Lines that are no chains or rules are skipped.
+std::map<std::string, SavedTable> parse_saved(std::string_view text);
+
+// Two spellings of one rule have the same canonical text: the order of options, `-m` words, quotes, the order in comma
+// lists and a missing /32 don't matter.
+std::string canonical_rule(std::string_view rule);
+
+// What a table shall hold, in rules as iptables-save prints them.
+struct WantedTable {
+  std::map<std::string, std::vector<std::string>> chains;  // our own chains with their exact contents
+  std::vector<std::string> leading;  // in this order ahead of everything that decides; jumps to chains may stand before
+  std::vector<std::string> present;  // appended to their chains when missing
+  std::vector<std::string> absent;   // removed
+};
+
+// The iptables-restore lines (without table line and COMMIT) that turn `saved` into what is wanted; empty when it
+// holds.
+std::string repair_lines(const WantedTable& wanted, const SavedTable& saved);
+
+// One family of the iptables programs. Works in the calling thread's network namespace. Throws Error.
+class Iptables {
+ public:
+  explicit Iptables(std::string command = "iptables") : command_(std::move(command)) {}
+
+  // The one whose rule set holds Docker's chains, else the machine's default: two back ends that both hold rules would
+  // judge each packet twice, and ours could accept what Docker's then drops.
+  static Iptables of_docker();
+
+  const std::string& command() const { return command_; }
+  // One table, or with an empty name all that exist.
+  std::map<std::string, SavedTable> save(const std::string& table = {}) const;
+  // Applies lines to tables in one go, without flushing the rest; tables with empty lines are left out.
+  void restore(const std::map<std::string, std::string>& lines) const;
+  // Brings the tables to what is wanted; the names of those that had to be changed.
+  std::vector<std::string> ensure(const std::map<std::string, WantedTable>& wanted) const;
+
+ private:
+  std::string command_;
+};
+
+}  // namespace weave::host
