@@ -1,0 +1,137 @@
+// The control API: Weave Net's HTTP endpoints and ours over a Backend that the router fills in.
+#pragma once
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "address/ipv4.hpp"
+#include "control/metrics.hpp"
+#include "control/report.hpp"
+#include "http/http.hpp"
+
+namespace weave::control {
+
+namespace asio = boost::asio;
+
+// Where a request came in. The socket may do everything; TCP what Weave Net allows there, except to web pages; the
+// status door only reads.
+enum class Door { kSocket, kTcp, kStatus };
+
+// What the API needs of the router. All functions run on the control thread. An operation that is refused throws Error
+// with the text for the user; unless said otherwise it becomes a 400 answer.
+class Backend {
+ public:
+  struct Parts {
+    bool ipam = true, dns = true, proxy = false;
+  };
+
+  virtual ~Backend() = default;
+
+  // Which parts are on; the paths of a part that is off don't exist.
+  virtual Parts parts() = 0;
+  // A consistent snapshot.
+  virtual Report report() = 0;
+  virtual Counters counters() = 0;
+
+  // --- addresses (called only when parts().ipam, except leave and take_over)
+
+  // An address for `id` in `subnet` (default: the default subnet), the same again if it has one there. Waits as long as
+  // needed; nothing when given up (container dead with `check_alive`, router leaving). `subnet` has zero host bits and
+  // a prefix of at most 30; a subnet outside the range is refused by throwing.
+  virtual asio::awaitable<std::optional<Cidr>> allocate(std::string id, std::optional<Cidr> subnet,
+                                                        bool check_alive) = 0;
+  // Takes exactly this address. False when given up. Throws without the prefix "Unable to claim: ".
+  virtual asio::awaitable<bool> claim(std::string id, Cidr address, bool check_alive, bool no_error_on_unknown) = 0;
+  // The addresses of `id`, of `subnet` or all; empty for unknown ids.
+  virtual std::vector<Cidr> lookup(const std::string& id, std::optional<Cidr> subnet) = 0;
+  virtual std::map<std::string, std::vector<Cidr>> owned() = 0;
+  // Frees one address of `id`, or all; false when there is none.
+  virtual bool release(const std::string& id, std::optional<Ipv4> address) = 0;
+  // Returns when the ring exists.
+  virtual asio::awaitable<void> ring() = 0;
+  // Hands our ranges to another peer and shuts IPAM down; nothing to do when it is off.
+  virtual asio::awaitable<void> leave() = 0;
+  // Takes over the ranges of a dead peer (name or nickname): how many addresses. Nothing when IPAM is off.
+  virtual std::optional<uint64_t> take_over(const std::string& peer) = 0;
+
+  // --- names (called only when parts().dns)
+
+  // Adds an entry with this router as origin; a reason when it was ignored (not below our domain, container dead).
+  virtual asio::awaitable<std::optional<std::string>> add_name(std::string id, Ipv4 address, std::string fqdn,
+                                                               bool check_alive) = 0;
+  // Tombstones own entries that match all given parts.
+  virtual void delete_name(std::optional<std::string> fqdn, std::optional<std::string> id,
+                           std::optional<Ipv4> address) = 0;
+
+  // --- host, peers, services
+
+  // Puts the address on the bridge, with firewall rules; takes it off. A throw becomes 500.
+  virtual asio::awaitable<void> expose(Cidr address, bool skip_nat) = 0;
+  virtual asio::awaitable<void> hide(Cidr address, bool skip_nat) = 0;
+  // Adds targets (their syntax is checked), replacing the list first if asked to; one line for each that was refused.
+  virtual std::vector<std::string> connect(const std::vector<std::string>& peers, bool replace) = 0;
+  virtual void forget(const std::vector<std::string>& peers) = 0;
+  // Starts the plugin server, also when it runs; answers its service id. The fields are launch-plugin's options.
+  virtual asio::awaitable<std::string> start_plugin(http::Fields options) = 0;
+  // False when it wasn't running.
+  virtual asio::awaitable<bool> stop_plugin() = 0;
+};
+
+class Routes {
+ public:
+  // The backend must outlive the routes, and the routes every handler.
+  explicit Routes(Backend& backend) : backend_(backend) {}
+  Routes(const Routes&) = delete;
+
+  // Answers one request; never throws for what a client can cause.
+  asio::awaitable<http::Response> handle(http::Request request, Door door);
+  // For http::Server.
+  http::Handler handler(Door door);
+
+ private:
+  struct Call {
+    http::Request request;
+    std::vector<std::string> args;  // the path's variable elements, decoded
+    bool flag(std::string_view name) const { return request.field(name) == "true"; }
+    // Elements `at` and `at`+1 as "ip/prefix".
+    Result<Cidr> cidr(size_t at) const;
+  };
+  using Answer = asio::awaitable<http::Response>;
+  struct Route;
+  static const std::vector<Route>& table();
+
+  bool exists(const Route& route, Door door);
+  Answer dispatch(const Route& route, const Call& call);
+
+  Answer status(const Call& call);
+  Answer status_part(const Call& call);
+  Answer report(const Call& call);
+  Answer metrics(const Call& call);
+  Answer health(const Call& call);
+  Answer connect(const Call& call);
+  Answer forget(const Call& call);
+  Answer leave(const Call& call);
+  Answer take_over(const Call& call);
+  Answer expose(const Call& call);
+  Answer allocate(const Call& call);
+  Answer claim(const Call& call);
+  Answer lookup(const Call& call);
+  Answer owned(const Call& call);
+  Answer release(const Call& call);
+  Answer ring(const Call& call);
+  Answer default_subnet(const Call& call);
+  Answer tracker(const Call& call);
+  Answer add_name(const Call& call);
+  Answer delete_name(const Call& call);
+  Answer names(const Call& call);
+  Answer dns_info(const Call& call);
+  Answer proxy_addresses(const Call& call);
+  Answer start_plugin(const Call& call);
+  Answer stop_plugin(const Call& call);
+
+  Backend& backend_;
+};
+
+}  // namespace weave::control

@@ -1,0 +1,62 @@
+#include "control/metrics.hpp"
+
+#include "golden.hpp"
+
+using namespace weave::control;
+
+namespace {
+
+// Series to value; comments left out.
+std::map<std::string, double> series(const std::string& text) {
+  std::map<std::string, double> out;
+  for (const auto& line : sorted_lines(text))
+    if (!line.starts_with('#')) out[line.substr(0, line.rfind(' '))] = std::stod(line.substr(line.rfind(' ')));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("metrics hold every series of the reference with its value and help") {
+  for (std::string name : {"cluster3/docker1", "cluster3/docker2", "cluster3/docker3", "cluster3-peer-lost/docker1"}) {
+    auto theirs = golden(name + "/metrics.txt");
+    auto ours = metrics(golden_report(name), {});
+    auto values = series(ours);
+    for (const auto& [key, value] : series(theirs)) {
+      INFO(name << " " << key);
+      REQUIRE(values.contains(key));
+      CHECK(values[key] == value);
+    }
+    for (const auto& line : sorted_lines(theirs))
+      if (line.starts_with("# ")) {
+        INFO(line);
+        CHECK(ours.find(line + "\n") != std::string::npos);
+      }
+  }
+}
+
+TEST_CASE("families are sorted, and parts that are off are left out") {
+  Report report;
+  Counters counters;
+  counters.flows = 3;
+  counters.services_up = {{"dns", true}, {"plugin", false}};
+  counters.overlays[{"fastdp", "in"}] = {1, 2, 3};
+  auto text = process_metrics() + metrics(report, counters);
+  std::vector<std::string> families;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("# TYPE ")) families.push_back(line.substr(7, line.find(' ', 7) - 7));
+  CHECK(families.size() > 10);
+  CHECK(std::is_sorted(families.begin(), families.end()));
+  CHECK(text.find("weave_ips") == std::string::npos);
+  CHECK(text.find("weave_flows 3\n") != std::string::npos);
+  CHECK(text.find("weave_service_up{service=\"plugin\"} 0\n") != std::string::npos);
+  CHECK(text.find("weave_connections{encryption=\"\",state=\"established\",type=\"unknown\"} 0\n") !=
+        std::string::npos);
+  CHECK(text.find("process_resident_memory_bytes") != std::string::npos);
+}
+
+TEST_CASE("labels are escaped") {
+  Report report;
+  report.version = "a\"b\\c\n";
+  CHECK(metrics(report, {}).find("version=\"a\\\"b\\\\c\\n\"") != std::string::npos);
+}
