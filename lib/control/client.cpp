@@ -1,0 +1,96 @@
+#include "control/client.hpp"
+
+#include "base/error.hpp"
+
+namespace weave::control {
+namespace {
+
+constexpr std::chrono::seconds kReadTimeout{30};
+
+std::string encoded(const http::Fields& form) {
+  std::string out;
+  for (const auto& [name, value] : form) {
+    if (!out.empty()) out += '&';
+    out += http::percent_encode(name) + "=" + http::percent_encode(value);
+  }
+  return out;
+}
+
+}  // namespace
+
+http::Address control_address(std::optional<std::string> option, const char* environment) {
+  std::string text = option.value_or("");
+  if (text.empty() && environment != nullptr) text = environment;
+  if (text.empty()) text = kSocketPath;
+  // A bare host has the default port; "[::1]" and "::1" are hosts, "host:" leaves the port out.
+  if (!text.starts_with('/') && text.find("://") == std::string::npos) {
+    if (text.ends_with(':') && std::count(text.begin(), text.end(), ':') == 1)
+      text += "6784";
+    else if (text.find(':') == std::string::npos || text.ends_with(']'))
+      text += ":6784";
+  }
+  auto address = http::Address::parse(text);
+  if (!address)
+    throw Error(fmt::format("can't use control address '{}': {}", text, address.error()),
+                "give a socket path or ip:port with --http-addr or WEAVE_HTTP_ADDR");
+  return *address;
+}
+
+http::Response Client::send(http::Request request, std::chrono::milliseconds timeout) const {
+  try {
+    return http::request_blocking(address_, request, timeout);
+  } catch (const Error& error) {
+    std::string text = error.what();
+    auto says = [&](int code) { return text.find(errno_text(code)) != std::string::npos; };
+    if (says(ECONNREFUSED) || says(ENOENT)) throw Error("weave is not running", "start it with 'weave launch'");
+    if (says(EACCES))
+      throw Error(fmt::format("not allowed to use {}", address_.str()), "run as root, or as a member of group docker");
+    throw;
+  }
+}
+
+http::Response Client::call(std::string method, std::string path, const http::Fields& form,
+                            std::chrono::milliseconds timeout) const {
+  http::Request request;
+  request.headers["host"] = address_.is_unix() ? "localhost" : address_.str();
+  if (method == "POST" || method == "PUT") {
+    request.headers["content-type"] = "application/x-www-form-urlencoded";
+    request.body = encoded(form);
+  } else if (!form.empty()) {
+    path += (path.find('?') == std::string::npos ? "?" : "&") + encoded(form);
+  }
+  request.method = std::move(method);
+  request.target = std::move(path);
+  return send(std::move(request), timeout);
+}
+
+std::string Client::ask(std::string method, std::string path, const http::Fields& form,
+                        std::chrono::milliseconds timeout) const {
+  auto answer = call(std::move(method), std::move(path), form, timeout);
+  if (answer.status >= 400 && answer.status != 503) {
+    while (answer.body.ends_with('\n')) answer.body.pop_back();
+    throw Error(answer.body.empty() ? fmt::format("the router answered {}", answer.status) : answer.body);
+  }
+  return std::move(answer.body);
+}
+
+std::string Client::report() const {
+  http::Request request;
+  request.target = "/report";
+  request.headers = {{"accept", "application/json"}, {"host", address_.is_unix() ? "localhost" : address_.str()}};
+  auto answer = send(std::move(request), kReadTimeout);
+  if (answer.status != 200)
+    throw Error(fmt::format("the router answered {} to a request for its report", answer.status));
+  return std::move(answer.body);
+}
+
+bool Client::running() const {
+  try {
+    call("GET", "/healthz", {}, kReadTimeout);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace weave::control

@@ -1,0 +1,47 @@
+// What the commands use to talk to the router: blocking calls of its control API.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "http/http.hpp"
+
+namespace weave::control {
+
+constexpr const char* kSocketPath = "/run/weave/control.sock";
+
+// Where the router's control API is: `option` (--http-addr) over `environment` (WEAVE_HTTP_ADDR) over the unix socket;
+// empty counts as not given. "/path" is a socket; in "host:port" either part may be left out (127.0.0.1, 6784). Throws
+// Error when it can't be understood.
+http::Address control_address(std::optional<std::string> option, const char* environment);
+
+class Client {
+ public:
+  explicit Client(http::Address address) : address_(std::move(address)) {}
+
+  // One request; `path` is already percent-encoded (http::percent_encode for elements). The form goes into the body of
+  // POST and PUT, else into the query. Any answer is returned, also 4xx. Throws Error when there is none: "weave is not
+  // running" when nobody listens. `timeout` zero waits for ever, as allocations must.
+  http::Response call(std::string method, std::string path, const http::Fields& form = {},
+                      std::chrono::milliseconds timeout = {}) const;
+
+  // The same, and an answer of 400 and more, except 503 (a router that isn't ready, with its normal text), is thrown as
+  // Error with the router's words. The body of the answer.
+  std::string ask(std::string method, std::string path, const http::Fields& form = {},
+                  std::chrono::milliseconds timeout = {}) const;
+
+  // The JSON report.
+  std::string report() const;
+
+  // Somebody answers at the address.
+  bool running() const;
+
+  const http::Address& address() const { return address_; }
+
+ private:
+  http::Response send(http::Request request, std::chrono::milliseconds timeout) const;
+
+  http::Address address_;
+};
+
+}  // namespace weave::control

@@ -1,0 +1,82 @@
+#include "control/client.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "golden.hpp"
+#include "memory_backend.hpp"
+
+using namespace weave;
+using namespace weave::control;
+
+namespace {
+
+struct TemporaryDirectory {
+  std::filesystem::path path;
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "weave-control-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw errno_error("make a temporary directory");
+    path = name;
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
+};
+
+// A control API on a unix socket, served by a thread of its own.
+struct Served {
+  TemporaryDirectory directory;
+  MemoryBackend backend;
+  Routes routes{backend};
+  asio::io_context context;
+  http::Server server{context.get_executor(), *http::Address::parse((directory.path / "c.sock").string()),
+                      routes.handler(Door::kSocket)};
+  std::thread thread{[this] { context.run(); }};
+  ~Served() {
+    context.stop();
+    thread.join();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the client and the routes understand each other over a socket") {
+  Served served;
+  Client client(served.server.address());
+  CHECK(client.running());
+  CHECK(client.ask("POST", "/ip/" + http::percent_encode("weave:expose")) == "10.32.0.1/12");
+  CHECK(client.ask("POST", "/connect", {{"peer", "192.168.48.99"}, {"replace", "true"}}).empty());
+  CHECK(client.ask("GET", "/status/targets") == "192.168.48.99\n");
+  CHECK(from_json(client.report()).router.targets.size() == 1);
+  CHECK(client.call("GET", "/nosuch").status == 404);
+  CHECK(client.call("HEAD", "/metrics").status == 200);
+  CHECK_THROWS_WITH(client.ask("DELETE", "/ip/nobody"), "Delete: no addresses for nobody");
+  CHECK_THROWS_WITH(client.ask("POST", "/connect", {{"peer", ":1"}}),
+                    "invalid peer name \":1\", should be host[:port]");
+  CHECK(client.ask("GET", "/healthz") == "starting\n");
+}
+
+TEST_CASE("without a router the client says so and what to do") {
+  TemporaryDirectory directory;
+  for (auto address : {(directory.path / "none.sock").string(), std::string("127.0.0.1:1")}) {
+    Client client(*http::Address::parse(address));
+    CHECK_FALSE(client.running());
+    try {
+      client.ask("GET", "/status");
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()) == "weave is not running");
+      CHECK(error.hint() == "start it with 'weave launch'");
+    }
+  }
+}
+
+TEST_CASE("the control address: option over environment over the socket, parts may be left out") {
+  CHECK(control_address({}, nullptr).path == kSocketPath);
+  CHECK(control_address("", "").path == kSocketPath);
+  CHECK(control_address({}, "10.0.0.1").str() == "10.0.0.1:6784");
+  CHECK(control_address({}, ":7000").str() == "127.0.0.1:7000");
+  CHECK(control_address({}, "10.0.0.1:").str() == "10.0.0.1:6784");
+  CHECK(control_address("/tmp/x.sock", "10.0.0.1").path == "/tmp/x.sock");
+  CHECK_THROWS_AS(control_address("no such:address", nullptr), Error);
+}
