@@ -119,7 +119,8 @@ Response request_blocking(const Address& address, const Request& request_, std::
   return out;
 }
 
-asio::awaitable<void> stream(Address address, Request request, std::function<void(std::string_view)> on_data) {
+asio::awaitable<void> stream(Address address, Request request, std::function<void(std::string_view)> on_data,
+                             std::function<void()> on_open) {
   Attempt attempt{address, request, co_await make_connection(), kConnectTime};
   auto& socket = attempt.connection->socket;
   attempt.connection->arm(kConnectTime);
@@ -132,6 +133,7 @@ asio::awaitable<void> stream(Address address, Request request, std::function<voi
   auto [error, size] = co_await beast::http::async_read_header(socket, buffer, parser, kTuple);
   if (error) throw attempt.failed(error);
   int status = static_cast<int>(parser.get().result_int());
+  if (status == 200 && on_open) on_open();
   std::string refusal;
   std::array<char, 16 * 1024> piece;
   while (!parser.is_done()) {

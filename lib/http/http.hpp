@@ -100,7 +100,8 @@ Response request_blocking(const Address& address, const Request& request, std::c
 
 // Sends the request and hands over the body of the answer as it arrives, chunk framing removed. Returns when the server
 // ends the body; throws Error as request() does, also for a status other than 200. Cancel with an asio cancellation
-// signal.
-asio::awaitable<void> stream(Address address, Request request, std::function<void(std::string_view)> on_data);
+// signal. `on_open` is called once, when the header of an answer with status 200 has come. Connecting may take 10 s.
+asio::awaitable<void> stream(Address address, Request request, std::function<void(std::string_view)> on_data,
+                             std::function<void()> on_open = {});
 
 }  // namespace weave::http

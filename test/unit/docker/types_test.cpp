@@ -1,0 +1,129 @@
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "docker/types.hpp"
+
+using namespace weave;
+using namespace weave::docker;
+
+namespace {
+
+std::string vector(const std::string& name) {
+  std::ifstream in(std::string(WEAVE_SOURCE_DIR) + "/test/vectors/docker/" + name);
+  REQUIRE(in);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+std::vector<Event> events(const std::string& file) {
+  std::vector<Event> out;
+  Lines lines;
+  for (const auto& line : lines.feed(vector(file))) {
+    auto event = decode_event(line);
+    INFO(line);
+    REQUIRE(event);
+    out.push_back(*event);
+  }
+  return out;
+}
+
+std::string actions(const std::vector<Event>& all) {
+  std::string out;
+  for (const auto& event : all) out += event.type + "/" + event.action + " ";
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the recorded event streams of old and new Docker are understood") {
+  auto file = GENERATE(as<std::string>(), "events-20.10.24.jsonl", "events-28.5.2.jsonl");
+  auto all = events(file);
+  REQUIRE(all.size() >= 22);
+  INFO(actions(all));
+  CHECK(actions(all).starts_with("container/create network/connect container/start "));
+  const auto& create = all[0];
+  const auto& connect = all[1];
+  CHECK(create.id.size() == 64);
+  CHECK(create.attributes.at("name") == "e1");
+  CHECK(create.time_nano > 1'700'000'000'000'000'000);
+  CHECK(connect.attributes.at("container") == create.id);
+  CHECK(connect.attributes.at("name") == "weave");
+  CHECK(connect.id != create.id);
+  auto rename = std::find_if(all.begin(), all.end(), [](const Event& event) { return event.action == "rename"; });
+  REQUIRE(rename != all.end());
+  CHECK(rename->attributes.at("name") == "e1x");
+  CHECK(rename->attributes.at("oldName") == "/e1");
+  CHECK(std::is_sorted(all.begin(), all.end(), [](auto& a, auto& b) { return a.time_nano < b.time_nano; }));
+}
+
+TEST_CASE("an event without the fields that Docker 29 dropped is understood, and one of another type") {
+  auto event =
+      decode_event(R"({"Type":"volume","Action":"mount","Actor":{"ID":"v","Attributes":{"n":1}},"timeNano":5})");
+  REQUIRE(event);
+  CHECK(event->type == "volume");
+  CHECK(event->id == "v");
+  CHECK(event->attributes.empty());
+  CHECK(event->time_nano == 5);
+}
+
+TEST_CASE("what isn't what was asked for is refused, not thrown at") {
+  auto text = GENERATE(as<std::string>(), "", "null", "[]", "{", "{}", "7", "\"x\"", R"({"Id":7,"Type":1})", "[1]",
+                       "[{}]", "{\"Id\":\"\xff\"}");
+  INFO(text);
+  CHECK(!decode_event(text));
+  CHECK(!decode_container(text));
+  CHECK(!decode_network(text));
+  CHECK(!decode_id(text));
+  if (text != "[]") CHECK(!decode_container_list(text));
+  if (text != "[]") CHECK(!decode_network_list(text));
+}
+
+TEST_CASE("fields of a strange type count as empty") {
+  auto container = decode_container(R"({"Id":"x","Name":7,"State":[],"Config":{"Env":"A=1","Labels":null},
+      "NetworkSettings":{"Networks":{"weave":null,"other":{"IPPrefixLen":999,"Aliases":[1,"a"]}}}})");
+  REQUIRE(container);
+  CHECK(container->name.empty());
+  CHECK(container->environment.empty());
+  CHECK(container->networks.at("weave").ip.empty());
+  CHECK(container->networks.at("other").prefix == 0);
+  CHECK(container->networks.at("other").aliases == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("a listed container's name is its own, not that of a link") {
+  auto list = decode_container_list(R"([{"Id":"x","Names":["/other/alias","/own"],"State":"running"}])");
+  REQUIRE(list);
+  CHECK(list->front().name == "own");
+}
+
+TEST_CASE("a new network is written with what it has, and only that") {
+  CHECK(encode(NewNetwork{.name = "n"}) == R"({"CheckDuplicate":true,"Name":"n"})");
+  NewNetwork full{.name = "weave",
+                  .driver = "weavemesh",
+                  .ipam_driver = "weavemesh",
+                  .ipam_options = {{"a", "b"}},
+                  .subnets = {{.subnet = "10.32.0.0/12", .range = "10.32.1.0/24", .gateway = ""}},
+                  .options = {{"works.weave.multicast", "true"}},
+                  .labels = {{"l", "m"}},
+                  .internal = true,
+                  .attachable = true};
+  CHECK(encode(full) ==
+        R"({"Attachable":true,"CheckDuplicate":true,"Driver":"weavemesh","IPAM":{"Config":[{"IPRange":"10.32.1.0/24",)"
+        R"("Subnet":"10.32.0.0/12"}],"Driver":"weavemesh","Options":{"a":"b"}},"Internal":true,"Labels":{"l":"m"},)"
+        R"("Name":"weave","Options":{"works.weave.multicast":"true"}})");
+  CHECK(encode_filters({{"type", {"container", "network"}}}) == R"({"type":["container","network"]})");
+}
+
+TEST_CASE("lines are cut wherever the pieces end") {
+  Lines lines;
+  CHECK(lines.feed("{\"a\"").empty());
+  CHECK(lines.feed(":1}\r\n\n{}\nrest") == std::vector<std::string>{"{\"a\":1}", "{}"});
+  CHECK(lines.feed("\n") == std::vector<std::string>{"rest"});
+  CHECK_THROWS_AS(lines.feed(std::string(1024 * 1024 + 1, 'x')), Error);
+}
+
+TEST_CASE("the text of an error answer is the daemon's message") {
+  CHECK(decode_error("{\"message\":\"No such container: x\"}\n") == "No such container: x");
+  CHECK(decode_error("page not found\n") == "page not found");
+}
