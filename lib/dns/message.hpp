@@ -66,8 +66,9 @@ struct Edns {
 };
 
 struct Question {
-  std::string
-      name;  // as asked, with trailing dot ("." is the root); dots and backslashes within a label have a backslash
+  // As asked, with trailing dot ("." is the root). Within a label a dot is written \046 and a backslash \092, so that
+  // every dot separates.
+  std::string name;
   size_t labels = 0;
   uint16_t type = 0, klass = 0;
 };
