@@ -110,8 +110,8 @@ Listed listed(const json& value) {
 }  // namespace
 
 const Endpoint* Container::endpoint_in(std::string_view wanted) const {
-  for (const auto& [name, endpoint] : networks)
-    if (endpoint.network_id == wanted) return &endpoint;
+  for (const auto& entry : networks)
+    if (entry.second.network_id == wanted) return &entry.second;
   return nullptr;
 }
 

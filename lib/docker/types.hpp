@@ -42,7 +42,7 @@ struct Container {
   std::vector<std::string> dns_search;
 
   // The endpoint with this network id; nullptr when there is none.
-  const Endpoint* endpoint_in(std::string_view network_id) const;
+  const Endpoint* endpoint_in(std::string_view wanted) const;
 };
 
 // One line of the list of containers.
