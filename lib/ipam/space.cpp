@@ -52,6 +52,11 @@ Result<void> Space::claim(Ipv4 address) {
   return {};
 }
 
+void Space::hold(Ipv4 address) {
+  free_.remove({address, address + 1});
+  used_.add({address, address + 1});
+}
+
 Result<void> Space::free(Ipv4 address) {
   if (!used_.contains(address)) return Refused(fmt::format("Address {} is not ours", address.str()));
   used_.remove({address, address + 1});

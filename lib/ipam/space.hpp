@@ -23,6 +23,8 @@ class Space {
   std::optional<Ipv4> allocate(Ipv4Range range);
   // Refuses an address that isn't free: "Address <a> is not free to claim".
   Result<void> claim(Ipv4 address);
+  // In use, ours or not: what was handed out before the ring said otherwise.
+  void hold(Ipv4 address);
   // Refuses an address that isn't in use: "Address <a> is not ours".
   Result<void> free(Ipv4 address);
   // A block out of the range to give to another peer; it leaves the space. It is the biggest free CIDR block, or the

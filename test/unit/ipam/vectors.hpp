@@ -9,10 +9,11 @@ namespace weave::ipam {
 
 using Json = nlohmann::json;
 
-inline Json vectors(const std::string& name) {
+// The list under a key of a file.
+inline Json vectors(const std::string& name, const char* key) {
   std::ifstream file(WEAVE_SOURCE_DIR "/test/vectors/ipam/" + name);
   if (!file) throw Error("open the vectors " + name);
-  return Json::parse(file);
+  return Json::parse(file).at(key);
 }
 
 inline std::string text(const Json& json) {

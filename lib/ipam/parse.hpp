@@ -1,0 +1,20 @@
+// The texts of requests, with the refusals that Weave Net answers.
+#pragma once
+#include <string_view>
+
+#include "address/ipv4.hpp"
+
+namespace weave::ipam {
+
+// An address with prefix length, as in a claim. Refuses "invalid CIDR address: ..." or, for IPv6, "invalid Non-IPv4
+// address not supported: ...".
+Result<Cidr> parse_cidr(std::string_view text);
+
+// A subnet to allocate from, also a range or default subnet: as above, and no bits after the prefix, and four addresses
+// at least.
+Result<Cidr> parse_subnet(std::string_view text);
+
+// A single address, as in a release; IPv6 counts as 0.0.0.0. Refuses "invalid IP Address: ...".
+Result<Ipv4> parse_address(std::string_view text);
+
+}  // namespace weave::ipam

@@ -1,0 +1,140 @@
+#include "ipam/persisted.hpp"
+
+#include <charconv>
+
+namespace weave::ipam {
+namespace {
+
+constexpr const char* kMeta = "ipam";
+constexpr const char* kRing = "ipam-ring";
+constexpr const char* kOwned = "ipam-owned";
+constexpr const char* kContainer = "container";
+
+std::vector<std::string_view> split(std::string_view text, char by) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    auto end = std::min(text.find(by), text.size());
+    if (end > 0) parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+bool parse_number(std::string_view text, uint32_t& value) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+std::string range_text(Ipv4Range range) {
+  return range.start.str() + " " + range.end.str();
+}
+
+std::string entry_text(const Entry& entry) {
+  return fmt::format("{} {} {}", entry.peer.str(), entry.version, entry.free);
+}
+
+Result<Ipv4Range> parse_range(std::string_view text) {
+  auto parts = split(text, ' ');
+  if (parts.size() != 2) return Refused("not a range");
+  auto start = Ipv4::parse(parts[0]), end = Ipv4::parse(parts[1]);
+  if (!start || !end || *start >= *end) return Refused("not a range");
+  return Ipv4Range{*start, *end};
+}
+
+Result<Entry> parse_entry(std::string_view token_text, std::string_view text) {
+  auto parts = split(text, ' ');
+  Entry entry;
+  auto token = Ipv4::parse(token_text);
+  if (!token || parts.size() != 3 || !parse_number(parts[1], entry.version) || !parse_number(parts[2], entry.free))
+    return Refused("not an entry of a ring");
+  auto peer = PeerName::parse(parts[0]);
+  if (!peer) return Refused(peer.error());
+  entry.token = *token;
+  entry.peer = *peer;
+  return entry;
+}
+
+Result<std::vector<Held>> parse_held(std::string_view text) {
+  std::vector<Held> list;
+  for (auto line : split(text, '\n')) {
+    auto words = split(line, ' ');
+    if (words.empty() || words.size() > 2 || (words.size() == 2 && words[1] != kContainer))
+      return Refused("not a list of addresses");
+    auto cidr = Cidr::parse(words[0]);
+    if (!cidr) return Refused(cidr.error());
+    list.push_back({*cidr, words.size() == 2});
+  }
+  return list;
+}
+
+Result<std::vector<PeerName>> parse_names(std::string_view text) {
+  std::vector<PeerName> list;
+  for (auto word : split(text, ' ')) {
+    auto name = PeerName::parse(word);
+    if (!name) return Refused(name.error());
+    list.push_back(*name);
+  }
+  return list;
+}
+
+}  // namespace
+
+Persisted load(Store& store) {
+  auto must = [&](auto result, const char* table, const std::string& key) {
+    if (!result)
+      throw Error(fmt::format("read {}: {} {}: {}", store.path(), table, key, result.error()),
+                  "Restore the file, or move it away to start anew.");
+    return std::move(*result);
+  };
+  Persisted data;
+  if (auto text = store.get(kMeta, "self")) data.self = must(PeerName::parse(*text), kMeta, "self");
+  if (auto text = store.get(kMeta, "range")) data.range = must(parse_range(*text), kMeta, "range");
+  if (auto text = store.get(kMeta, "seeds")) data.seeds = must(parse_names(*text), kMeta, "seeds");
+  for (const auto& [token, text] : store.all(kRing))
+    data.entries.push_back(must(parse_entry(token, text), kRing, token));
+  // The store sorts by text.
+  std::ranges::sort(data.entries, {}, &Entry::token);
+  for (const auto& [ident, text] : store.all(kOwned)) data.owned[ident] = must(parse_held(text), kOwned, ident);
+  return data;
+}
+
+Save save_to(Store& store) {
+  return [&store](std::span<const Change> list) { store.apply(list); };
+}
+
+std::vector<Change> changes(const Ring& before, const Ring& now) {
+  std::vector<Change> list;
+  if (before.seeds() != now.seeds()) {
+    std::vector<std::string> names;
+    for (auto seed : now.seeds()) names.push_back(seed.str());
+    list.push_back({kMeta, "seeds", fmt::format("{}", fmt::join(names, " "))});
+  }
+  auto old = before.entries().begin();
+  for (const auto& entry : now.entries()) {
+    while (old != before.entries().end() && old->token < entry.token) list.push_back({kRing, (old++)->token.str(), {}});
+    if (old != before.entries().end() && old->token == entry.token && *old++ == entry) continue;
+    list.push_back({kRing, entry.token.str(), entry_text(entry)});
+  }
+  for (; old != before.entries().end(); ++old) list.push_back({kRing, old->token.str(), {}});
+  return list;
+}
+
+Change owned_change(const std::string& ident, std::span<const Held> held) {
+  if (held.empty()) return {kOwned, ident, {}};
+  std::string text;
+  for (const auto& one : held)
+    text += fmt::format("{}{}{}\n", one.cidr.str(), one.container ? " " : "", one.container ? kContainer : "");
+  return {kOwned, ident, text};
+}
+
+std::vector<Change> start_anew(const Persisted& old, const Ring& ring) {
+  std::vector<Change> list;
+  for (const auto& entry : old.entries) list.push_back({kRing, entry.token.str(), {}});
+  for (const auto& [ident, held] : old.owned) list.push_back({kOwned, ident, {}});
+  list.push_back({kMeta, "seeds", {}});
+  list.push_back({kMeta, "self", ring.self().str()});
+  list.push_back({kMeta, "range", range_text(ring.range())});
+  return list;
+}
+
+}  // namespace weave::ipam

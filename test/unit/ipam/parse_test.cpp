@@ -1,0 +1,29 @@
+#include "ipam/parse.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace weave;
+using namespace weave::ipam;
+
+TEST_CASE("Subnets are refused in the words of Weave Net") {
+  CHECK(parse_subnet("10.33.0.0/16")->str() == "10.33.0.0/16");
+  CHECK(parse_subnet("10.33.1.0/30"));
+  CHECK(parse_subnet("10.33.1.0/31").error() == "invalid subnet - smaller than minimum size 4: 10.33.1.0/31");
+  CHECK(parse_subnet("10.33.1.1/24").error() ==
+        "invalid subnet - bits after network prefix are not all zero: 10.33.1.1/24");
+  CHECK(parse_subnet("10.33.1.1/31").error() == "invalid subnet - smaller than minimum size 4: 10.33.1.1/31");
+  CHECK(parse_subnet("0.0.0.0/0").error() == "invalid subnet - smaller than minimum size 4: 0.0.0.0/0");
+  CHECK(parse_subnet("10.99.0.0/33").error() == "invalid CIDR address: 10.99.0.0/33");
+  CHECK(parse_subnet("foo/24").error() == "invalid CIDR address: foo/24");
+  CHECK(parse_subnet("fe80::/64").error() == "invalid Non-IPv4 address not supported: fe80::/64");
+  CHECK(parse_subnet("fe80::/129").error() == "invalid CIDR address: fe80::/129");
+  CHECK(parse_subnet("fe80::/").error() == "invalid CIDR address: fe80::/");
+}
+
+TEST_CASE("Claims may have host bits, releases may be IPv6") {
+  CHECK(parse_cidr("10.32.0.7/0")->str() == "10.32.0.7/0");
+  CHECK(parse_cidr("10.32.0.7/xx").error() == "invalid CIDR address: 10.32.0.7/xx");
+  CHECK(parse_address("10.32.0.7")->str() == "10.32.0.7");
+  CHECK(parse_address("::1")->str() == "0.0.0.0");
+  CHECK(parse_address("bogus").error() == "invalid IP Address: bogus");
+}
