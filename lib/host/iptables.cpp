@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <thread>
+
 #include "base/error.hpp"
 #include "base/process.hpp"
 
@@ -180,6 +182,11 @@ void Iptables::restore(const std::map<std::string, std::string>& lines) const {
     if (!text.empty()) input += fmt::format("*{}\n{}COMMIT\n", table, text);
   if (input.empty()) return;
   auto finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);
+  // 4: somebody else changed the rules at the same time.
+  for (int again = 0; finished.status == 4 && again < 10; ++again) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);
+  }
   if (finished.status == 0) return;
   throw Error(fmt::format("{}-restore failed ({}): {}", command_, finished.status, finished.errors),
               finished.status == 127 ? "install iptables" : "");

@@ -1,0 +1,41 @@
+#include "host/expose.hpp"
+
+#include "base/log.hpp"
+#include "host/arp.hpp"
+#include "host/netlink.hpp"
+#include "host/netns.hpp"
+
+namespace weave::host {
+
+bool add_bridge_address(const Cidr& cidr, const std::string& bridge) {
+  Netlink net;
+  if (!net.add_address(net.link(bridge).index, cidr)) return false;
+  try {
+    announce_address(bridge, cidr.address);
+  } catch (const Error& error) {
+    log::debug("{}", error.what());
+  }
+  return true;
+}
+
+std::vector<Cidr> remove_bridge_address(Ipv4 address, const std::string& bridge) {
+  Netlink net;
+  std::vector<Cidr> removed;
+  auto link = net.find_link(bridge);
+  if (!link) return removed;
+  // Otherwise the kernel drops the other addresses of a subnet together with its first.
+  try_write_sysctl("ipv4/conf/" + bridge + "/promote_secondaries", "1");
+  for (const auto& found : net.addresses(link->index))
+    if (found.cidr.address == address && net.remove_address(link->index, found.cidr)) removed.push_back(found.cidr);
+  return removed;
+}
+
+std::vector<Cidr> bridge_addresses(const std::string& bridge) {
+  Netlink net;
+  std::vector<Cidr> cidrs;
+  if (auto link = net.find_link(bridge))
+    for (const auto& address : net.addresses(link->index)) cidrs.push_back(address.cidr);
+  return cidrs;
+}
+
+}  // namespace weave::host

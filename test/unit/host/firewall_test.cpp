@@ -1,0 +1,278 @@
+#include "host/firewall.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/process.hpp"
+#include "host/bridge.hpp"
+#include "host/expose.hpp"
+#include "host/identity.hpp"
+#include "host/netns.hpp"
+#include "host/routes.hpp"
+
+using namespace weave;
+using namespace weave::host;
+using Catch::Matchers::Contains;
+using Rules = std::vector<std::string>;
+
+namespace {
+
+Cidr cidr(const char* text) {
+  return Cidr::parse(text).value();
+}
+const Mac kPeer = Mac::parse("02:00:00:00:00:20").value();
+
+nlohmann::json vector_file(const std::string& name) {
+  return nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/host/" + name));
+}
+
+// Both back ends, where the kernel has both.
+Rules backends() {
+  Rules found;
+  for (const char* command : {"iptables-nft", "iptables-legacy"})
+    if (NetNs::make().run([&] { return run({command, "-t", "nat", "-S"}); }).status == 0) found.emplace_back(command);
+  return found;
+}
+
+// The rules of the built-in chains named, then those of ours, as the vectors list them.
+Rules flat(const SavedTable& table, const Rules& chains) {
+  Rules rules;
+  for (const auto& chain : chains)
+    if (auto found = table.find(chain); found != table.end())
+      rules.insert(rules.end(), found->second.begin(), found->second.end());
+  return rules;
+}
+
+FirewallConfig with_docker() {
+  FirewallConfig config;
+  config.docker_bridge = DockerBridge{"docker0", Ipv4::parse("172.17.0.1").value()};
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("the rule sets are Weave Net's with either back end") {
+  auto cases = vector_file("host-firewall.json").at("cases");
+  REQUIRE_FALSE(backends().empty());
+  for (const auto& command : backends())
+    for (int number : {0, 1}) {
+      CAPTURE(command, number);
+      const auto& expected = cases.at(static_cast<size_t>(number));
+      NetNs::make().run([&] {
+        Firewall firewall(Iptables(command), number == 0 ? FirewallConfig() : with_docker());
+        firewall.start();
+        auto saved = Iptables(command).save();
+        CHECK(flat(saved["filter"], {"INPUT", "FORWARD"}) == expected.at("filter").at("rules").get<Rules>());
+        CHECK(saved["filter"].contains("WEAVE-EXPOSE"));
+        CHECK(flat(saved["nat"], {"POSTROUTING"}) == Rules{expected.at("nat").at("rules").at(0).get<std::string>()});
+        CHECK(saved["nat"].contains("WEAVE"));
+        CHECK(firewall.ensure().empty());
+        firewall.uninstall();
+        for (const auto& [name, table] : Iptables(command).save())
+          for (const auto& [chain, rules] : table) {
+            CAPTURE(name, chain);
+            CHECK(rules.empty());
+            CHECK_FALSE(chain.starts_with("WEAVE"));
+          }
+      });
+    }
+}
+
+TEST_CASE("exposing adds Weave Net's rules, hiding removes all of them") {
+  auto cases = vector_file("host-firewall.json").at("cases");
+  for (const auto& command : backends()) {
+    CAPTURE(command);
+    NetNs::make().run([&] {
+      Firewall firewall(Iptables(command), {});
+      firewall.start();
+      firewall.add({.cidr = cidr("10.32.0.99/12")});
+      auto saved = Iptables(command).save();
+      CHECK(saved["nat"]["WEAVE"] == cases.at(3).at("adds").at("nat").get<Rules>());
+      CHECK(saved["filter"]["WEAVE-EXPOSE"] == cases.at(3).at("adds").at("filter").get<Rules>());
+      firewall.add({.cidr = cidr("10.48.0.1/24"), .masquerade = false});
+      saved = Iptables(command).save();
+      CHECK(saved["nat"]["WEAVE"].size() == 3);
+      CHECK(saved["filter"]["WEAVE-EXPOSE"].back() == cases.at(4).at("adds").at("filter").at(0).get<std::string>());
+      CHECK(firewall.ensure().empty());
+      CHECK(firewall.remove(cidr("10.32.0.99/12")));
+      CHECK_FALSE(firewall.remove(cidr("10.32.0.99/12")));
+      saved = Iptables(command).save();
+      CHECK(saved["nat"]["WEAVE"].empty());
+      CHECK(saved["filter"]["WEAVE-EXPOSE"].size() == 1);
+    });
+  }
+}
+
+TEST_CASE("flushed, deleted or overtaken rules are repaired, others stay") {
+  for (const auto& command : backends()) {
+    CAPTURE(command);
+    NetNs::make().run([&] {
+      auto apply = [&](Rules arguments) {
+        arguments.insert(arguments.begin(), command);
+        run_checked(arguments);
+      };
+      auto config = with_docker();
+      config.exposures = {{.cidr = cidr("10.32.0.99/12")}};
+      Firewall firewall(Iptables(command), config);
+      apply({"-A", "INPUT", "-p", "udp", "--dport", "9", "-j", "DROP"});
+      firewall.start();
+      auto whole = Iptables(command).save();
+      CHECK(whole["filter"]["INPUT"].size() == 7);
+      auto repaired = [&] {
+        auto changed = firewall.ensure();
+        auto now = Iptables(command).save();
+        for (const char* chain : {"FORWARD", "WEAVE-EXPOSE"}) CHECK(now["filter"][chain] == whole["filter"][chain]);
+        CHECK(now["nat"]["WEAVE"] == whole["nat"]["WEAVE"]);
+        CHECK(now["nat"]["POSTROUTING"] == whole["nat"]["POSTROUTING"]);
+        CHECK(firewall.ensure().empty());
+        return changed;
+      };
+      SECTION("flushed filter of " + command) {
+        apply({"-F"});
+        CHECK(repaired() == Rules{"filter"});
+        CHECK(Iptables(command).save()["filter"]["INPUT"].size() == 6);
+      }
+      SECTION("flushed nat of " + command) {
+        apply({"-t", "nat", "-F"});
+        CHECK(repaired() == Rules{"nat"});
+      }
+      SECTION("deleted chains of " + command) {
+        apply({"-F"});
+        apply({"-X"});
+        apply({"-t", "nat", "-F"});
+        apply({"-t", "nat", "-X"});
+        CHECK(repaired().size() == 2);
+      }
+      SECTION("one rule gone of " + command) {
+        apply({"-D", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
+        CHECK(repaired() == Rules{"filter"});
+      }
+      SECTION("overtaken by a decision of " + command) {
+        apply({"-I", "FORWARD", "-i", "docker_gwbridge", "!", "-o", "docker_gwbridge", "-j", "ACCEPT"});
+        CHECK(firewall.ensure() == Rules{"filter"});
+        auto forward = Iptables(command).save()["filter"]["FORWARD"];
+        CHECK(forward.front() == whole["filter"]["FORWARD"].front());
+        CHECK(forward.size() == 6);
+      }
+      SECTION("a jump ahead is left alone, " + command) {
+        apply({"-N", "DOCKER-USER"});
+        apply({"-I", "FORWARD", "-j", "DOCKER-USER"});
+        CHECK(firewall.ensure().empty());
+      }
+    });
+  }
+}
+
+TEST_CASE("what a dead Weave Net left is removed at start") {
+  for (const auto& command : backends()) {
+    CAPTURE(command);
+    NetNs::make().run([&] {
+      Iptables iptables(command);
+      iptables.restore(
+          {{"mangle",
+            ":WEAVE-CANARY - [0:0]\n:WEAVE-IPSEC-IN - [0:0]\n:WEAVE-IPSEC-IN-MARK - [0:0]\n"
+            "-A INPUT -j WEAVE-IPSEC-IN\n-A WEAVE-IPSEC-IN -s 192.168.77.2/32 -j WEAVE-IPSEC-IN-MARK\n"},
+           {"filter",
+            ":WEAVE-CANARY - [0:0]\n:WEAVE-IPSEC-IN - [0:0]\n-A INPUT -j WEAVE-IPSEC-IN\n"
+            "-A OUTPUT ! -p esp -m policy --dir out --pol none -m mark --mark 0x20000/0x20000 -j DROP\n"}});
+      Firewall firewall(iptables, {});
+      firewall.start();
+      auto saved = iptables.save();
+      CHECK(saved["filter"]["OUTPUT"].empty());
+      CHECK(saved["filter"]["INPUT"].size() == 1);
+      CHECK_FALSE(saved["mangle"].contains("WEAVE-CANARY"));
+      CHECK_FALSE(saved["mangle"].contains("WEAVE-IPSEC-IN"));
+      CHECK(saved["mangle"]["INPUT"].empty());
+    });
+  }
+}
+
+TEST_CASE("a restart keeps what is exposed, with and without masquerading") {
+  NetNs::make().run([] {
+    ensure_bridge({.mac = kPeer, .mtu = 1410});
+    CHECK(add_bridge_address(cidr("10.32.0.99/12")));
+    CHECK_FALSE(add_bridge_address(cidr("10.32.0.99/12")));
+    add_bridge_address(cidr("10.48.0.1/24"));
+    Firewall(Iptables(), {.exposures = {{cidr("10.32.0.99/12"), true}, {cidr("10.48.0.1/24"), false}}}).start();
+    auto before = Iptables().save();
+    Firewall next(Iptables(), {});
+    next.start();
+    Rules kept;
+    for (const auto& exposure : next.config().exposures)
+      kept.push_back(exposure.cidr.str() + (exposure.masquerade ? " masqueraded" : ""));
+    CHECK(kept == Rules{"10.32.0.99/12 masqueraded", "10.48.0.1/24"});
+    CHECK(Iptables().save() == before);
+    CHECK(bridge_addresses().size() == 2);
+    CHECK(remove_bridge_address(cidr("10.32.0.99/12").address) == std::vector<Cidr>{cidr("10.32.0.99/12")});
+    CHECK(remove_bridge_address(cidr("10.32.0.99/12").address).empty());
+    CHECK(bridge_addresses() == std::vector<Cidr>{cidr("10.48.0.1/24")});
+  });
+}
+
+TEST_CASE("traffic to local containers keeps its source when asked") {
+  NetNs::make().run([] {
+    Firewall firewall(Iptables(), {.exposures = {{cidr("10.32.0.99/12"), true}}});
+    firewall.start();
+    firewall.set_local_ranges({cidr("10.32.0.0/13")});
+    auto rules = Iptables().save()["nat"]["WEAVE"];
+    REQUIRE(rules.size() == 4);
+    CHECK_THAT(rules.front(), Contains("-d 10.32.0.0/13") && Contains("-j RETURN"));
+    CHECK(firewall.ensure().empty());
+  });
+}
+
+TEST_CASE("the back end is the one that holds Docker's chains") {
+  for (const auto& command : backends())
+    NetNs::make().run([&] {
+      run_checked({command, "-N", "DOCKER"});
+      auto chosen = Iptables::of_docker();
+      CHECK(chosen.save("filter")["filter"].contains("DOCKER"));
+    });
+  CHECK(NetNs::make().run([] { return Iptables::of_docker().command(); }) == "iptables");
+}
+
+TEST_CASE("a broken rule is an error with iptables' own words") {
+  NetNs::make().run([] {
+    CHECK_THROWS_WITH(Iptables().restore({{"filter", "-A NOWHERE -j DROP\n"}}), Contains("restore failed"));
+    CHECK_THROWS_WITH(Iptables("no-such-iptables").save(), Contains("not found"));
+  });
+}
+
+TEST_CASE("spellings of one rule are equal") {
+  CHECK(canonical_rule("-A C -p tcp -m tcp --dport 53 -d 1.2.3.4 -m comment --comment \"a b\" -j X") ==
+        canonical_rule("-A C -d 1.2.3.4/32 -p tcp -m comment --comment \"a b\" -m tcp --dport 53 -j X"));
+  CHECK(canonical_rule("-A C -m conntrack --ctstate RELATED,ESTABLISHED -j X") ==
+        canonical_rule("-A C -m conntrack --ctstate ESTABLISHED,RELATED -j X"));
+  CHECK(canonical_rule("-A C ! -s 10.0.0.0/8 -j X") != canonical_rule("-A C -s 10.0.0.0/8 -j X"));
+  CHECK(canonical_rule("-A C -i a ! -o b -j X") != canonical_rule("-A C ! -i a -o b -j X"));
+}
+
+TEST_CASE("a route into the range is found, one through the bridge isn't") {
+  NetNs::make().run([] {
+    auto range = cidr("10.32.0.0/12");
+    Netlink net;
+    net.create_veth({.name = "eth0", .peer = "cable"});
+    auto index = net.link("eth0").index;
+    net.set_up(index);
+    CHECK_FALSE(docker_bridge_address("eth0"));
+    net.add_address(index, cidr("192.168.0.2/24"));
+    net.add_route(cidr("0.0.0.0/0"), index, Ipv4::parse("192.168.0.1").value());
+    ensure_bridge({.mac = kPeer});
+    add_bridge_address(cidr("10.32.0.1/12"));
+    CHECK_FALSE(overlapping_route(range));
+    net.add_route(cidr("10.34.0.0/16"), index);
+    CHECK(overlapping_route(range)->destination == cidr("10.34.0.0/16"));
+    CHECK(overlapping_route(cidr("10.34.7.0/24")));
+    CHECK_FALSE(overlapping_route(cidr("10.48.0.0/12")));
+    CHECK(docker_bridge_address("eth0")->str() == "192.168.0.2");
+    CHECK_FALSE(docker_bridge_address("docker0"));
+    CHECK(peer_name()->mac() == kPeer);
+  });
+}
+
+TEST_CASE("peer names come from system ids") {
+  for (const auto& example : vector_file("system-peer-name.json").at("cases"))
+    CHECK(name_of_ids(example.at("input").get<std::string>()).str() == example.at("mac").get<std::string>());
+  for (const auto& example : vector_file("host-files.json").at("mac_from_uuid"))
+    CHECK(name_of_ids(example.at("bytes").get<std::string>()).str() == example.at("mac").get<std::string>());
+}
