@@ -29,6 +29,7 @@ std::string Address::str() const {
 
 Result<Address> Address::parse(std::string_view text) {
   std::string_view left = text;
+  if (text.find('\0') != std::string_view::npos) return Refused("an address may not contain a zero byte");
   if (strip(left, "unix://") || left.starts_with('/')) {
     if (!left.starts_with('/')) return Refused(fmt::format("{}: the path of a unix socket must be absolute", text));
     if (left.size() >= sizeof(sockaddr_un::sun_path))

@@ -32,7 +32,7 @@ struct Attempt {
     std::string hint;
     if (error.value() == EACCES && error.category() == boost::system::system_category())
       hint = "run as root, or as a member of the group that owns the socket";
-    return Error(fmt::format("{} {} on {}: {}", request.method, request.target, address.str(), why), hint);
+    return Error(fmt::format("{} {} on {}: {}", request.method, request.path(), address.str(), why), hint);
   }
 };
 
@@ -79,6 +79,10 @@ Response response_of(beast::http::response<beast::http::string_body>&& message) 
 }
 
 asio::awaitable<void> send(Attempt& attempt) {
+  // A blank or line end would let a user's word become a request of its own.
+  for (char c : attempt.request.target)
+    if (static_cast<uint8_t>(c) <= 0x20 || c == 0x7f)
+      throw Error("not a request target: " + percent_encode(attempt.request.target));
   if (auto error = co_await connect(attempt)) throw attempt.failed(error);
   auto message = message_of(attempt.address, attempt.request);
   auto [error, size] = co_await beast::http::async_write(attempt.connection->socket, message, kTuple);
@@ -150,7 +154,7 @@ asio::awaitable<void> stream(Address address, Request request, std::function<voi
   }
   if (status != 200)
     throw Error(
-        fmt::format("{} {} on {}: status {}: {}", request.method, request.target, address.str(), status, refusal));
+        fmt::format("{} {} on {}: status {}: {}", request.method, request.path(), address.str(), status, refusal));
 }
 
 }  // namespace weave::http

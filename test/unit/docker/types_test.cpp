@@ -58,6 +58,55 @@ TEST_CASE("the recorded event streams of old and new Docker are understood") {
   CHECK(std::is_sorted(all.begin(), all.end(), [](auto& a, auto& b) { return a.time_nano < b.time_nano; }));
 }
 
+TEST_CASE("a recorded container is understood") {
+  auto container = decode_container(vector("container-20.10.24.json"));
+  REQUIRE(container);
+  CHECK(container->name == "c1");
+  CHECK(container->image == "busybox:latest");
+  CHECK(container->hostname == "foo.weave.local");
+  CHECK(container->domainname.empty());
+  CHECK(container->running);
+  CHECK(!container->restarting);
+  CHECK(!container->paused);
+  CHECK(container->pid == 255);
+  CHECK(container->network_mode == "n1");
+  CHECK(container->dns == std::vector<std::string>{"9.9.9.9"});
+  CHECK(container->dns_search.empty());
+  CHECK(container->labels == std::map<std::string, std::string>{{"l", "m"}});
+  CHECK(container->environment == std::vector<std::string>{"A=B"});
+  REQUIRE(container->networks.size() == 1);
+  const auto& endpoint = container->networks.at("n1");
+  CHECK(endpoint.endpoint_id.size() == 64);
+  CHECK(endpoint.ip == "10.78.0.9");
+  CHECK(endpoint.prefix == 24);
+  CHECK(endpoint.mac == "02:42:0a:4e:00:09");
+  CHECK(endpoint.aliases == std::vector<std::string>{"al", container->id.substr(0, 12), "foo.weave.local"});
+  CHECK(container->endpoint_in(endpoint.network_id) == &endpoint);
+  CHECK(container->endpoint_in("other") == nullptr);
+}
+
+TEST_CASE("a recorded network and the list of containers are understood") {
+  auto network = decode_network(vector("network-20.10.24.json"));
+  REQUIRE(network);
+  CHECK(network->name == "n1");
+  CHECK(network->driver == "bridge");
+  CHECK(network->scope == "local");
+  CHECK(network->ipam_driver == "default");
+  REQUIRE(network->subnets.size() == 1);
+  CHECK(network->subnets[0].subnet == "10.78.0.0/24");
+  REQUIRE(network->containers.size() == 1);
+  CHECK(network->containers.begin()->second.ip == "10.78.0.9/24");
+
+  auto list = decode_container_list(vector("containers-20.10.24.json"));
+  REQUIRE(list);
+  REQUIRE(list->size() == 2);
+  const auto& mine = list->at(1);
+  CHECK(mine.name == "c1");
+  CHECK(mine.state == "running");
+  CHECK(mine.id == network->containers.begin()->first);
+  CHECK(mine.networks.at("n1").endpoint_id == network->containers.begin()->second.endpoint_id);
+}
+
 TEST_CASE("an event without the fields that Docker 29 dropped is understood, and one of another type") {
   auto event =
       decode_event(R"({"Type":"volume","Action":"mount","Actor":{"ID":"v","Attributes":{"n":1}},"timeNano":5})");

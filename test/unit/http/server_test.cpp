@@ -313,6 +313,10 @@ TEST_CASE("the client says what failed, on what and why") {
     CHECK_THROWS_WITH(await(context, http::request(directory.socket(), {.target = "/x"}, 5s)),
                       "GET /x on " + directory.socket().str() + ": No such file or directory");
   }
+  SECTION("a target that would break out of its line") {
+    CHECK_THROWS_WITH(await(context, http::request(directory.socket(), {.target = "/x HTTP/1.1\r\n"}, 5s)),
+                      Catch::StartsWith("not a request target"));
+  }
   SECTION("no answer in time") {
     http::Server server(context.get_executor(), directory.socket(), [&](Request) -> asio::awaitable<Response> {
       asio::steady_timer timer(context, 1h);
