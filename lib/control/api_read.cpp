@@ -3,6 +3,7 @@
 #include "control/answer.hpp"
 #include "control/api.hpp"
 #include "control/json.hpp"
+#include "control/template.hpp"
 #include "control/text.hpp"
 
 namespace weave::control {
@@ -28,7 +29,18 @@ Routes::Answer Routes::report(const Call& call) {
   auto accept = call.request.headers.find("accept");
   if (accept != call.request.headers.end() && accept->second == "application/json")
     co_return http::Response::json(to_json(backend_.report()));
-  co_return failed(400, "error: must supply one format parameter");
+  std::vector<std::string> formats, paths;
+  for (const auto& [name, value] : call.request.form()) {
+    if (name == "format") formats.push_back(value);
+    if (name == "path") paths.push_back(value);
+  }
+  try {
+    if (formats.empty() && paths.size() == 1) co_return plain(json_path(paths[0], backend_.report()));
+    if (formats.size() != 1) co_return failed(400, "error: must supply one format parameter");
+    co_return plain(render_template(formats[0], backend_.report()));
+  } catch (const TemplateError& error) {
+    co_return failed(error.status(), error.what());
+  }
 }
 
 Routes::Answer Routes::metrics(const Call&) {

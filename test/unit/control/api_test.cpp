@@ -46,8 +46,8 @@ TEST_CASE("a captured session replays with the reference's answers") {
     const auto& expected = exchange["response"];
     std::string method = sent["method"], path = sent["path"];
     int status = expected["status"];
-    // Where ours differs by decision, or where the answer is made by another room: HEAD works; templates; the ring.
-    if (method == "HEAD" || path.find("format=") != std::string::npos || path == "/status/ipam") continue;
+    // Where ours differs by decision, or where the answer is made by another room: HEAD works; the ring.
+    if (method == "HEAD" || path == "/status/ipam" || path.find("json%20.IPAM.Entries") != std::string::npos) continue;
     http::Request request{method, path, {}, sent.value("body", "")};
     request.headers["host"] = "127.0.0.1:6784";
     if (sent.contains("contentType")) request.headers["content-type"] = sent["contentType"];
@@ -60,6 +60,12 @@ TEST_CASE("a captured session replays with the reference's answers") {
     // Names deleted in any case are gone with us, so the later tables are shorter.
     if (path == "/status/dns" && expected["body"].get<std::string>().find("FOO2") != std::string::npos) {
       CHECK(answer.status == 200);
+      continue;
+    }
+    // A template that fails prints nothing of what came before, and says why.
+    if (expected["body"].get<std::string>().ends_with("error during template execution\n")) {
+      CHECK(answer.status == 500);
+      CHECK(answer.body.starts_with("error during template execution: "));
       continue;
     }
     if (path == "/expose/10.2.5.1/24?skipNAT=maybe") CHECK(backend.exposed.size() == 2);
@@ -95,7 +101,7 @@ TEST_CASE("a captured session replays with the reference's answers") {
     if (expected.contains("Location")) CHECK(answer.headers["location"] == expected["Location"].get<std::string>());
     if (status == 405) CHECK_FALSE(answer.headers["allow"].empty());
   }
-  CHECK(replayed > 90);
+  CHECK(replayed > 120);
 }
 
 TEST_CASE("HEAD works where GET does, without a body") {
