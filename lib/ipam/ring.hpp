@@ -59,6 +59,11 @@ class Ring {
   // something changed.
   bool report_free(const std::function<uint32_t(Ipv4Range)>& free_in);
 
+  // Takes in what another peer says of the ring: newer versions and unknown tokens. `allocated` tells whether an
+  // address within the ranges is in use here; such a range isn't given up: that is refused in the words of Weave Net,
+  // and nothing changes. True when the ring is another one than before, and so has to be stored.
+  Result<bool> merge(const Ring& theirs, const std::function<bool(std::span<const Ipv4Range>)>& allocated);
+
   // Unknown (0) while the ring is empty. The address must lie within the range.
   PeerName owner(Ipv4 address) const;
   // Ascending; neighbours of one owner stay apart, an entry that wraps gives two.
