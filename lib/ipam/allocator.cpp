@@ -100,20 +100,25 @@ Allocator::Allocator(Config config, const Persisted& stored, Save save)
       stored_ring_(ring_) {
   nicknames_[config_.self] = config_.nickname;
   bool same_peer = stored.self == config_.self, same_range = stored.range == ring_.range();
-  if (same_peer && same_range && !stored.entries.empty()) {
+  if (same_peer && same_range) {
+    // Claims outside the range may have been filed before there was a ring.
     restore(stored);
-    note_ = config_.seed.empty() ? "Initialising with persisted data"
-                                 : "Found persisted IPAM data, ignoring supplied IPAM seed";
-    return;
-  }
-  if (stored.self == PeerName{} || stored.entries.empty())
+    if (!ring_.empty()) {
+      note_ = config_.seed.empty() ? "Initialising with persisted data"
+                                   : "Found persisted IPAM data, ignoring supplied IPAM seed";
+      return;
+    }
     note_ = "No valid persisted data";
-  else if (!same_peer)
-    note_ = "Deleting persisted data for peername " + stored.self.str();
-  else
-    note_ = fmt::format("Deleting persisted data for IPAM range {}-{}; our range is {}", stored.range.start.str(),
-                        (stored.range.end + UINT32_MAX).str(), config_.range.str());
-  save_(start_anew(stored, ring_));
+  } else {
+    if (stored.self == PeerName{})
+      note_ = "No valid persisted data";
+    else if (!same_peer)
+      note_ = "Deleting persisted data for peername " + stored.self.str();
+    else
+      note_ = fmt::format("Deleting persisted data for IPAM range {}-{}; our range is {}", stored.range.start.str(),
+                          (stored.range.end + UINT32_MAX).str(), config_.range.str());
+    save_(start_anew(stored, ring_));
+  }
   if (config_.seed.empty()) return;
   Work work(*this);
   std::set<PeerName> seed(config_.seed.begin(), config_.seed.end());

@@ -89,6 +89,20 @@ TEST_CASE("Data of another peer or range is forgotten, also on disk") {
   CHECK(ipam.allocate("c2", kRange)->str() == "10.32.0.1/24");
 }
 
+TEST_CASE("Claims outside the range survive a restart before there is a ring") {
+  Disk disk;
+  {
+    auto ipam = disk.start();
+    REQUIRE(ipam.claim("c1", cidr("192.168.7.9/16")));
+    CHECK(ipam.ring().empty());
+  }
+  auto ipam = disk.start(config({kSelf}));
+  CHECK(ipam.note() == "No valid persisted data");
+  CHECK(ipam.holder(ip("192.168.7.9")) == "c1");
+  CHECK(ipam.allocate("c2", kRange)->str() == "10.32.0.1/24");
+  CHECK(contents(disk.start()).size() == 2);
+}
+
 TEST_CASE("Rows that can't be understood are an error, not a loss") {
   Disk disk;
   {
