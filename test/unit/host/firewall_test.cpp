@@ -271,8 +271,9 @@ TEST_CASE("a route into the range is found, one through the bridge isn't") {
 }
 
 TEST_CASE("peer names come from system ids") {
-  for (const auto& example : vector_file("system-peer-name.json").at("cases"))
+  auto names = vector_file("system-peer-name.json"), files = vector_file("host-files.json");
+  for (const auto& example : names.at("cases"))
     CHECK(name_of_ids(example.at("input").get<std::string>()).str() == example.at("mac").get<std::string>());
-  for (const auto& example : vector_file("host-files.json").at("mac_from_uuid"))
+  for (const auto& example : files.at("mac_from_uuid"))
     CHECK(name_of_ids(example.at("bytes").get<std::string>()).str() == example.at("mac").get<std::string>());
 }
