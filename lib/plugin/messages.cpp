@@ -62,12 +62,6 @@ class Fields {
     if (!value->is_boolean()) return refuse(name, "a boolean"), false;
     return value->get<bool>();
   }
-  int number(const char* name) {
-    const json* value = find(name);
-    if (!value) return 0;
-    if (!value->is_number_integer() || *value < -1000000 || *value > 1000000) return refuse(name, "a small integer"), 0;
-    return value->get<int>();
-  }
   // Null when absent.
   const json* object(const char* name) {
     const json* value = find(name);
@@ -160,14 +154,6 @@ Result<NetworkRef> decode(std::string_view body) {
 }
 
 template <>
-Result<AllocateNetwork> decode(std::string_view body) {
-  return decode_with<AllocateNetwork>(body, [](AllocateNetwork& out, Fields fields, std::string&) {
-    out.network = fields.text("NetworkID");
-    out.options = fields.options("Options");
-  });
-}
-
-template <>
 Result<CreateEndpoint> decode(std::string_view body) {
   return decode_with<CreateEndpoint>(body, [](CreateEndpoint& out, Fields fields, std::string& refused) {
     out.network = fields.text("NetworkID");
@@ -197,12 +183,6 @@ Result<Join> decode(std::string_view body) {
   return decode_with<Join>(body, [](Join& out, Fields fields, std::string&) {
     out = {fields.text("NetworkID"), fields.text("EndpointID"), fields.text("SandboxKey")};
   });
-}
-
-template <>
-Result<Discover> decode(std::string_view body) {
-  return decode_with<Discover>(
-      body, [](Discover& out, Fields fields, std::string&) { out.type = fields.number("DiscoveryType"); });
 }
 
 template <>

@@ -29,14 +29,9 @@ struct CreateNetwork {
   std::vector<PoolData> ipv4, ipv6;
 };
 
-// DeleteNetwork, FreeNetwork.
+// DeleteNetwork.
 struct NetworkRef {
   std::string network;
-};
-
-struct AllocateNetwork {
-  std::string network;
-  Options options;
 };
 
 struct InterfaceRequest {
@@ -50,17 +45,13 @@ struct CreateEndpoint {
   std::vector<std::string> dns_servers;  // of --dns
 };
 
-// DeleteEndpoint, Leave, EndpointOperInfo, ProgramExternalConnectivity, RevokeExternalConnectivity.
+// DeleteEndpoint, Leave, EndpointOperInfo.
 struct EndpointRef {
   std::string network, endpoint;
 };
 
 struct Join {
   std::string network, endpoint, sandbox;
-};
-
-struct Discover {
-  int type = 0;  // 1: a node
 };
 
 struct RequestPool {
@@ -91,15 +82,11 @@ Result<CreateNetwork> decode(std::string_view body);
 template <>
 Result<NetworkRef> decode(std::string_view body);
 template <>
-Result<AllocateNetwork> decode(std::string_view body);
-template <>
 Result<CreateEndpoint> decode(std::string_view body);
 template <>
 Result<EndpointRef> decode(std::string_view body);
 template <>
 Result<Join> decode(std::string_view body);
-template <>
-Result<Discover> decode(std::string_view body);
 template <>
 Result<RequestPool> decode(std::string_view body);
 template <>

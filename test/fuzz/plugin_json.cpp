@@ -8,11 +8,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace weave::plugin;
   (void)decode<CreateNetwork>(body);
   (void)decode<NetworkRef>(body);
-  (void)decode<AllocateNetwork>(body);
   (void)decode<CreateEndpoint>(body);
   (void)decode<EndpointRef>(body);
   (void)decode<Join>(body);
-  (void)decode<Discover>(body);
   (void)decode<RequestPool>(body);
   (void)decode<ReleasePool>(body);
   (void)decode<RequestAddress>(body);
