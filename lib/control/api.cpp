@@ -114,6 +114,10 @@ const std::vector<Routes::Route>& Routes::table() {
       {"GET", "/proxyaddrs", &Routes::proxy_addresses, kControlDoors, Part::kProxy},
       {"POST", "/plugin", &Routes::start_plugin, kSocketOnly},
       {"DELETE", "/plugin", &Routes::stop_plugin, kSocketOnly},
+      {"POST", "/attach/*", &Routes::attach, kSocketOnly},
+      {"DELETE", "/attach/*", &Routes::detach, kSocketOnly},
+      {"GET", "/attached", &Routes::attached, kSocketOnly},
+      {"DELETE", "/router", &Routes::stop, kSocketOnly},
   };
   return routes;
 }

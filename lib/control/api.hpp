@@ -65,6 +65,30 @@ class Backend {
   virtual void delete_name(std::optional<std::string> fqdn, std::optional<std::string> id,
                            std::optional<Ipv4> address) = 0;
 
+  // --- containers
+
+  struct AttachRequest {
+    std::string container;               // name, id, or unique beginning of an id
+    std::vector<std::string> addresses;  // "net:default", "net:<cidr>", "[ip:]<cidr>"; none: net:default
+    bool names = true;                   // register the container's names
+    bool multicast_route = true;
+    bool rewrite_hosts = false;             // write the container's /etc/hosts
+    std::vector<std::string> extra_hosts{};  // "name:address", for that file
+  };
+  struct Attached {
+    std::string container;  // full id
+    std::string mac;
+    std::vector<Cidr> cidrs;  // in the kernel's order
+  };
+
+  // Gives a running container an interface with these addresses; waits for addresses as allocate() does. What was
+  // allocated is given back when it fails. The addresses, in the order of the request.
+  virtual asio::awaitable<std::vector<Cidr>> attach(AttachRequest request) = 0;
+  // Takes addresses away, and the interface with the last one. Those that were taken.
+  virtual asio::awaitable<std::vector<Cidr>> detach(std::string container, std::vector<std::string> addresses) = 0;
+  // The containers on the bridge, one entry an interface: the named ones (unknown: throws), or all running ones.
+  virtual asio::awaitable<std::vector<Attached>> attached(std::vector<std::string> containers) = 0;
+
   // --- host, peers, services
 
   // Puts the address on the bridge, with firewall rules; takes it off. A throw becomes 500.
@@ -77,6 +101,9 @@ class Backend {
   virtual asio::awaitable<std::string> start_plugin(http::Fields options) = 0;
   // False when it wasn't running.
   virtual asio::awaitable<bool> stop_plugin() = 0;
+  // Stops the router once the answer is out. `remove_network`: Docker's network "weave" goes, too, unless containers
+  // use it. Warnings for the user, a line each.
+  virtual asio::awaitable<std::vector<std::string>> stop(bool remove_network) = 0;
 };
 
 class Routes {
@@ -130,6 +157,10 @@ class Routes {
   Answer proxy_addresses(const Call& call);
   Answer start_plugin(const Call& call);
   Answer stop_plugin(const Call& call);
+  Answer attach(const Call& call);
+  Answer detach(const Call& call);
+  Answer attached(const Call& call);
+  Answer stop(const Call& call);
 
   Backend& backend_;
 };

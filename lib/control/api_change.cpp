@@ -222,4 +222,11 @@ Routes::Answer Routes::stop_plugin(const Call&) {
   co_return stopped ? empty(204) : failed(404, "Plugin is not running.");
 }
 
+Routes::Answer Routes::stop(const Call& call) {
+  auto warnings = co_await backend_.stop(call.flag("remove-network"));
+  std::string text;
+  for (const auto& line : warnings) text += line + "\n";
+  co_return plain(text);
+}
+
 }  // namespace weave::control

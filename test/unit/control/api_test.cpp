@@ -190,3 +190,32 @@ TEST_CASE("exposing can be undone") {
   auto failed = ask(routes, "POST", "/expose/10.2.4.1/0");
   CHECK((failed.status == 500 && failed.body == "unable to expose: no such bridge\n"));
 }
+
+TEST_CASE("containers are attached with what the form says, and only on the socket") {
+  MemoryBackend backend;
+  backend.alive.insert("c1");
+  Routes routes(backend);
+  http::Request request{.method = "POST", .target = "/attach/c1"};
+  request.headers["content-type"] = "application/x-www-form-urlencoded";
+  request.body = "addr=10.2.1.6%2F24&addr=10.32.0.1%2F12&without-dns=true&add-host=zz%3A1.1.1.1";
+  auto answer = ask(routes, request);
+  CHECK((answer.status == 200 && answer.body == "10.2.1.6/24 10.32.0.1/12"));
+  REQUIRE(backend.attached_with);
+  CHECK_FALSE(backend.attached_with->names);
+  CHECK(backend.attached_with->multicast_route);
+  CHECK(backend.attached_with->extra_hosts == std::vector<std::string>{"zz:1.1.1.1"});
+  CHECK(ask(routes, "GET", "/attached?container=c1").body == "c1 02:00:00:00:00:05 10.2.1.6/24 10.32.0.1/12\n");
+  CHECK(ask(routes, request, Door::kTcp).status == 404);
+  CHECK(ask(routes, "DELETE", "/attach/c1").body == "10.2.1.6/24 10.32.0.1/12");
+  auto again = ask(routes, "DELETE", "/attach/c1");
+  CHECK((again.status == 400 && again.body == "c1 is not attached\n"));
+}
+
+TEST_CASE("stopping answers the warnings") {
+  MemoryBackend backend;
+  Routes routes(backend);
+  CHECK(ask(routes, "DELETE", "/router", Door::kTcp).status == 404);
+  CHECK_FALSE(backend.stopped);
+  CHECK(ask(routes, "DELETE", "/router?remove-network=true").body == "WARNING: in use\n");
+  CHECK(backend.stopped);
+}

@@ -21,6 +21,8 @@ class MemoryBackend : public Backend {
   std::vector<std::string> exposed;
   bool left = false;
   std::string plugin;
+  std::optional<AttachRequest> attached_with;
+  bool stopped = false;
   Cidr range = *Cidr::parse("10.32.0.0/12");
 
   Parts parts() override { return on; }
@@ -108,6 +110,27 @@ class MemoryBackend : public Backend {
     co_return plugin;
   }
   asio::awaitable<bool> stop_plugin() override { co_return !std::exchange(plugin, "").empty(); }
+  asio::awaitable<std::vector<Cidr>> attach(AttachRequest request) override {
+    if (!alive.contains(request.container)) throw Error("No such container: " + request.container);
+    attached_with = request;
+    for (const auto& text : request.addresses) addresses[request.container].push_back(*Cidr::parse(text));
+    co_return addresses[request.container];
+  }
+  asio::awaitable<std::vector<Cidr>> detach(std::string container, std::vector<std::string>) override {
+    auto gone = addresses.extract(container);
+    if (gone.empty()) throw Error(container + " is not attached");
+    co_return gone.mapped();
+  }
+  asio::awaitable<std::vector<Attached>> attached(std::vector<std::string> containers) override {
+    std::vector<Attached> list;
+    for (const auto& id : containers) list.push_back({id, "02:00:00:00:00:05", addresses[id]});
+    co_return list;
+  }
+  asio::awaitable<std::vector<std::string>> stop(bool remove_network) override {
+    stopped = true;
+    if (remove_network) co_return std::vector<std::string>{"WARNING: in use"};
+    co_return std::vector<std::string>{};
+  }
 
  private:
   static std::string lower(std::string text) {
