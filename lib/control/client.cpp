@@ -42,7 +42,7 @@ http::Response Client::send(http::Request request, std::chrono::milliseconds tim
   } catch (const Error& error) {
     std::string text = error.what();
     auto says = [&](int code) { return text.find(errno_text(code)) != std::string::npos; };
-    if (says(ECONNREFUSED) || says(ENOENT)) throw Error("weave is not running", "start it with 'weave launch'");
+    if (says(ECONNREFUSED) || says(ENOENT)) throw NotRunning();
     if (says(EACCES))
       throw Error(fmt::format("not allowed to use {}", address_.str()), "run as root, or as a member of group docker");
     throw;
@@ -69,7 +69,8 @@ std::string Client::ask(std::string method, std::string path, const http::Fields
   auto answer = call(std::move(method), std::move(path), form, timeout);
   if (answer.status >= 400 && answer.status != 503) {
     while (answer.body.ends_with('\n')) answer.body.pop_back();
-    throw Error(answer.body.empty() ? fmt::format("the router answered {}", answer.status) : answer.body);
+    throw AnswerError(answer.body.empty() ? fmt::format("the router answered {}", answer.status) : answer.body,
+                      answer.status);
   }
   return std::move(answer.body);
 }

@@ -10,6 +10,23 @@ namespace weave::control {
 
 constexpr const char* kSocketPath = "/run/weave/control.sock";
 
+// Nobody listens at the control address.
+class NotRunning : public Error {
+ public:
+  NotRunning() : Error("weave is not running", "start it with 'weave launch'") {}
+};
+
+// The router answered with an error; the message is its text.
+class AnswerError : public Error {
+ public:
+  AnswerError(const std::string& message, int status) : Error(message), status_(status) {}
+  // The HTTP status: 404 for a part that is switched off.
+  int status() const noexcept { return status_; }
+
+ private:
+  int status_;
+};
+
 // Where the router's control API is: `option` (--http-addr) over `environment` (WEAVE_HTTP_ADDR) over the unix socket;
 // empty counts as not given. "/path" is a socket; in "host:port" either part may be left out (127.0.0.1, 6784). Throws
 // Error when it can't be understood.
@@ -20,13 +37,13 @@ class Client {
   explicit Client(http::Address address) : address_(std::move(address)) {}
 
   // One request; `path` is already percent-encoded (http::percent_encode for elements). The form goes into the body of
-  // POST and PUT, else into the query. Any answer is returned, also 4xx. Throws Error when there is none: "weave is not
-  // running" when nobody listens. `timeout` zero waits for ever, as allocations must.
+  // POST and PUT, else into the query. Any answer is returned, also 4xx. Throws Error when there is none: NotRunning
+  // when nobody listens. `timeout` zero waits for ever, as allocations must.
   http::Response call(std::string method, std::string path, const http::Fields& form = {},
                       std::chrono::milliseconds timeout = {}) const;
 
   // The same, and an answer of 400 and more, except 503 (a router that isn't ready, with its normal text), is thrown as
-  // Error with the router's words. The body of the answer.
+  // AnswerError with the router's words. The body of the answer.
   std::string ask(std::string method, std::string path, const http::Fields& form = {},
                   std::chrono::milliseconds timeout = {}) const;
 
