@@ -72,7 +72,7 @@ class Backend {
     std::vector<std::string> addresses;  // "net:default", "net:<cidr>", "[ip:]<cidr>"; none: net:default
     bool names = true;                   // register the container's names
     bool multicast_route = true;
-    bool rewrite_hosts = false;             // write the container's /etc/hosts
+    bool rewrite_hosts = false;              // write the container's /etc/hosts
     std::vector<std::string> extra_hosts{};  // "name:address", for that file
   };
   struct Attached {

@@ -131,6 +131,7 @@ Result<Container> decode_container(std::string_view body) {
   out.running = truth(at(state, "Running"));
   out.restarting = truth(at(state, "Restarting"));
   out.paused = truth(at(state, "Paused"));
+  out.hosts_path = text(at(value, "HostsPath"));
   auto pid = number(at(state, "Pid"));
   out.pid = pid > 0 && pid <= INT32_MAX ? static_cast<int>(pid) : 0;
   const auto& host = at(value, "HostConfig");

@@ -35,6 +35,7 @@ struct Container {
   bool paused = false;
   int pid = 0;               // 0: not running
   std::string network_mode;  // "bridge", "host", "none", "container:<id>" or a network's name
+  std::string hosts_path;    // its /etc/hosts, on the host
   std::map<std::string, std::string> labels;
   std::map<std::string, Endpoint> networks;  // by network name
   std::vector<std::string> environment;      // NAME=value

@@ -147,6 +147,13 @@ Entries Database::entries() const {
   return all;
 }
 
+Entries Database::own_live_entries() const {
+  Entries own;
+  for (const auto& [k, entry] : entries_)
+    if (entry.origin == self_ && entry.live()) own.push_back(entry);
+  return own;
+}
+
 std::vector<Ipv4> Database::lookup(std::string_view name) const {
   std::vector<Ipv4> addresses;
   for (const auto& target : index_.lookup(canonical(name))) addresses.push_back(target.address);

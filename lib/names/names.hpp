@@ -64,6 +64,8 @@ class Database {
   Entries gossip() const;
   // Everything, tombstones included, in state order: lower-cased hostname, origin, container, address.
   Entries entries() const;
+  // Those of this peer that live, in state order.
+  Entries own_live_entries() const;
   // The live addresses of a name (any case, trailing dot optional) in state order.
   std::vector<Ipv4> lookup(std::string_view name) const;
   // The live name of an address, first in state order.

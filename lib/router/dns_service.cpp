@@ -1,0 +1,110 @@
+#include "router/dns_service.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+namespace weave::router {
+namespace {
+
+using Json = nlohmann::json;
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+// More than this unread means that the server hangs: it is better off with a fresh start.
+constexpr size_t kMostPending = 64 << 20;  // bytes
+
+}  // namespace
+
+DnsService::DnsService(asio::any_io_executor executor, const names::Database& names,
+                       std::function<dns::Config()> config)
+    : executor_(executor),
+      names_(names),
+      config_(std::move(config)),
+      service_(executor, "DNS server", "dns-server", {.prepare = [this] { return open(); }}) {}
+
+Service::Start DnsService::open() {
+  auto config = config_();
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw errno_error("cannot make a socket pair");
+  UniqueFd theirs(ends[1]);
+  if (feed_) feed_->socket.close();
+  feed_ = std::make_shared<Feed>(Socket(executor_, asio::local::stream_protocol(), ends[0]));
+  asio::co_spawn(executor_, read(feed_), asio::detached);
+  send(feed_->encoder.snapshot(names_.entries()));
+  return {to_json(config), std::move(theirs)};
+}
+
+void DnsService::changed(const names::Entries& entries) {
+  if (feed_) send(feed_->encoder.changes(entries));
+}
+
+void DnsService::erased(const names::Entries& entries) {
+  if (feed_) send(feed_->encoder.erased(entries));
+}
+
+void DnsService::send(const Bytes& bytes) {
+  feed_->pending.insert(feed_->pending.end(), bytes.begin(), bytes.end());
+  if (feed_->pending.size() > kMostPending) {
+    log::error("the DNS server doesn't read its names");
+    feed_->socket.close();
+    return;
+  }
+  if (!std::exchange(feed_->writing, true)) asio::co_spawn(executor_, write(feed_), asio::detached);
+}
+
+asio::awaitable<void> DnsService::write(std::shared_ptr<Feed> feed) {
+  while (!feed->pending.empty()) {
+    auto bytes = std::exchange(feed->pending, {});
+    auto [code, count] = co_await asio::async_write(feed->socket, asio::buffer(bytes), as_result);
+    if (code) co_return;  // its process has died; `writing` stays, nobody reads this feed any more
+  }
+  feed->writing = false;
+}
+
+asio::awaitable<void> DnsService::read(std::shared_ptr<Feed> feed) {
+  dns::StatusDecoder decoder;
+  Bytes buffer(4096);
+  for (;;) {
+    auto [code, count] = co_await feed->socket.async_read_some(asio::buffer(buffer), as_result);
+    if (code) co_return;
+    auto status = decoder.push(ByteView(buffer).first(count));
+    if (!status) {
+      log::error("the DNS server's status can't be understood: reason={}", status.error());
+      co_return;
+    }
+    if (*status) status_ = **status;
+  }
+}
+
+std::string to_json(const dns::Config& config) {
+  return Json{{"listen", config.listen},
+              {"domain", config.domain},
+              {"ttl", config.ttl},
+              {"resolv-conf", config.resolv_conf},
+              {"timeout-ms", config.timeout.count()}}
+      .dump();
+}
+
+dns::Config dns_config_from_json(std::string_view text) {
+  try {
+    auto json = Json::parse(text);
+    dns::Config config;
+    json.at("listen").get_to(config.listen);
+    json.at("domain").get_to(config.domain);
+    json.at("ttl").get_to(config.ttl);
+    json.at("resolv-conf").get_to(config.resolv_conf);
+    config.timeout = std::chrono::milliseconds(json.at("timeout-ms").get<int64_t>());
+    return config;
+  } catch (const Json::exception& error) {
+    throw Error(std::string("cannot read the configuration of the DNS server: ") + error.what());
+  }
+}
+
+}  // namespace weave::router

@@ -1,0 +1,129 @@
+#include "router/preflight.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.hpp"
+#include "base/process.hpp"
+#include "control/client.hpp"
+#include "dns/server.hpp"
+#include "docker/client.hpp"
+#include "docker/run_blocking.hpp"
+#include "host/bridge.hpp"
+#include "host/iptables.hpp"
+#include "host/routes.hpp"
+#include "router/launch.hpp"
+
+namespace weave::router {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Docker's answer to a command must not take the whole time that the user is ready to wait.
+constexpr auto kDockerLimit = 5s;
+
+// Throws Error when another program holds the port at this address; names the program.
+void check_port_free(const std::string& what, Ipv4 address, int port, bool tcp, const std::string& hint) {
+  UniqueFd fd(::socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
+  if (!fd) throw errno_error("cannot make a socket");
+  int on = 1;
+  if (tcp) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in wanted{};
+  wanted.sin_family = AF_INET;
+  wanted.sin_port = htons(static_cast<uint16_t>(port));
+  wanted.sin_addr.s_addr = htonl(address.value);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&wanted), sizeof wanted) == 0 &&
+      (!tcp || ::listen(fd.get(), 1) == 0))
+    return;
+  int code = errno;
+  auto text = fmt::format("cannot listen on {} {}:{} for {}", tcp ? "TCP" : "UDP", address.str(), port, what);
+  if (code != EADDRINUSE) throw errno_error(text, code);
+  auto holder = dns::port_holder(static_cast<uint16_t>(port), tcp);
+  throw Error(fmt::format("{}: {} has it", text, holder.empty() ? "another program" : holder), hint);
+}
+
+void check_door_free(const std::string& option, const std::string& text) {
+  if (text.empty()) return;
+  auto address = http::Address::parse(text);
+  auto host = address ? Ipv4::parse(address->host) : Refused(std::string());
+  if (!address || address->is_unix() || !host || address->port == 0) return;
+  check_port_free(option, *host, address->port, true, "stop it, or choose another address with " + option);
+}
+
+void check_ports(const Options& options) {
+  Ipv4 host;
+  if (!options.host.empty()) host = *Ipv4::parse(options.host);
+  const std::string hint = "stop it, or choose another port with --port on all hosts";
+  check_port_free("peers", host, options.port, true, hint);
+  check_port_free("peers", host, options.port, false, hint);
+  check_door_free("--http-addr", options.http_addr);
+  check_door_free("--status-addr", options.status_addr);
+  check_door_free("--metrics-addr", options.metrics_addr);
+}
+
+void check_routes(const Options& options, std::vector<std::string>& warnings) {
+  auto range = range_of(options);
+  if (!range) return;
+  auto route = host::overlapping_route(*range, options.bridge);
+  if (!route) return;
+  auto overlap =
+      fmt::format("Network {} overlaps with existing route {} on host", range->str(), route->destination.str());
+  if (!options.range_given)
+    throw Error(
+        fmt::format("{}\nERROR: Default --ipalloc-range {} overlaps with existing route on host.\n"
+                    "You must pick another range and set it on all hosts.",
+                    overlap, range->str()));
+  warnings.push_back(overlap);
+  warnings.push_back(
+      fmt::format("WARNING: Specified --ipalloc-range {} overlaps with existing route on host.", range->str()));
+  warnings.push_back("Unless this is deliberate, you must pick another range and set it on all hosts.");
+}
+
+// Weave Net's own router, in its container, would fight with ours for everything.
+docker::asio::awaitable<void> check_reference(docker::Client& docker) {
+  try {
+    auto container = co_await docker.inspect_container("weave");
+    if (container.running)
+      throw AlreadyThere("Found another running container named 'weave'. Aborting.", 2,
+                         "stop it with 'docker stop weave' (and 'docker rm weave', so that it doesn't come back)");
+  } catch (const docker::NoSuchContainer&) {
+  }
+}
+
+void check_docker(const Options& options, std::vector<std::string>& warnings) {
+  if (!options.docker) return;
+  try {
+    auto address = options.docker_api.empty() ? docker::default_address() : *http::Address::parse(options.docker_api);
+    docker::Client docker(address, kDockerLimit);
+    docker::run_blocking(docker.ping());
+    docker::run_blocking(check_reference(docker));
+  } catch (const AlreadyThere&) {
+    throw;
+  } catch (const Error& error) {
+    if (options.plugin && !options.foreground)
+      throw Error(error.what(), "start Docker, or launch without it: --docker-api '' --plugin=false");
+    warnings.emplace_back(error.what());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> preflight(const Options& options) {
+  if (::geteuid() != 0) throw Error("weave launch must be run as root", "try: sudo weave launch ...");
+  if (router_holds_host()) throw AlreadyThere("weave is already running; you can stop it with 'weave stop'.", 3);
+  std::vector<std::string> warnings;
+  host::bridge_type(options.bridge);
+  check_docker(options, warnings);
+  check_ports(options);
+  check_routes(options, warnings);
+  if (run({"iptables-save", "--version"}).status == 127)
+    throw Error("iptables is missing", "install the package iptables");
+  if (options.dns && options.dns_listen.empty() && !options.foreground && !options.dns_optional &&
+      !host::docker_bridge_address(options.docker_bridge))
+    throw Error(fmt::format("the DNS server has no address: Docker's bridge {} has none", options.docker_bridge),
+                "give one with --dns-listen-address, or switch DNS off with --no-dns");
+  return warnings;
+}
+
+}  // namespace weave::router

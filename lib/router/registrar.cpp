@@ -1,0 +1,136 @@
+#include "router/registrar.hpp"
+
+#include <chrono>
+
+#include "base/log.hpp"
+
+namespace weave::router {
+namespace {
+
+constexpr std::string_view kTable = "names";  // key "<container> <address> <name>", registered by hand
+
+// Ids that no container of Docker has: they don't die.
+bool is_container(std::string_view id) {
+  return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == id.npos;
+}
+
+std::string key_of(const std::string& container, const std::pair<std::string, Ipv4>& one) {
+  return fmt::format("{} {} {}", container, one.second.str(), one.first);
+}
+
+}  // namespace
+
+std::vector<std::string> container_names(const docker::Container& container, const docker::Endpoint* endpoint,
+                                         std::string_view domain) {
+  std::set<std::string> found;
+  auto zone = names::canonical(domain);
+  auto consider = [&](std::string_view word) {
+    if (word.empty() || word == std::string_view(container.id).substr(0, word.size())) return;  // the id, cut
+    bool dotted = word.find('.') != word.npos;
+    auto name = names::canonical(dotted ? std::string(word) : fmt::format("{}.{}", word, zone));
+    // An alias or a hostname of another domain is no business of ours.
+    if (names::refusal(name, zone).empty()) found.insert(std::move(name));
+  };
+  consider(container.name);
+  consider(container.domainname.empty() ? container.hostname : container.hostname + "." + container.domainname);
+  if (endpoint)
+    for (const auto& alias : endpoint->aliases) consider(alias);
+  for (auto label : {"com.docker.compose.service", "com.docker.swarm.service.name"})
+    if (auto service = container.labels.find(label); service != container.labels.end()) consider(service->second);
+  return {found.begin(), found.end()};
+}
+
+Registrar::Registrar(names::Database& names, Store& store, Changed changed)
+    : names_(names), store_(store), changed_(std::move(changed)) {
+  for (const auto& [key, value] : store_.all(kTable)) {
+    auto first = key.find(' '), second = key.find(' ', first + 1);
+    auto address =
+        second == key.npos ? Refused(std::string("cut")) : Ipv4::parse(key.substr(first + 1, second - first - 1));
+    if (!address) {
+      log::warning("a stored name can't be read: '{}'", key);
+      continue;
+    }
+    auto container = key.substr(0, first);
+    manual_[container].insert({key.substr(second + 1), *address});
+    // Of containers only when they turn out to run.
+    if (!is_container(container))
+      if (auto added = names_.add(key.substr(second + 1), container, *address)) publish(*added);
+  }
+}
+
+int64_t Registrar::now() const {
+  using namespace std::chrono;
+  return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+}
+
+void Registrar::publish(const names::Entries& entries) {
+  if (!entries.empty()) changed_(entries);
+}
+
+void Registrar::update(const std::string& container, const Wanted& wanted) {
+  Wanted all = wanted;
+  if (auto manual = manual_.find(container); manual != manual_.end())
+    all.insert(manual->second.begin(), manual->second.end());
+  Wanted present;
+  for (const auto& entry : names_.own_live_entries())
+    if (entry.container == container) present.insert({names::canonical(entry.hostname), entry.address});
+  for (const auto& one : present)
+    if (!all.contains(one))
+      publish(names_.remove({.hostname = one.first, .container = container, .address = one.second}, now()));
+  for (const auto& one : all) {
+    if (present.contains(one)) continue;
+    if (auto added = names_.add(one.first, container, one.second))
+      publish(*added);
+    else
+      log::debug("a name isn't registered: container={} reason={}", container, added.error());
+  }
+}
+
+void Registrar::forget(const std::string& container) {
+  auto manual = manual_.find(container);
+  if (manual == manual_.end()) return;
+  std::vector<Change> changes;
+  for (const auto& one : manual->second) changes.push_back({std::string(kTable), key_of(container, one), std::nullopt});
+  store_.apply(changes);
+  manual_.erase(manual);
+}
+
+void Registrar::died(const std::string& container) {
+  forget(container);
+  publish(names_.container_died(container, now()));
+}
+
+void Registrar::keep_only(const std::set<std::string>& running) {
+  std::set<std::string> gone;
+  for (const auto& entry : names_.own_live_entries()) gone.insert(entry.container);
+  for (const auto& [container, wanted] : manual_) gone.insert(container);
+  for (const auto& container : gone)
+    if (is_container(container) && !running.contains(container)) died(container);
+}
+
+std::optional<std::string> Registrar::add(const std::string& container, Ipv4 address, const std::string& fqdn) {
+  auto added = names_.add(fqdn, container, address);
+  if (!added) return added.error();
+  std::pair one{names::canonical(fqdn), address};
+  if (manual_[container].insert(one).second) store_.put(kTable, key_of(container, one), "");
+  publish(*added);
+  return std::nullopt;
+}
+
+void Registrar::remove(const names::Which& which) {
+  std::vector<Change> changes;
+  for (auto& [container, list] : manual_) {
+    if (which.container && *which.container != container) continue;
+    std::erase_if(list, [&](const auto& one) {
+      bool match = (!which.address || *which.address == one.second) &&
+                   (!which.hostname || names::canonical(*which.hostname) == one.first);
+      if (match) changes.push_back({std::string(kTable), key_of(container, one), std::nullopt});
+      return match;
+    });
+  }
+  std::erase_if(manual_, [](const auto& one) { return one.second.empty(); });
+  if (!changes.empty()) store_.apply(changes);
+  publish(names_.remove(which, now()));
+}
+
+}  // namespace weave::router
