@@ -1,0 +1,82 @@
+// weave attach, detach
+#include "attach.hpp"
+
+#include "output.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+
+namespace weave::cmd {
+
+std::vector<Cidr> attach_container(const std::string& container, const std::vector<AddressWord>& addresses,
+                                   const AttachOptions& options) {
+  auto client = router_client(Door::kSocket);
+  warn_of_overlaps(addresses);
+  http::Fields form;
+  for (const auto& address : addresses) form.emplace_back("addr", address.text);
+  if (options.without_dns) form.emplace_back("without-dns", "true");
+  if (options.no_multicast_route) form.emplace_back("no-multicast-route", "true");
+  if (options.rewrite_hosts) form.emplace_back("rewrite-hosts", "true");
+  for (const auto& host : options.add_hosts) form.emplace_back("add-host", host);
+  auto answer = patient_call(client, "POST", path("/attach", {container}), form, options.timeout);
+  require_good(answer);
+  return parse_cidrs(answer.body);
+}
+
+namespace {
+
+int attach(const AttachOptions& options, const Words& words) {
+  auto [addresses, container] = addresses_and_container("attach", words);
+  for (const auto& host : options.add_hosts)
+    if (host.find(':') == host.npos) throw UsageError(fmt::format("--add-host: '{}' is not <name>:<ip>.", host));
+  out(address_line(attach_container(container, addresses, options)));
+  return kDone;
+}
+
+int detach(const Words& words) {
+  auto [addresses, container] = addresses_and_container("detach", words);
+  auto client = router_client(Door::kSocket);
+  http::Fields form;
+  for (const auto& address : addresses) form.emplace_back("addr", address.text);
+  auto taken = parse_cidrs(client.ask("DELETE", path("/attach", {container}), form));
+  if (taken.empty()) throw Error(fmt::format("{} is not attached", container));
+  out(address_line(taken));
+  return kDone;
+}
+
+}  // namespace
+
+Command attach_row() {
+  auto given = std::make_shared<AttachOptions>();
+  Command command{.name = "attach",
+                  .group = "Containers",
+                  .summary = "Give a running container addresses in the network",
+                  .words = "[<addr> ...] <container>"};
+  command.details =
+      "Without an address: a free one of the default subnet. Prints the addresses. Attaching again gives the same.";
+  command.options = {
+      {"--without-dns", "", "don't register the container's name", &given->without_dns},
+      {"--rewrite-hosts", "", "write the container's /etc/hosts", &given->rewrite_hosts},
+      {"--add-host", "<name>:<ip>", "a name for that file; may be repeated", &given->add_hosts},
+      {"--no-multicast-route", "", "no route for multicast through the interface", &given->no_multicast_route},
+      timeout_option(given->timeout),
+  };
+  command.word_kind = WordKind::kContainer;
+  command.run = [given](const Words& words) { return attach(*given, words); };
+  return command;
+}
+
+Command detach_row() {
+  Command command{.name = "detach",
+                  .group = "Containers",
+                  .summary = "Take addresses away from a container",
+                  .words = "[<addr> ...] <container>"};
+  command.details =
+      "Without an address: all that it has in the default subnet. The interface goes with the last address. Prints "
+      "what "
+      "was taken away.";
+  command.word_kind = WordKind::kContainer;
+  command.run = [](const Words& words) { return detach(words); };
+  return command;
+}
+
+}  // namespace weave::cmd

@@ -1,0 +1,94 @@
+// weave docker-bridge-ip, bridge-type, attach-bridge: small facts and services for scripts.
+#include "host/bridge.hpp"
+
+#include "host/iptables.hpp"
+#include "host/routes.hpp"
+#include "output.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+
+namespace weave::cmd {
+namespace {
+
+std::string docker_bridge() {
+  return non_empty_environment("DOCKER_BRIDGE").value_or("docker0");
+}
+
+int docker_bridge_ip(const Words&) {
+  auto address = host::docker_bridge_address(docker_bridge());
+  if (!address) throw Error(fmt::format("Docker's bridge {} isn't there or has no address", docker_bridge()));
+  out(address->str());  // without newline, as scripts expect it
+  return kDone;
+}
+
+int bridge_type(const Words&) {
+  switch (host::bridge_type()) {
+    case host::BridgeType::none:
+      throw Error("weave is not set up on this host", "start it with 'weave launch'");
+    case host::BridgeType::bridge:
+      out("bridge\n");
+      break;
+    case host::BridgeType::fastdp:
+      out("fastdp\n");
+      break;
+    case host::BridgeType::bridged_fastdp:
+      out("bridged_fastdp\n");
+      break;
+  }
+  return kDone;
+}
+
+int attach_bridge(const Words& words) {
+  require_root("attach-bridge");
+  auto other = words.empty() ? docker_bridge() : words[0];
+  host::Netlink netlink;
+  auto weave = netlink.find_link("weave");
+  if (!weave) throw Error("Weave bridge not found. Please run 'weave launch' and try again");
+  auto target = netlink.find_link(other);
+  if (!target || target->kind != "bridge") throw Error(fmt::format("{} is not a bridge", other));
+  // Two names that 'weave reset' knows as ours; the bridge's index makes them its own.
+  auto ours = fmt::format("vethwe-ab{}", target->index), theirs = fmt::format("vethwe-ba{}", target->index);
+  if (!netlink.find_link(ours)) {
+    netlink.create_veth({.name = ours, .peer = theirs, .mtu = weave->mtu});
+    try {
+      for (auto [name, bridge] : {std::pair(ours, weave->index), std::pair(theirs, target->index)}) {
+        auto end = netlink.link(name);
+        netlink.set_master(end.index, bridge);
+        netlink.set_up(end.index);
+      }
+    } catch (const Error&) {
+      netlink.remove_link(ours);
+      throw;
+    }
+  }
+  host::WantedTable nat{.leading = {"-A POSTROUTING -o weave -j ACCEPT"}};
+  host::Iptables::of_docker().ensure({{"nat", nat}});
+  return kDone;
+}
+
+}  // namespace
+
+Command docker_bridge_ip_row() {
+  Command command{.name = "docker-bridge-ip", .group = "Host", .summary = "Print the address of Docker's bridge"};
+  command.max_words = 0;
+  command.run = docker_bridge_ip;
+  return command;
+}
+
+Command bridge_type_row() {
+  Command command{.name = "bridge-type", .group = "Host", .summary = "Print what kind of bridge there is"};
+  command.max_words = 0;
+  command.run = bridge_type;
+  return command;
+}
+
+Command attach_bridge_row() {
+  Command command{
+      .name = "attach-bridge", .group = "Host", .summary = "Join another bridge to the network", .words = "[<bridge>]"};
+  command.details = "Default: Docker's bridge. Lasts until 'weave reset'. Needs root.";
+  command.max_words = 1;
+  command.run = attach_bridge;
+  return command;
+}
+
+}  // namespace weave::cmd

@@ -1,0 +1,82 @@
+// From words to an exit status: finds the command, has its words parsed, runs it, and says what went wrong.
+#include "base/log.hpp"
+#include "command.hpp"
+#include "control/client.hpp"
+#include "output.hpp"
+#include "router/launch.hpp"
+
+namespace weave::cmd {
+namespace {
+
+void explain(const Error& error) {
+  say(error.what());
+  if (!error.hint().empty()) say(sentence(error.hint()));
+}
+
+int unknown_command(const std::string& name, const std::vector<Command>& table) {
+  Words names;
+  for (const auto& command : table)
+    if (!command.group.empty()) names.push_back(command.name);
+  auto near = did_you_mean(name, names);
+  say("Unknown weave command '{}'{}", name, near ? fmt::format("; did you mean 'weave {}'?", *near) : "");
+  say("See 'weave help'.");
+  return kFailed;
+}
+
+const Command* find(const std::vector<Command>& table, const std::string& name) {
+  for (const auto& command : table)
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+int run(const Command& command, const Words& arguments) {
+  try {
+    Words warnings;
+    auto words = parse(command, arguments, warnings);
+    if (!words) {
+      out(help(command));
+      return kDone;
+    }
+    for (const auto& line : warnings) say(line);
+    return command.run(*words);
+  } catch (const UsageError& error) {
+    explain(error);
+    say("See 'weave {} --help'.", command.name);
+  } catch (const control::NotRunning&) {
+    say("weave is not running.");
+    say("Start it with 'weave launch'.");
+    return kNotRunning;
+  } catch (const router::AlreadyThere& error) {
+    explain(error);
+    return error.exit_code();
+  } catch (const Failure& error) {
+    explain(error);
+    return error.exit_code();
+  } catch (const Error& error) {
+    explain(error);
+  } catch (const std::exception& error) {
+    say(error.what());
+  }
+  return kFailed;
+}
+
+}  // namespace
+
+int run_command_line(Words words) {
+  if (const char* debug = std::getenv("WEAVE_DEBUG"); debug != nullptr && *debug != '\0')
+    log::set_level(log::Level::debug);
+  if (!words.empty() && words[0] == "--local") words.erase(words.begin());
+  auto table = commands();
+  if (words.empty()) {
+    say(overview());
+    return kFailed;
+  }
+  auto name = words[0];
+  words.erase(words.begin());
+  if (name == "--help" || name == "-h") name = "help";
+  if (name == "--version") name = "version";
+  const auto* command = find(table, name);
+  return command == nullptr ? unknown_command(name, table) : run(*command, words);
+}
+
+}  // namespace weave::cmd

@@ -1,0 +1,91 @@
+// weave connect, forget, rmpeer
+#include "output.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+
+namespace weave::cmd {
+namespace {
+
+http::Fields peer_fields(const Words& peers) {
+  http::Fields form;
+  for (const auto& peer : peers) form.emplace_back("peer", peer);
+  return form;
+}
+
+int connect(const Words& peers, bool replace) {
+  if (peers.empty() && !replace) throw UsageError("weave connect needs a peer, or --replace to drop all.");
+  auto form = peer_fields(peers);
+  if (replace) form.emplace_back("replace", "true");
+  router_client().ask("POST", "/connect", form);
+  return kDone;
+}
+
+int forget(const Words& peers) {
+  router_client().ask("POST", "/forget", peer_fields(peers));
+  return kDone;
+}
+
+// Taking the ranges of a peer that lives ends in two owners of one address.
+void require_dead(const control::Report& report, const std::string& word) {
+  if (word == report.router.name || word == report.router.nickname)
+    throw Error(fmt::format("{} is this very peer", word), "to leave the network, use 'weave reset'");
+  for (const auto& peer : report.router.peers)
+    if (peer.name == word || peer.nickname == word)
+      throw Error(fmt::format("{} is reachable: it uses its addresses itself", word),
+                  "stop that peer first; --force takes them all the same");
+}
+
+bool owns_addresses(const control::Report& report, const std::string& word) {
+  const auto& entries = report.ipam->entries;
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const control::RingEntry& one) { return one.peer == word || one.nickname == word; });
+}
+
+int rmpeer(const Words& peers, bool force) {
+  auto client = router_client();
+  auto report = report_of(client);
+  if (!report.ipam) throw Failure("IPAM is disabled", kFeatureOff);
+  for (const auto& peer : peers) {
+    if (!force) require_dead(report, peer);
+    if (!owns_addresses(report, peer)) throw Error(fmt::format("no peer '{}' owns addresses", peer));
+  }
+  for (const auto& peer : peers) out(client.ask("DELETE", path("/peer", {peer})));
+  return kDone;
+}
+
+}  // namespace
+
+Command connect_row() {
+  auto replace = std::make_shared<bool>();
+  Command command{.name = "connect", .group = "Peers", .summary = "Connect to more peers", .words = "<peer> ..."};
+  command.details = "A peer is <host>[:<port>]. Returns at once; 'weave status connections' shows how it goes.";
+  command.options = {{"--replace", "", "instead of the peers so far; without a peer: of none", replace.get()}};
+  command.word_kind = WordKind::kPeer;
+  command.run = [replace](const Words& peers) { return connect(peers, *replace); };
+  return command;
+}
+
+Command forget_row() {
+  Command command{
+      .name = "forget", .group = "Peers", .summary = "Don't try to connect to peers any more", .words = "<peer> ..."};
+  command.details = "Peers as they were given ('weave status targets'). Connections that exist stay.";
+  command.min_words = 1;
+  command.word_kind = WordKind::kPeer;
+  command.run = forget;
+  return command;
+}
+
+Command rmpeer_row() {
+  auto force = std::make_shared<bool>();
+  Command command{.name = "rmpeer",
+                  .group = "Peers",
+                  .summary = "Take over the addresses of peers that will never come back",
+                  .words = "<peer name or nickname> ..."};
+  command.details = "To be done on one peer only. Prints how many addresses were taken over.";
+  command.options = {{"--force", "", "also from a peer that is reachable", force.get()}};
+  command.min_words = 1;
+  command.run = [force](const Words& peers) { return rmpeer(peers, *force); };
+  return command;
+}
+
+}  // namespace weave::cmd

@@ -1,0 +1,49 @@
+// weave report
+#include "output.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+
+namespace weave::cmd {
+namespace {
+
+constexpr std::chrono::seconds kQuick{30};
+
+struct Given {
+  std::optional<std::string> format;
+  bool json = false;
+};
+
+int report(const Given& given, const Words& words) {
+  if (given.format && given.json) throw UsageError("-f and --json can't be given together.");
+  if (!words.empty() && !given.json) throw UsageError(fmt::format("'{}' is one argument too many.", words[0]));
+  auto client = router_client();
+  if (given.format)
+    out(client.ask("GET", "/report", {{"format", *given.format}}, kQuick));
+  else if (!words.empty())
+    out(client.ask("GET", "/report", {{"path", words[0]}}, kQuick));
+  else
+    out(client.report());
+  return kDone;
+}
+
+}  // namespace
+
+Command report_row() {
+  auto given = std::make_shared<Given>();
+  Command command{.name = "report",
+                  .group = "Looking",
+                  .summary = "Show everything, for programs",
+                  .words = "[-f <format> | --json [<path>]]"};
+  command.details =
+      "JSON, or what a Go template makes of it ({{.Router.Name}}, {{json .DNS}}, {{range}}, {{if}}, {{len}}), or one "
+      "value by its path, such as Router.Peers[0].Name.";
+  command.options = {
+      {"-f,--format", "<template>", "render this template", &given->format},
+      {"--json", "", "JSON, of the whole or of the part at <path>", &given->json},
+  };
+  command.max_words = 1;
+  command.run = [given](const Words& words) { return report(*given, words); };
+  return command;
+}
+
+}  // namespace weave::cmd

@@ -1,0 +1,58 @@
+// weave reset
+#include <thread>
+
+#include "output.hpp"
+#include "router/launch.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+#include "stop.hpp"
+
+namespace weave::cmd {
+namespace {
+
+struct Given {
+  bool force = false;
+  std::string state_dir = "/var/lib/weave";
+};
+
+// Hands our addresses to another peer, and lets the message travel. Whatever goes wrong, the reset goes on.
+void leave() {
+  try {
+    router_client(Door::kSocket).ask("DELETE", "/peer", {}, std::chrono::seconds(10));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  } catch (const Error&) {
+  }
+}
+
+int reset(const Given& given) {
+  require_root("reset");
+  if (router::router_holds_host()) {
+    if (!given.force) leave();
+    stop_router(true);
+  } else if (!given.force && router::has_state(given.state_dir)) {
+    throw Error("ERROR: weave is not running; unable to remove from cluster.",
+                "Re-launch weave before reset or use --force to override.");
+  }
+  router::remove_everything(given.state_dir);
+  return kDone;
+}
+
+}  // namespace
+
+Command reset_row() {
+  auto given = std::make_shared<Given>();
+  Command command{
+      .name = "reset", .group = "Launching", .summary = "Leave the network and remove everything from this host"};
+  command.details =
+      "Hands the addresses of this host to another peer, stops the router, and removes interfaces, firewall rules and "
+      "stored data. Containers lose their connection. Needs root.";
+  command.options = {
+      {"--force", "", "also when the router isn't running; its addresses then stay with this peer", &given->force},
+      {"--state-dir", "<directory>", "as at launch (default /var/lib/weave)", &given->state_dir},
+  };
+  command.max_words = 0;
+  command.run = [given](const Words&) { return reset(*given); };
+  return command;
+}
+
+}  // namespace weave::cmd

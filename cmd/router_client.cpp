@@ -1,0 +1,110 @@
+#include "router_client.hpp"
+
+#include <unistd.h>
+
+#include <future>
+
+#include "control/text.hpp"
+#include "host/netlink.hpp"
+#include "output.hpp"
+
+namespace weave::cmd {
+
+namespace {
+
+constexpr std::chrono::seconds kQuick{30};
+constexpr const char* kDefaultTcp = "127.0.0.1:6784";
+
+// Why an allocation waits, in words that go on after "waiting for an address: ". Empty when the router doesn't say.
+std::string waiting_for(const control::Client& client) {
+  try {
+    auto report = report_of(client);
+    if (!report.ipam) return {};
+    auto state = control::ipam_state(*report.ipam);
+    return state.starts_with("all ") ? state : "IPAM is " + state;
+  } catch (const Error&) {
+    return {};  // it may be on its way out; the call itself will tell
+  }
+}
+
+}  // namespace
+
+control::Client router_client(Door door) {
+  control::Client socket(control::control_address(control::kSocketPath, nullptr));
+  if (door == Door::kSocket || ::access(control::kSocketPath, R_OK | W_OK) == 0) return socket;
+  int why = errno;
+  auto tcp_address = non_empty_environment("WEAVE_HTTP_ADDR").value_or(kDefaultTcp);
+  control::Client tcp(control::control_address(tcp_address, nullptr));
+  // Somebody runs, but neither door is open to us: then the socket's error says more.
+  return why == EACCES && !tcp.running() ? socket : tcp;
+}
+
+control::Report report_of(const control::Client& client) {
+  return control::from_json(client.report());
+}
+
+std::string bridge_of(const control::Report& report) {
+  for (const auto& link : host::Netlink().links())
+    if (link.kind == "bridge" && link.mac.str() == report.router.name) return link.name;
+  return "weave";
+}
+
+Option timeout_option(int& seconds) {
+  return {"--timeout", "<s>", "give up when there is no address after so many seconds (default: wait)", &seconds};
+}
+
+http::Response patient_call(const control::Client& client, const std::string& method, const std::string& path,
+                            const http::Fields& form, int timeout) {
+  auto from = std::chrono::steady_clock::now();
+  auto limit = std::chrono::seconds(timeout);
+  auto answer = std::async(std::launch::async, [&] { return client.call(method, path, form, limit); });
+  std::string told;
+  std::chrono::seconds pause{3};
+  while (answer.wait_for(pause) == std::future_status::timeout) {
+    auto reason = waiting_for(client);
+    if (reason != told && !reason.empty()) say("waiting for an address: {}", reason);
+    told = reason;
+    pause = std::chrono::seconds(1);
+  }
+  try {
+    return answer.get();
+  } catch (const control::NotRunning&) {
+    throw;
+  } catch (const Error&) {
+    if (timeout == 0 || std::chrono::steady_clock::now() - from < limit) throw;
+    auto reason = waiting_for(client);
+    throw Error(fmt::format("no address after {} s{}", timeout, reason.empty() ? "" : ": " + reason));
+  }
+}
+
+void require_good(const http::Response& answer) {
+  if (answer.status < 400) return;
+  auto text = answer.body;
+  while (text.ends_with('\n')) text.pop_back();
+  throw control::AnswerError(text.empty() ? fmt::format("the router answered {}", answer.status) : text, answer.status);
+}
+
+std::string ask_part(const control::Client& client, const std::string& part, const std::string& method,
+                     const std::string& path, const http::Fields& form) {
+  auto answer = client.call(method, path, form, kQuick);
+  if (answer.status == 404) throw Failure(part + " is disabled", kFeatureOff);
+  require_good(answer);
+  return answer.body;
+}
+
+std::string path(std::string prefix, const Words& elements) {
+  for (const auto& element : elements) prefix += "/" + http::percent_encode(element);
+  return prefix;
+}
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::optional<std::string> non_empty_environment(const char* name) {
+  auto value = environment(name);
+  return value && value->empty() ? std::nullopt : value;
+}
+
+}  // namespace weave::cmd

@@ -1,0 +1,39 @@
+// weave status
+#include "output.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+#include "text.hpp"
+
+namespace weave::cmd {
+namespace {
+
+constexpr std::chrono::seconds kQuick{30};
+const Words kParts{"targets", "connections", "peers", "dns", "ipam", "plugin"};
+
+int status(const Words& words) {
+  if (!words.empty() && words[0] == "proxy") throw Error("weave has no Docker API proxy");
+  if (!words.empty() && std::find(kParts.begin(), kParts.end(), words[0]) == kParts.end())
+    throw UsageError(fmt::format("Invalid 'weave status' sub-command: {}", words[0]));
+  try {
+    auto text = router_client().ask("GET", words.empty() ? "/status" : "/status/" + words[0], {}, kQuick);
+    out(words.empty() ? "\n" + text + "\n" : text);
+    return kDone;
+  } catch (const control::NotRunning& error) {
+    throw Failure("weave is not running.", kFailed, error.hint());  // scripts ask `if weave status`
+  }
+}
+
+}  // namespace
+
+Command status_row() {
+  Command command{
+      .name = "status", .group = "Looking", .summary = "Show how things are", .words = "[" + joined(kParts, "|") + "]"};
+  command.details = "Exit status 0 only when weave runs.";
+  command.max_words = 1;
+  command.word_kind = WordKind::kChoice;
+  command.choices = kParts;
+  command.run = status;
+  return command;
+}
+
+}  // namespace weave::cmd

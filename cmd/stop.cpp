@@ -1,0 +1,51 @@
+// weave stop, stop-router
+#include "stop.hpp"
+#include "output.hpp"
+#include "router/launch.hpp"
+#include "router_client.hpp"
+#include "rows.hpp"
+#include "text.hpp"
+
+namespace weave::cmd {
+
+bool stop_router(bool remove_network) {
+  try {
+    http::Fields form;
+    if (remove_network) form.emplace_back("remove-network", "true");
+    auto warnings = router_client(Door::kSocket).ask("DELETE", "/router", form);
+    for (const auto& line : lines_of(warnings)) say(line);
+  } catch (const control::NotRunning&) {
+    // It may be on its way out already.
+    if (!router::router_holds_host()) return false;
+  }
+  if (!router::wait_until_stopped())
+    throw Error("the router hasn't stopped within 15 s", "see what it is doing with 'weave logs'");
+  return true;
+}
+
+namespace {
+
+Command row(const std::string& name, const std::string& summary, bool remove_network) {
+  Command command{.name = name, .group = "Launching", .summary = summary};
+  command.details =
+      "Containers keep their addresses and reach each other on this host; what the router knows is kept for the next "
+      "launch.";
+  command.max_words = 0;
+  command.run = [remove_network](const Words&) {
+    if (!stop_router(remove_network)) say("Weave is not running.");
+    return kDone;
+  };
+  return command;
+}
+
+}  // namespace
+
+Command stop_row() {
+  return row("stop", "Stop the plugin, the DNS server and the router", true);
+}
+
+Command stop_router_row() {
+  return row("stop-router", "The same as stop", true);
+}
+
+}  // namespace weave::cmd
