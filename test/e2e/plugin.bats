@@ -1,0 +1,112 @@
+# Docker's network "weave": the founding transcript, and what users do with it.
+load host
+
+setup() {
+  host_up h1
+  on h1 weave launch
+}
+teardown() { hosts_down; }
+
+plugin_run() {  # NAME OPTIONS...
+  local name=$1
+  shift
+  on h1 docker run -dP --name="$name" --net=weave "$@" busybox sleep 600 >/dev/null
+}
+
+@test "launch-plugin prints the running plugin's id, and Docker knows the driver and the network" {
+  first=$(on h1 weave launch-plugin 2>/dev/null)
+  [[ $first =~ ^[0-9a-f]{64}$ ]]
+  [ "$(on h1 weave launch-plugin 2>/dev/null)" = "$first" ]
+  [[ $(on h1 docker info --format '{{.Plugins.Network}}') == *weavemesh* ]]
+  [ "$(on h1 docker network ls --filter name=weave --format '{{.Name}} {{.Driver}} {{.Scope}}')" = "weave weavemesh local" ]
+  on h1 docker network inspect weave --format '{{json .IPAM}} {{json .Options}}' >"$BATS_TEST_TMPDIR/inspect"
+  grep -q '"Subnet":"10.32.0.0/12"' "$BATS_TEST_TMPDIR/inspect"
+  grep -q '"works.weave.multicast":"true"' "$BATS_TEST_TMPDIR/inspect"
+}
+
+@test "a container gets ethwe0 with the first address, the bridge's MTU and a multicast route" {
+  plugin_run web1
+  on h1 docker exec web1 ip addr show ethwe0 >"$BATS_TEST_TMPDIR/addr"
+  grep -q 'inet 10.32.0.1/12' "$BATS_TEST_TMPDIR/addr"
+  grep -q 'mtu 1410' "$BATS_TEST_TMPDIR/addr"
+  on h1 docker exec web1 ip route | grep -q '^224.0.0.0/4 dev ethwe0'
+  on h1 docker exec web1 ip route | grep -q '^default via 172.18.0.1'
+}
+
+@test "a container's name is registered, resolved by another through Docker's resolver, and gone with it" {
+  plugin_run web1 --hostname=web1.weave.local --dns=172.17.0.1 --dns-search=weave.local
+  plugin_run web2 --hostname=web2.weave.local $(on h1 weave dns-args)
+  eventually on h1 sh -c 'weave status dns | grep "^web2 "'
+  id=$(on h1 docker inspect -f '{{.Id}}' web1)
+  peer=$(on h1 weave report -f '{{.Router.Name}}')
+  [ "$(on h1 weave status dns | head -1)" = "$(printf '%-12s %-15s %12.12s %s' web1 10.32.0.1 "$id" "$peer")" ]
+  on h1 docker exec web2 cat /etc/resolv.conf | grep -q '^nameserver 127.0.0.11'
+  on h1 docker exec web2 ping -c 1 -W 2 web1 | grep -q 'from 10.32.0.1'
+  on h1 docker exec web2 nslookup web1.weave.local 172.17.0.1 | grep -q 'Address: 10.32.0.1'
+  on h1 docker rm -f web1
+  eventually on h1 sh -c '! weave status dns | grep "^web1 "'
+}
+
+@test "a container is known by its name, aliases and hostname without any option" {
+  plugin_run db --network-alias=store --hostname=backend
+  for name in db store backend; do
+    eventually on h1 sh -c "weave dns-lookup $name | grep -x 10.32.0.1"
+  done
+}
+
+@test "names follow connect, disconnect and rename" {
+  on h1 docker run -d --name=late busybox sleep 600
+  on h1 docker network connect weave late
+  eventually on h1 sh -c 'weave status dns | grep "^late  *10.32.0.1 "'
+  on h1 docker rename late early
+  eventually on h1 sh -c 'weave status dns | grep "^early "'
+  on h1 sh -c '! weave status dns | grep "^late "'
+  on h1 docker network disconnect weave early
+  eventually on h1 sh -c '[ -z "$(weave status dns)" ]'
+}
+
+@test "a network with its own subnet, and a chosen address" {
+  on h1 docker network create -d weavemesh --ipam-driver weavemesh --subnet 10.40.0.0/16 t
+  on h1 docker run -d --name=a --net=t --ip=10.40.7.7 busybox sleep 600
+  on h1 docker exec a ip addr show ethwe0 | grep -q 'inet 10.40.7.7/16'
+  run on h1 docker run -d --name=b --net=t --ip=10.40.7.7 busybox sleep 600
+  [ "$status" != 0 ]
+  [[ $output == *"address 10.40.7.7 is in use"* ]]
+  on h1 docker rm -f a
+  on h1 docker run -d --name=c --net=t --ip=10.40.7.7 busybox sleep 600
+}
+
+@test "a subnet outside the range is refused when the network is made" {
+  run on h1 docker network create -d weavemesh --ipam-driver weavemesh --subnet 192.168.77.0/24 t
+  [ "$status" != 0 ]
+  [[ $output == *10.32.0.0/12* ]]
+}
+
+@test "addresses are given back when a container ends" {
+  plugin_run web1
+  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+  on h1 docker rm -f web1
+  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 0 ]
+  [ -z "$(on h1 sh -c 'ip -o link | grep vethwl || true')" ]
+}
+
+@test "a MAC of the user's choice" {
+  plugin_run web1 --mac-address=02:42:0a:20:00:07
+  on h1 docker exec web1 ip link show ethwe0 | grep -q 02:42:0a:20:00:07
+}
+
+@test "stop-plugin removes the sockets, launch-plugin brings them back" {
+  on h1 weave stop-plugin
+  [ -z "$(on h1 sh -c 'ls /run/docker/plugins')" ]
+  run on h1 weave status plugin
+  [ "$status" = 1 ]
+  on h1 weave launch-plugin
+  plugin_run web1
+}
+
+@test "containers in two networks reach their own" {
+  plugin_run web1
+  plugin_run web2
+  on h1 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  on h1 docker exec web2 sh -c 'wget -qO- http://10.32.0.1 || true'
+}

@@ -1,0 +1,139 @@
+# What survives: restarts, crashes of each process, of Docker, and a reset.
+load host
+
+setup() { host_up h1; }
+teardown() { hosts_down; }
+
+pid_of_service() {  # NAME in h1
+  on h1 pgrep -f "^weave $1"
+}
+
+came_back() {  # NAME OLD-PID
+  local now
+  now=$(pid_of_service "$1") && [ -n "$now" ] && [ "$now" != "$2" ]
+}
+
+killed_comes_back() {
+  local old
+  old=$(pid_of_service "$1")
+  on h1 kill -9 "$old"
+  eventually came_back "$1" "$old"
+  eventually on h1 sh -c 'curl -sf -o /dev/null http://127.0.0.1:6784/healthz'
+}
+
+@test "stop and launch: containers keep address and name, the next address is another" {
+  on h1 weave launch
+  on h1 docker run -d --name=web1 --net=weave busybox sleep 600
+  attached=$(on h1 docker run -d --name=web2 --net=none busybox sleep 600)
+  [ "$(on h1 weave attach web2)" = 10.32.0.2 ]
+  eventually on h1 sh -c 'weave status dns | grep "^web1 "'
+  on h1 weave dns-add 192.0.2.7 -h db.weave.local
+  before=$(on h1 weave status dns)
+  on h1 weave stop 2>/dev/null
+  on h1 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  on h1 weave launch
+  eventually on h1 sh -c 'weave status dns | grep "^web1 "'
+  [ "$(on h1 weave status dns)" = "$before" ]
+  on h1 docker run -d --name=web3 --net=weave busybox sleep 600
+  on h1 docker exec web3 ip addr show ethwe0 | grep -q 'inet 10.32.0.3/12'
+  [[ $(on h1 weave ps) == *"${attached:0:12} "*" 10.32.0.2/12"* ]]
+}
+
+@test "without its state the router takes no address that is in use" {
+  on h1 weave launch
+  on h1 docker run -d --name=web1 --net=weave busybox sleep 600
+  on h1 docker run -d --name=web2 --net=none busybox sleep 600
+  on h1 weave attach web2
+  on h1 weave stop 2>/dev/null
+  on h1 sh -c 'rm /var/lib/weave/*'
+  on h1 weave launch
+  on h1 docker run -d --name=web3 --net=none busybox sleep 600
+  [ "$(on h1 weave attach web3)" = 10.32.0.3 ]
+  [ "$(on h1 weave attach web2)" = 10.32.0.2 ]
+}
+
+@test "a killed DNS server is back, with all names" {
+  on h1 weave launch
+  on h1 weave dns-add 192.0.2.7 -h db.weave.local
+  killed_comes_back dns-server
+  eventually on h1 sh -c 'dig +short +time=1 +tries=1 db.weave.local @172.17.0.1 2>/dev/null | grep -x 192.0.2.7 || busybox nslookup db.weave.local 172.17.0.1 | grep 192.0.2.7'
+}
+
+@test "a killed plugin server is back, and Docker goes on" {
+  on h1 weave launch
+  on h1 docker run -d --name=web1 --net=weave busybox sleep 600
+  killed_comes_back plugin-server
+  on h1 docker rm -f web1
+  on h1 docker run -d --name=web2 --net=weave busybox sleep 600
+  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+}
+
+@test "a killed router is back with its ids, its names and its addresses" {
+  id=$(on h1 weave launch)
+  plugin=$(on h1 weave launch-plugin 2>/dev/null)
+  on h1 docker run -d --name=web1 --net=weave busybox sleep 600
+  on h1 weave dns-add 192.0.2.7 -h db.weave.local
+  killed_comes_back router
+  [ "$(on h1 weave report -f '{{.Router.ServiceID}}')" = "$id" ]
+  [ "$(on h1 weave launch-plugin 2>/dev/null)" = "$plugin" ]
+  eventually on h1 sh -c 'weave status dns | grep "^web1 " && weave status dns | grep "^db "'
+  on h1 docker run -d --name=web2 --net=weave busybox sleep 600
+  on h1 docker exec web2 ip addr show ethwe0 | grep -q 'inet 10.32.0.2/12'
+}
+
+@test "a killed monitor is replaced, and the new one mends a crash, too" {
+  on h1 weave launch
+  old=$(pid_of_service monitor)
+  on h1 kill -9 "$old"
+  eventually came_back monitor "$old"
+  killed_comes_back router
+  on h1 weave stop
+  eventually on h1 sh -c '! pgrep -x weave'
+}
+
+@test "after stop no process and no plugin socket is left" {
+  on h1 weave launch
+  on h1 weave stop
+  [ -z "$(on h1 sh -c 'pgrep -x weave || true; ls /run/docker/plugins')" ]
+  run on h1 weave stop
+  [ "$status" = 0 ] && [ "$output" = "Weave is not running." ]
+}
+
+@test "Docker restarts: the plugin answers, containers with a restart policy are back on the network" {
+  on h1 weave launch
+  on h1 docker run -d --restart=always --name=web1 --net=weave busybox sleep 600
+  on h1 docker run -d --name=web2 --net=weave busybox sleep 600
+  eventually on h1 sh -c 'weave status dns | grep "^web2 "'
+  engine_stop h1
+  engine_start h1
+  eventually on h1 docker exec web1 ip addr show ethwe0
+  eventually on h1 sh -c 'weave status dns | grep "^web1 "'
+  eventually on h1 sh -c '! weave status dns | grep "^web2 "'
+  on h1 docker start web2
+  eventually on h1 sh -c 'weave status dns | grep "^web2 "'
+}
+
+@test "reset leaves nothing: no interface, no rule, no file" {
+  rules() { on h1 sh -c 'iptables-save | grep -i weave || true'; }
+  on h1 weave launch
+  on h1 docker run -d --name=web1 --net=none busybox sleep 600
+  on h1 weave attach web1
+  on h1 weave expose
+  [ -n "$(rules)" ]
+  on h1 weave reset
+  [ -z "$(rules)" ]
+  [ -z "$(on h1 sh -c 'ip -o link | grep weave || true; ip -o link | grep vethw || true; ls -A /var/lib/weave /run/docker/plugins; docker network ls -q --filter name=weave')" ]
+  run on h1 sh -c 'ls /run/weave'
+  [ "$status" != 0 ]
+  on h1 weave reset
+}
+
+@test "reset needs the router to give its addresses away, unless it is forced" {
+  on h1 weave launch
+  on h1 weave stop
+  run on h1 weave reset
+  [ "$status" = 1 ]
+  [[ $output == *"ERROR: weave is not running; unable to remove from cluster."* ]]
+  on h1 weave reset --force
+  [ -z "$(on h1 sh -c 'ls -A /var/lib/weave')" ]
+}
