@@ -68,7 +68,8 @@ int run_command_line(Words words) {
   if (!words.empty() && words[0] == "--local") words.erase(words.begin());
   auto table = commands();
   if (words.empty()) {
-    say(overview());
+    auto text = overview();
+    say(text.substr(0, text.size() - 1));
     return kFailed;
   }
   auto name = words[0];

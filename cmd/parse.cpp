@@ -27,18 +27,10 @@ std::pair<std::string, std::string> cut(const std::string& word) {
   return {word.substr(0, equals), word.substr(equals)};
 }
 
-bool is_help(const Command& command, const std::string& word) {
-  return word == "--help" || (word == "-h" && find_option(command, "-h") == nullptr);
-}
-
 // Old names become new ones; "--name=" gets its empty value as a word, which CLI11 would look for in the next one.
-Words usual_spellings(const Command& command, const Words& arguments, Words& warnings) {
+Words usual_spellings(const Command& command, std::span<const std::string> arguments, Words& warnings) {
   Words out;
   for (auto word = arguments.begin(); word != arguments.end(); ++word) {
-    if (*word == "--") {
-      out.insert(out.end(), word, arguments.end());
-      break;
-    }
     auto [name, value] = cut(*word);
     if (!name.starts_with('-') || name.size() < 2) {
       out.push_back(*word);
@@ -124,7 +116,9 @@ std::optional<Words> parse(const Command& command, const Words& arguments, Words
     if (!arguments.empty() && arguments[0] == "--help") return std::nullopt;
     return arguments;
   }
-  auto usual = usual_spellings(command, arguments, warnings);
+  // After "--" there are no options.
+  auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  auto usual = usual_spellings(command, {arguments.begin(), dashes}, warnings);
 
   CLI::App app;
   app.set_help_flag();
@@ -139,8 +133,7 @@ std::optional<Words> parse(const Command& command, const Words& arguments, Words
       made->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     known.emplace_back(&option, made);
   }
-  Words words;
-  app.add_option("words", words);
+  // The words are what is left: as a CLI11 list they would have "[a,b]" taken apart.
   app.allow_extras();
   try {
     std::reverse(usual.begin(), usual.end());
@@ -150,13 +143,13 @@ std::optional<Words> parse(const Command& command, const Words& arguments, Words
     throw UsageError(fmt::format("{}.", error.what()));
   }
   // Help wins over a mistake elsewhere, whatever stands where.
-  for (const auto& word : arguments) {
-    if (word == "--") break;
-    if (asked_for_help && is_help(command, word)) return std::nullopt;
-  }
-  if (!app.remaining().empty()) refuse_unknown(command, app.remaining().front());
+  if (asked_for_help) return std::nullopt;
+  auto words = app.remaining();
+  for (const auto& word : words)
+    if (word.starts_with('-') && word.size() > 1) refuse_unknown(command, word);
   for (auto [option, made] : known)
     if (made->count() > 0) store(*option, made->results());
+  if (dashes != arguments.end()) words.insert(words.end(), dashes + 1, arguments.end());
   check_count(command, words);
   return words;
 }

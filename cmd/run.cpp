@@ -17,6 +17,17 @@
 #include "text.hpp"
 
 namespace weave::cmd {
+namespace {
+
+constexpr std::string_view kTimeout = "--timeout=";
+
+int seconds(const std::string& text) {
+  auto value = parse_number(text);
+  if (!value || *value < 0) throw UsageError(fmt::format("--timeout: '{}' is not a number of seconds.", text));
+  return *value;
+}
+
+}  // namespace
 
 RunWords split_run_words(const Words& words) {
   RunWords out;
@@ -28,8 +39,8 @@ RunWords split_run_words(const Words& words) {
       out.no_rewrite_hosts = true;
     else if (*word == "--no-multicast-route")
       out.no_multicast_route = true;
-    else if (word->starts_with("--timeout="))
-      out.timeout = std::atoi(word->c_str() + std::strlen("--timeout="));
+    else if (word->starts_with(kTimeout))
+      out.timeout = seconds(word->substr(kTimeout.size()));
     else
       break;
   }

@@ -1,0 +1,152 @@
+# bash completion for weave. Made by 'weave generate completions bash'.
+_weave() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options= values= words= i=1
+  COMPREPLY=()
+  [ "${COMP_WORDS[1]}" != --local ] || i=2
+  if [ "$COMP_CWORD" -le "$i" ]; then
+    COMPREPLY=($(compgen -W "launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env" -- "$cur"))
+    return
+  fi
+  case ${COMP_WORDS[i]} in
+    launch)
+      options="--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help"
+      values=" --password --password-file --trusted-subnets --host --port --name --nickname --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin-socket --plugin-mesh-socket --docker-api --mtu --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level "
+      [[ $cur == -* ]] || words="$(weave status targets 2>/dev/null)"
+      ;;
+    launch-router)
+      options="--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help"
+      values=" --password --password-file --trusted-subnets --host --port --name --nickname --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin-socket --plugin-mesh-socket --docker-api --mtu --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level "
+      [[ $cur == -* ]] || words="$(weave status targets 2>/dev/null)"
+      ;;
+    launch-plugin)
+      options="--no-multicast-route --log-level --no-restart --help"
+      values=" --log-level "
+      ;;
+    stop)
+      options="--help"
+      ;;
+    stop-router)
+      options="--help"
+      ;;
+    stop-plugin)
+      options="--help"
+      ;;
+    reset)
+      options="--force --state-dir --help"
+      values=" --state-dir "
+      ;;
+    attach)
+      options="--without-dns --rewrite-hosts --add-host --no-multicast-route --timeout --help"
+      values=" --add-host --timeout "
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    detach)
+      options="--help"
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    run)
+      options="--without-dns --no-rewrite-hosts --no-multicast-route --timeout --help"
+      values=" --timeout "
+      ;;
+    start)
+      options="--timeout --help"
+      values=" --timeout "
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    restart)
+      options="--timeout --help"
+      values=" --timeout "
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    ps)
+      options="--services --help"
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    dns-args)
+      options="--help"
+      ;;
+    dns-add)
+      options="-h --hostname --help"
+      values=" -h --hostname "
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    dns-remove)
+      options="-h --hostname --help"
+      values=" -h --hostname "
+      [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+      ;;
+    dns-lookup)
+      options="--help"
+      ;;
+    expose)
+      options="-h --hostname --without-masquerade --timeout --help"
+      values=" -h --hostname --timeout "
+      ;;
+    hide)
+      options="--help"
+      ;;
+    docker-bridge-ip)
+      options="--help"
+      ;;
+    bridge-type)
+      options="--help"
+      ;;
+    attach-bridge)
+      options="--help"
+      ;;
+    connect)
+      options="--replace --help"
+      [[ $cur == -* ]] || words="$(weave status targets 2>/dev/null)"
+      ;;
+    forget)
+      options="--help"
+      [[ $cur == -* ]] || words="$(weave status targets 2>/dev/null)"
+      ;;
+    rmpeer)
+      options="--force --help"
+      ;;
+    prime)
+      options="--timeout --help"
+      values=" --timeout "
+      ;;
+    status)
+      options="--help"
+      [[ $cur == -* ]] || words="targets connections peers dns ipam plugin"
+      ;;
+    report)
+      options="-f --format --json --help"
+      values=" -f --format "
+      ;;
+    logs)
+      options="-f --follow --help"
+      [[ $cur == -* ]] || words="router dns plugin"
+      ;;
+    version)
+      options="--help"
+      ;;
+    peer-name)
+      options="--help"
+      ;;
+    help)
+      options="--help"
+      [[ $cur == -* ]] || words="launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env"
+      ;;
+    setup)
+      options="--help"
+      ;;
+    env)
+      options="--restore --help"
+      ;;
+  esac
+  if [[ $values == *" $prev "* ]]; then
+    case $prev in
+      --log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$cur")) ;;
+      *) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    esac
+  elif [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$cur"))
+  else
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  fi
+}
+complete -F _weave weave

@@ -1,0 +1,162 @@
+#compdef weave
+# zsh completion for weave. Made by 'weave generate completions zsh'.
+local -a commands options
+commands=(
+  'launch:Start the router, its DNS server and Docker'\''s plugin'
+  'launch-router:Start the router and its DNS server, without the plugin'
+  'launch-plugin:Start Docker'\''s network plugin'
+  'stop:Stop the plugin, the DNS server and the router'
+  'stop-router:The same as stop'
+  'stop-plugin:Stop Docker'\''s network plugin'
+  'reset:Leave the network and remove everything from this host'
+  'attach:Give a running container addresses in the network'
+  'detach:Take addresses away from a container'
+  'run:Run a container with addresses in the network'
+  'start:Start a stopped container and attach it'
+  'restart:Restart a container with the addresses that it has'
+  'ps:List attached containers'
+  'dns-args:Print the arguments that make '\''docker run'\'' use our DNS server'
+  'dns-add:Register a name for addresses'
+  'dns-remove:Remove names that this peer has registered'
+  'dns-lookup:Print the addresses of a name'
+  'expose:Give this host addresses in the network'
+  'hide:Take addresses away from this host'
+  'docker-bridge-ip:Print the address of Docker'\''s bridge'
+  'bridge-type:Print what kind of bridge there is'
+  'attach-bridge:Join another bridge to the network'
+  'connect:Connect to more peers'
+  'forget:Don'\''t try to connect to peers any more'
+  'rmpeer:Take over the addresses of peers that will never come back'
+  'prime:Wait until addresses can be given out'
+  'status:Show how things are'
+  'report:Show everything, for programs'
+  'logs:Show the log of the router and its services'
+  'version:Print the version'
+  'peer-name:Print this peer'\''s name'
+  'help:Explain a command'
+  'setup:Prepare this host for launch (nothing is needed)'
+  'env:Undo the environment that Weave Net'\''s Docker API proxy needed'
+)
+if (( CURRENT == 2 )); then
+  _describe command commands
+  return
+fi
+case $words[2] in
+  launch)
+    options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
+    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
+    ;;
+  launch-router)
+    options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
+    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
+    ;;
+  launch-plugin)
+    options=(--no-multicast-route --log-level --no-restart --help)
+    ;;
+  stop)
+    options=(--help)
+    ;;
+  stop-router)
+    options=(--help)
+    ;;
+  stop-plugin)
+    options=(--help)
+    ;;
+  reset)
+    options=(--force --state-dir --help)
+    ;;
+  attach)
+    options=(--without-dns --rewrite-hosts --add-host --no-multicast-route --timeout --help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  detach)
+    options=(--help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  run)
+    options=(--without-dns --no-rewrite-hosts --no-multicast-route --timeout --help)
+    ;;
+  start)
+    options=(--timeout --help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  restart)
+    options=(--timeout --help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  ps)
+    options=(--services --help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  dns-args)
+    options=(--help)
+    ;;
+  dns-add)
+    options=(-h --hostname --help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  dns-remove)
+    options=(-h --hostname --help)
+    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    ;;
+  dns-lookup)
+    options=(--help)
+    ;;
+  expose)
+    options=(-h --hostname --without-masquerade --timeout --help)
+    ;;
+  hide)
+    options=(--help)
+    ;;
+  docker-bridge-ip)
+    options=(--help)
+    ;;
+  bridge-type)
+    options=(--help)
+    ;;
+  attach-bridge)
+    options=(--help)
+    ;;
+  connect)
+    options=(--replace --help)
+    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
+    ;;
+  forget)
+    options=(--help)
+    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
+    ;;
+  rmpeer)
+    options=(--force --help)
+    ;;
+  prime)
+    options=(--timeout --help)
+    ;;
+  status)
+    options=(--help)
+    [[ $PREFIX == -* ]] || compadd -- targets connections peers dns ipam plugin
+    ;;
+  report)
+    options=(-f --format --json --help)
+    ;;
+  logs)
+    options=(-f --follow --help)
+    [[ $PREFIX == -* ]] || compadd -- router dns plugin
+    ;;
+  version)
+    options=(--help)
+    ;;
+  peer-name)
+    options=(--help)
+    ;;
+  help)
+    options=(--help)
+    [[ $PREFIX == -* ]] || compadd -- launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env
+    ;;
+  setup)
+    options=(--help)
+    ;;
+  env)
+    options=(--restore --help)
+    ;;
+esac
+[[ $PREFIX != -* ]] || compadd -- $options

@@ -1,0 +1,30 @@
+// Generated files are committed; these tests keep them fresh. To make them anew:
+//   for s in bash zsh fish; do weave generate completions $s >completions/weave.$s; done
+//   weave generate man man/weave.1
+#include <catch2/catch.hpp>
+
+#include "base/fd.hpp"
+#include "generate.hpp"
+
+using namespace weave;
+using namespace weave::cmd;
+
+namespace {
+
+std::string committed(const std::string& path) {
+  return read_file(std::string(WEAVE_SOURCE_DIR) + "/" + path);
+}
+
+}  // namespace
+
+TEST_CASE("the completions are those of the commands") {
+  CHECK(committed("completions/weave.bash") == bash_completion());
+  CHECK(committed("completions/weave.zsh") == zsh_completion());
+  CHECK(committed("completions/weave.fish") == fish_completion());
+}
+
+TEST_CASE("the manual page lists the commands as they are") {
+  auto page = committed("man/weave.1");
+  CHECK(page == man_page_with(page, man_commands()));
+  CHECK_THROWS(man_page_with("no such lines", ""));
+}
