@@ -13,6 +13,12 @@ namespace {
 
 constexpr const char* kExtern = "weave:extern";  // owner of names that belong to no container
 
+struct Given {
+  std::string container;  // may be empty
+  Words addresses;
+  std::string name;  // may be empty
+};
+
 struct Named {
   std::string owner;  // container id, or kExtern
   Words addresses;
@@ -36,31 +42,33 @@ Words addresses_of(const std::string& container) {
   return addresses;
 }
 
-Named understand(const std::string& command, const Words& words, const std::string& hostname) {
-  Named named;
-  Words rest;
+Given understand(const std::string& command, const Words& words, const std::string& name) {
+  Given given{.name = name};
   for (const auto& word : words) {
     if (!looks_like_ip(word)) {
-      rest.push_back(word);
+      if (!given.container.empty())
+        throw UsageError(
+            fmt::format("weave {} takes one container; '{}' is neither address nor option.", command, word));
+      given.container = word;
       continue;
     }
     auto address = Ipv4::parse(word);
     if (!address) throw UsageError(fmt::format("'{}' is not an address: {}.", word, address.error()));
-    named.addresses.push_back(address->str());
+    given.addresses.push_back(address->str());
   }
-  if (rest.size() > 1)
-    throw UsageError(
-        fmt::format("weave {} takes one container; '{}' is neither address nor option.", command, rest[1]));
-  if (!hostname.empty()) named.name = hostname;
-  if (rest.empty()) {
-    if (named.addresses.empty()) throw UsageError(fmt::format("weave {} needs a container or addresses.", command));
-    if (!named.name) throw UsageError(fmt::format("weave {} without a container needs a name: -h <fqdn>.", command));
-    named.owner = kExtern;
-    return named;
-  }
+  if (!given.container.empty()) return given;
+  if (given.addresses.empty()) throw UsageError(fmt::format("weave {} needs a container or addresses.", command));
+  if (name.empty()) throw UsageError(fmt::format("weave {} without a container needs a name: -h <fqdn>.", command));
+  return given;
+}
+
+Named resolve(const Given& given) {
+  Named named{.owner = kExtern, .addresses = given.addresses};
+  if (!given.name.empty()) named.name = given.name;
+  if (given.container.empty()) return named;
   docker::Client docker;
-  auto container = docker::run_blocking(docker.inspect_container(rest[0]));
-  if (!container.running) throw Error(fmt::format("container {} is not running", rest[0]));
+  auto container = docker::run_blocking(docker.inspect_container(given.container));
+  if (!container.running) throw Error(fmt::format("container {} is not running", given.container));
   named.owner = container.id;
   if (!named.name) named.name = own_name(container);
   if (named.addresses.empty()) named.addresses = addresses_of(container.id);
@@ -68,9 +76,10 @@ Named understand(const std::string& command, const Words& words, const std::stri
 }
 
 int add(const Words& words, const std::string& hostname) {
+  auto given = understand("dns-add", words, hostname);
   auto client = router_client();
   if (!client.running()) throw control::NotRunning();
-  auto named = understand("dns-add", words, hostname);
+  auto named = resolve(given);
   if (!named.name) return kDone;
   for (const auto& address : named.addresses)
     ask_part(client, "DNS", "PUT", path("/name", {named.owner, address}), {{"fqdn", *named.name}, {"strict", "true"}});
@@ -78,9 +87,10 @@ int add(const Words& words, const std::string& hostname) {
 }
 
 int remove(const Words& words, const std::string& hostname) {
+  auto given = understand("dns-remove", words, hostname);
   auto client = router_client();
   if (!client.running()) throw control::NotRunning();
-  auto named = understand("dns-remove", words, hostname);
+  auto named = resolve(given);
   http::Fields form;
   if (!hostname.empty()) form.emplace_back("fqdn", hostname);
   for (const auto& address : named.addresses)
