@@ -15,11 +15,15 @@
 namespace weave::cmd {
 
 bool log_line_matches(std::string_view line, std::string_view word) {
-  if (word.empty()) return true;
-  auto inside_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-  for (size_t at = 0; (at = line.find(word, at)) != line.npos; ++at)
-    if (at == 0 || !inside_word(line[at - 1])) return true;
-  return false;
+  auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+  auto inside_word = [](unsigned char c) { return std::isalnum(c) != 0; };
+  for (auto from = line.begin(); !word.empty();) {
+    auto found = std::search(from, line.end(), word.begin(), word.end(), same);
+    if (found == line.end()) return false;
+    if (found == line.begin() || !inside_word(static_cast<unsigned char>(found[-1]))) return true;
+    from = found + 1;
+  }
+  return true;
 }
 
 namespace {

@@ -13,6 +13,11 @@ struct Given {
   bool json = false;
 };
 
+// "Router.Name" is ".Router.Name".
+std::string rooted(const std::string& path) {
+  return path.starts_with('.') || path.starts_with('[') ? path : "." + path;
+}
+
 int report(const Given& given, const Words& words) {
   if (given.format && given.json) throw UsageError("-f and --json can't be given together.");
   if (!words.empty() && !given.json) throw UsageError(fmt::format("'{}' is one argument too many.", words[0]));
@@ -20,7 +25,7 @@ int report(const Given& given, const Words& words) {
   if (given.format)
     out(client.ask("GET", "/report", {{"format", *given.format}}, kQuick));
   else if (!words.empty())
-    out(client.ask("GET", "/report", {{"path", words[0]}}, kQuick));
+    out(client.ask("GET", "/report", {{"path", rooted(words[0])}}, kQuick));
   else
     out(client.report());
   return kDone;

@@ -91,7 +91,9 @@ TEST_CASE("a line of the log belongs to a service or an id that it names") {
   CHECK(log_line_matches("2026-11-24T23:00:00.000 info plugin: ready", "plugin"));
   CHECK(log_line_matches("info service=02195451dca7df4d", "02195451"));
   CHECK_FALSE(log_line_matches("info service=02195451dca7df4d", "95451"));
+  CHECK(log_line_matches("info DNS server is ready", "dns"));
   CHECK(log_line_matches("anything", ""));
+  CHECK_FALSE(log_line_matches("", "dns"));
 }
 
 TEST_CASE("hints become sentences") {
