@@ -55,24 +55,28 @@ Option timeout_option(int& seconds) {
 
 http::Response patient_call(const control::Client& client, const std::string& method, const std::string& path,
                             const http::Fields& form, int timeout) {
-  auto from = std::chrono::steady_clock::now();
-  auto limit = std::chrono::seconds(timeout);
-  auto answer = std::async(std::launch::async, [&] { return client.call(method, path, form, limit); });
-  std::string told;
-  std::chrono::seconds pause{3};
-  while (answer.wait_for(pause) == std::future_status::timeout) {
-    auto reason = waiting_for(client);
-    if (reason != told && !reason.empty()) say("waiting for an address: {}", reason);
-    told = reason;
-    pause = std::chrono::seconds(1);
+  using Clock = std::chrono::steady_clock;
+  auto from = Clock::now();
+  auto end = timeout == 0 ? Clock::time_point::max() : from + std::chrono::seconds(timeout);
+  // Once the call has given up, the router no longer knows of it: the reason must be asked for before.
+  auto last_look = timeout == 0 ? end : end - std::chrono::milliseconds(200);
+  auto answer =
+      std::async(std::launch::async, [&] { return client.call(method, path, form, std::chrono::seconds(timeout)); });
+  std::string reason;
+  auto look = from + std::chrono::seconds(3);
+  while (answer.wait_until(std::min(look, last_look)) == std::future_status::timeout) {
+    auto now = waiting_for(client);
+    if (now != reason && !now.empty() && Clock::now() >= look) say("waiting for an address: {}", now);
+    reason = now;
+    if (Clock::now() >= last_look) break;
+    look += std::chrono::seconds(1);
   }
   try {
     return answer.get();
   } catch (const control::NotRunning&) {
     throw;
   } catch (const Error&) {
-    if (timeout == 0 || std::chrono::steady_clock::now() - from < limit) throw;
-    auto reason = waiting_for(client);
+    if (Clock::now() < end) throw;
     throw Error(fmt::format("no address after {} s{}", timeout, reason.empty() ? "" : ": " + reason));
   }
 }
