@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "base/error.hpp"
@@ -57,6 +58,13 @@ int start(pid_t& pid, const std::string& program, const std::vector<std::string>
     moved.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
     posix_spawn_file_actions_adddup2(&actions, moved.back().get(), number);
   }
+  // Whatever else is open here (sockets of libraries aren't close-on-exec) is none of the child's business.
+  int beyond = 3;
+  for (auto [number, fd] : fds) beyond = std::max(beyond, number + 1);
+  for (int number = 3; number < beyond; ++number)
+    if (std::none_of(fds.begin(), fds.end(), [&](const auto& one) { return one.first == number; }))
+      posix_spawn_file_actions_addclose(&actions, number);
+  posix_spawn_file_actions_addclosefrom_np(&actions, beyond);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, all;

@@ -23,7 +23,7 @@ std::string run_checked(const std::vector<std::string>& arguments, const std::st
 struct Spawn {
   std::string program;                   // a path, or a name to be found in PATH
   std::vector<std::string> arguments;    // argv, with argv[0]
-  std::vector<std::pair<int, int>> fds;  // {number in the child, our descriptor}; all others are closed on exec
+  std::vector<std::pair<int, int>> fds;  // {number in the child, our descriptor}; all others from 3 on are closed
   bool new_session = false;              // a daemon of its own, without our terminal
 };
 

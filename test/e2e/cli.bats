@@ -163,6 +163,17 @@ state() { on h1 sh -c 'weave status dns; weave report --json IPAM.ActiveIPs; wea
   [[ $stderr == "not allowed to use unix:///run/weave/control.sock"*"group docker"* ]]
 }
 
+@test "a member of group docker may do everything but launch and reset" {
+  member() { on h1 setpriv --reuid=65534 --regid=65534 --groups="$(on h1 getent group docker | cut -d: -f3)" weave "$@"; }
+  [ "$(on h1 stat -c '%a %G' /run/weave/control.sock)" = "660 docker" ]
+  [ "$(member attach c1)" = "$(weave attach c1)" ]
+  [ "$(member ps)" = "$(weave ps)" ]
+  [ "$(member launch-plugin 2>/dev/null)" = "$PLUGIN_ID" ]
+  [ "$(member hide "$(member expose 10.2.1.9/24)/24")" = 10.2.1.9 ]
+  run --separate-stderr member reset
+  [ "$status" = 1 ] && [[ $stderr == "weave reset must be run as root"* ]]
+}
+
 @test "WEAVE_HTTP_ADDR doesn't keep commands from the socket" {
   [ "$(on h1 env WEAVE_HTTP_ADDR=127.0.0.1:1 weave attach c1)" = "$(weave attach c1)" ]
 }
@@ -356,6 +367,7 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   weave launch -q
   weave attach c1
   line=$(weave ps c1)
+  weave attach-bridge
   weave stop 2>/dev/null
   [ "$(weave ps c1)" = "$line" ]
   run --separate-stderr user ps c1
@@ -363,7 +375,10 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   run --separate-stderr weave reset
   [ "$status" = 1 ] && [ -z "$output" ]
   [ "$stderr" = $'ERROR: weave is not running; unable to remove from cluster.\nRe-launch weave before reset or use --force to override.' ]
-  weave reset --force
+  weave launch --resume -q
+  on h1 ip link show master docker0 | grep -q vethweba
+  weave reset
   run --separate-stderr weave ps
   [ "$status" = 1 ] && [ -z "$output" ]
+  on h1 sh -c '! ip link | grep vethwe && ! iptables-save | grep -i weave'
 }

@@ -32,8 +32,7 @@ killed_comes_back() {
   on h1 weave stop 2>/dev/null
   on h1 docker exec web2 ping -c 1 -W 2 10.32.0.1
   on h1 weave launch
-  eventually on h1 sh -c 'weave status dns | grep "^web1 "'
-  [ "$(on h1 weave status dns)" = "$before" ]
+  eventually on h1 sh -c "[ \"\$(weave status dns)\" = '$before' ]"
   on h1 docker run -d --name=web3 --net=weave busybox sleep 600
   on h1 docker exec web3 ip addr show ethwe0 | grep -q 'inet 10.32.0.3/12'
   [[ $(on h1 weave ps) == *"${attached:0:12} "*" 10.32.0.2/12"* ]]

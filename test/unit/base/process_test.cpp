@@ -1,6 +1,11 @@
 #include "base/process.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+
+#include "base/fd.hpp"
 
 #include "base/error.hpp"
 
@@ -23,4 +28,21 @@ TEST_CASE("a killed child is 128 + signal") {
 
 TEST_CASE("run_checked tells the program's own words") {
   REQUIRE_THROWS_WITH(run_checked({"sh", "-c", "echo no such thing >&2; exit 2"}), Catch::Contains("no such thing"));
+}
+
+TEST_CASE("a child gets the descriptors that it is given and no other, close-on-exec or not") {
+  Pipe given;
+  int leaky = ::dup(given.read.get());  // without FD_CLOEXEC
+  Pipe out;
+  pid_t pid = spawn({.program = "sh",
+                     .arguments = {"sh", "-c", "cd /proc/self/fd && echo * >&1"},
+                     .fds = {{1, out.write.get()}, {5, given.read.get()}}});
+  out.write.reset();
+  std::string listed(256, 0);
+  listed.resize(static_cast<size_t>(std::max<ssize_t>(0, ::read(out.read.get(), listed.data(), listed.size()))));
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  ::close(leaky);
+  // 3 is the directory that the shell reads.
+  CHECK_THAT(listed, Catch::Equals("0 1 2 3 5\n") || Catch::Equals("0 1 2 5\n"));
 }
