@@ -4,6 +4,7 @@
 #include "output.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
+#include "text.hpp"
 
 namespace weave::cmd {
 
@@ -20,6 +21,17 @@ std::vector<Cidr> attach_container(const std::string& container, const std::vect
   auto answer = patient_call(client, "POST", path("/attach", {container}), form, options.timeout);
   require_good(answer);
   return parse_cidrs(answer.body);
+}
+
+std::vector<Cidr> attached_addresses(const std::string& container) {
+  std::vector<Cidr> addresses;
+  auto answer = router_client(Door::kSocket).ask("GET", "/attached", {{"container", container}});
+  for (const auto& line : lines_of(answer)) {  // "<id> <mac> <cidr> ..."
+    auto fields = split(line, ' ');
+    for (size_t i = 2; i < fields.size(); ++i)
+      for (const auto& cidr : parse_cidrs(fields[i])) addresses.push_back(cidr);
+  }
+  return addresses;
 }
 
 namespace {

@@ -13,4 +13,8 @@ struct AttachOptions {
 std::vector<Cidr> attach_container(const std::string& container, const std::vector<AddressWord>& addresses,
                                    const AttachOptions& options);
 
+// The addresses that a container has on the bridge, in the kernel's order; none for one that isn't attached. Throws
+// AnswerError for one that doesn't exist or doesn't run.
+std::vector<Cidr> attached_addresses(const std::string& container);
+
 }  // namespace weave::cmd

@@ -46,8 +46,9 @@ int attach_bridge(const Words& words) {
   if (!weave) throw Error("Weave bridge not found. Please run 'weave launch' and try again");
   auto target = netlink.find_link(other);
   if (!target || target->kind != "bridge") throw Error(fmt::format("{} is not a bridge", other));
-  // Two names that 'weave reset' knows as ours; the bridge's index makes them its own.
-  auto ours = fmt::format("vethwe-ab{}", target->index), theirs = fmt::format("vethwe-ba{}", target->index);
+  // Names that 'weave reset' knows as ours and a launch leaves alone (not vethwe-*: those are Weave Net's); the index
+  // gives each bridge its own.
+  auto ours = fmt::format("vethweab{}", target->index), theirs = fmt::format("vethweba{}", target->index);
   if (!netlink.find_link(ours)) {
     netlink.create_veth({.name = ours, .peer = theirs, .mtu = weave->mtu});
     try {

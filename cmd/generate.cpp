@@ -145,23 +145,23 @@ std::string zsh_completion() {
   std::string text =
       "#compdef weave\n"
       "# zsh completion for weave. Made by 'weave generate completions zsh'.\n"
-      "local -a commands options\n"
-      "commands=(\n";
+      "local -a weave_commands weave_options\n"
+      "weave_commands=(\n";
   for (const auto& command : table) text += "  " + single_quoted(command.name + ":" + command.summary) + "\n";
   text +=
       ")\n"
       "if (( CURRENT == 2 )); then\n"
-      "  _describe command commands\n"
+      "  _describe command weave_commands\n"
       "  return\n"
       "fi\n"
       "case $words[2] in\n";
   for (const auto& command : table) {
-    text += "  " + command.name + ")\n    options=(" + joined(option_names(command, false), " ") + ")\n";
+    text += "  " + command.name + ")\n    weave_options=(" + joined(option_names(command, false), " ") + ")\n";
     if (auto words = words_for(command, table); !words.empty())
       text += "    [[ $PREFIX == -* ]] || compadd -- " + words + "\n";
     text += "    ;;\n";
   }
-  text += "esac\n[[ $PREFIX != -* ]] || compadd -- $options\n";
+  text += "esac\n[[ $PREFIX != -* ]] || compadd -- $weave_options\n";
   return text;
 }
 

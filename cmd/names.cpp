@@ -1,12 +1,11 @@
 // weave dns-add, dns-remove, dns-lookup
-#include "addresses.hpp"
+#include "attach.hpp"
 #include "docker/client.hpp"
 #include "docker/run_blocking.hpp"
 #include "names/entry.hpp"
 #include "output.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
-#include "text.hpp"
 
 namespace weave::cmd {
 namespace {
@@ -30,16 +29,6 @@ std::optional<std::string> own_name(const docker::Container& container) {
   if (!container.domainname.empty()) return container.hostname + "." + container.domainname;
   if (container.hostname.find('.') != std::string::npos) return container.hostname;
   return std::nullopt;
-}
-
-Words addresses_of(const std::string& container) {
-  Words addresses;
-  auto attached = router_client(Door::kSocket).ask("GET", "/attached", {{"container", container}});
-  for (const auto& line : lines_of(attached)) {
-    auto fields = split(line, ' ');
-    for (size_t i = 2; i < fields.size(); ++i) addresses.push_back(fields[i].substr(0, fields[i].find('/')));
-  }
-  return addresses;
 }
 
 Given understand(const std::string& command, const Words& words, const std::string& name) {
@@ -71,7 +60,8 @@ Named resolve(const Given& given) {
   if (!container.running) throw Error(fmt::format("container {} is not running", given.container));
   named.owner = container.id;
   if (!named.name) named.name = own_name(container);
-  if (named.addresses.empty()) named.addresses = addresses_of(container.id);
+  if (named.addresses.empty())
+    for (const auto& cidr : attached_addresses(container.id)) named.addresses.push_back(cidr.address.str());
   return named;
 }
 

@@ -1,4 +1,5 @@
-// The rows of the table of commands; each is defined in the file that is named like it.
+// The rows of the table of commands; each is defined in the file that is named like it or
+// like its family.
 #pragma once
 #include "command.hpp"
 

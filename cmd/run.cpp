@@ -152,19 +152,15 @@ int start(const Words& words, int timeout) {
 // The addresses that a container has by `weave attach` or `weave run`; those in Docker's networks come back by
 // themselves. None for one that isn't attached or doesn't run.
 std::vector<AddressWord> addresses_now(const std::string& container) {
-  std::set<std::string> of_docker;
   docker::Client client;
-  for (const auto& [name, endpoint] : docker::run_blocking(client.inspect_container(container)).networks)
-    of_docker.insert(endpoint.ip);
-  auto answer = router_client(Door::kSocket).call("GET", "/attached", {{"container", container}});
+  auto inspected = docker::run_blocking(client.inspect_container(container));
+  if (!inspected.running) return {};
+  std::set<std::string> of_docker;
+  for (const auto& [name, endpoint] : inspected.networks) of_docker.insert(endpoint.ip);
   std::vector<AddressWord> addresses;
-  if (answer.status >= 400) return addresses;
-  for (const auto& line : lines_of(answer.body)) {
-    auto fields = split(line, ' ');
-    for (size_t i = 2; i < fields.size(); ++i)
-      if (auto address = parse_address(fields[i]); address && !of_docker.contains(address->cidr.address.str()))
-        addresses.push_back(*address);
-  }
+  for (const auto& cidr : attached_addresses(inspected.id))
+    if (!of_docker.contains(cidr.address.str()))
+      addresses.push_back({.kind = AddressWord::kThis, .cidr = cidr, .text = cidr.str()});
   return addresses;
 }
 

@@ -1,7 +1,7 @@
 #compdef weave
 # zsh completion for weave. Made by 'weave generate completions zsh'.
-local -a commands options
-commands=(
+local -a weave_commands weave_options
+weave_commands=(
   'launch:Start the router, its DNS server and Docker'\''s plugin'
   'launch-router:Start the router and its DNS server, without the plugin'
   'launch-plugin:Start Docker'\''s network plugin'
@@ -38,125 +38,125 @@ commands=(
   'env:Undo the environment that Weave Net'\''s Docker API proxy needed'
 )
 if (( CURRENT == 2 )); then
-  _describe command commands
+  _describe command weave_commands
   return
 fi
 case $words[2] in
   launch)
-    options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
+    weave_options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
     [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   launch-router)
-    options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
+    weave_options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
     [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   launch-plugin)
-    options=(--no-multicast-route --log-level --no-restart --help)
+    weave_options=(--no-multicast-route --log-level --no-restart --help)
     ;;
   stop)
-    options=(--help)
+    weave_options=(--help)
     ;;
   stop-router)
-    options=(--help)
+    weave_options=(--help)
     ;;
   stop-plugin)
-    options=(--help)
+    weave_options=(--help)
     ;;
   reset)
-    options=(--force --state-dir --help)
+    weave_options=(--force --state-dir --help)
     ;;
   attach)
-    options=(--without-dns --rewrite-hosts --add-host --no-multicast-route --timeout --help)
+    weave_options=(--without-dns --rewrite-hosts --add-host --no-multicast-route --timeout --help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   detach)
-    options=(--help)
+    weave_options=(--help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   run)
-    options=(--without-dns --no-rewrite-hosts --no-multicast-route --timeout --help)
+    weave_options=(--without-dns --no-rewrite-hosts --no-multicast-route --timeout --help)
     ;;
   start)
-    options=(--timeout --help)
+    weave_options=(--timeout --help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   restart)
-    options=(--timeout --help)
+    weave_options=(--timeout --help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   ps)
-    options=(--services --help)
+    weave_options=(--services --help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   dns-args)
-    options=(--help)
+    weave_options=(--help)
     ;;
   dns-add)
-    options=(-h --hostname --help)
+    weave_options=(-h --hostname --help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   dns-remove)
-    options=(-h --hostname --help)
+    weave_options=(-h --hostname --help)
     [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   dns-lookup)
-    options=(--help)
+    weave_options=(--help)
     ;;
   expose)
-    options=(-h --hostname --without-masquerade --timeout --help)
+    weave_options=(-h --hostname --without-masquerade --timeout --help)
     ;;
   hide)
-    options=(--help)
+    weave_options=(--help)
     ;;
   docker-bridge-ip)
-    options=(--help)
+    weave_options=(--help)
     ;;
   bridge-type)
-    options=(--help)
+    weave_options=(--help)
     ;;
   attach-bridge)
-    options=(--help)
+    weave_options=(--help)
     ;;
   connect)
-    options=(--replace --help)
+    weave_options=(--replace --help)
     [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   forget)
-    options=(--help)
+    weave_options=(--help)
     [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   rmpeer)
-    options=(--force --help)
+    weave_options=(--force --help)
     ;;
   prime)
-    options=(--timeout --help)
+    weave_options=(--timeout --help)
     ;;
   status)
-    options=(--help)
+    weave_options=(--help)
     [[ $PREFIX == -* ]] || compadd -- targets connections peers dns ipam plugin
     ;;
   report)
-    options=(-f --format --json --help)
+    weave_options=(-f --format --json --help)
     ;;
   logs)
-    options=(-f --follow --help)
+    weave_options=(-f --follow --help)
     [[ $PREFIX == -* ]] || compadd -- router dns plugin
     ;;
   version)
-    options=(--help)
+    weave_options=(--help)
     ;;
   peer-name)
-    options=(--help)
+    weave_options=(--help)
     ;;
   help)
-    options=(--help)
+    weave_options=(--help)
     [[ $PREFIX == -* ]] || compadd -- launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env
     ;;
   setup)
-    options=(--help)
+    weave_options=(--help)
     ;;
   env)
-    options=(--restore --help)
+    weave_options=(--restore --help)
     ;;
 esac
-[[ $PREFIX != -* ]] || compadd -- $options
+[[ $PREFIX != -* ]] || compadd -- $weave_options
