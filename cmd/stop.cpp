@@ -25,14 +25,15 @@ bool stop_router(bool remove_network) {
 
 namespace {
 
-Command row(const std::string& name, const std::string& summary, bool remove_network) {
+// Docker's network stays: a stopped container that belongs to it could never be started again.
+Command row(const std::string& name, const std::string& summary) {
   Command command{.name = name, .group = "Launching", .summary = summary};
   command.details =
       "Containers keep their addresses and reach each other on this host; what the router knows is kept for the next "
       "launch.";
   command.max_words = 0;
-  command.run = [remove_network](const Words&) {
-    if (!stop_router(remove_network)) say("Weave is not running.");
+  command.run = [](const Words&) {
+    if (!stop_router(false)) say("Weave is not running.");
     return kDone;
   };
   return command;
@@ -41,11 +42,11 @@ Command row(const std::string& name, const std::string& summary, bool remove_net
 }  // namespace
 
 Command stop_row() {
-  return row("stop", "Stop the plugin, the DNS server and the router", true);
+  return row("stop", "Stop the plugin, the DNS server and the router");
 }
 
 Command stop_router_row() {
-  return row("stop-router", "The same as stop", true);
+  return row("stop-router", "The same as stop");
 }
 
 }  // namespace weave::cmd

@@ -362,6 +362,23 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   [ "$(weave attach 10.2.1.6/24 c1)" = 10.2.1.6 ]
 }
 
+@test "a stopped container of Docker's network can be started after stop and launch" {
+  weave reset 2>/dev/null
+  weave launch -q
+  on h1 docker run -d --name=sleeper --net=weave busybox sleep 600
+  run --separate-stderr weave stop
+  [ "$status" = 0 ] && [ -z "$output" ]
+  [ "${stderr_lines[0]}" = 'WARNING: the following containers are still attached to network "weave":' ]
+  [ "${stderr_lines[1]}" = "  $(short_id sleeper) " ]
+  weave launch -q
+  on h1 docker stop -t 0 sleeper
+  run --separate-stderr weave stop
+  [ "$status" = 0 ] && [ -z "$output$stderr" ]
+  weave launch -q
+  on h1 docker start sleeper
+  on h1 docker rm -f sleeper
+}
+
 @test "ps without a router works for root; reset wants a router or --force" {
   weave reset 2>/dev/null
   weave launch -q
