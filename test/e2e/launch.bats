@@ -43,10 +43,10 @@ nothing_left() {
 }
 
 @test "a port that is taken is named with its holder" {
-  on h1 sh -c 'busybox nc -ll -p 6784 -s 127.0.0.1 -e true >/dev/null 2>&1 & sleep 0.2'
+  on h1 dnsmasq --conf-file=/dev/null --no-resolv --port=6784 --bind-interfaces --listen-address=127.0.0.1 --pid-file= --user=root
   run on h1 weave launch
   [ "$status" = 1 ]
-  [[ $output == *127.0.0.1:6784*busybox* ]]
+  [[ $output == *"127.0.0.1:6784"*"dnsmasq (pid "* ]]
   nothing_left
 }
 

@@ -121,7 +121,7 @@ killed_comes_back() {
   [ -n "$(rules)" ]
   on h1 weave reset
   [ -z "$(rules)" ]
-  [ -z "$(on h1 sh -c 'ip -o link | grep weave || true; ip -o link | grep vethw || true; ls -A /var/lib/weave /run/docker/plugins; docker network ls -q --filter name=weave')" ]
+  [ -z "$(on h1 sh -c 'ip -o link | grep weave || true; ip -o link | grep vethw || true; find /var/lib/weave /run/docker/plugins -mindepth 1; docker network ls -q --filter name=weave')" ]
   run on h1 sh -c 'ls /run/weave'
   [ "$status" != 0 ]
   on h1 weave reset

@@ -1,10 +1,10 @@
-# Replays what was recorded on a running Weave Net 1.7.2 (test/vectors/cli/transcript-1.7.2.txt) as far as it takes one
-# host: the same stdout, apart from ids and names, and the same exit status. Where ours is different on purpose, a line
-# of `differs` says how.
+# Replays what was recorded on running Weave Nets (test/vectors/cli/transcript-*.txt) as far as it takes one host: the
+# same stdout, apart from ids and names, and the same exit status. Where ours is different on purpose, a line of
+# `differs` says how.
 bats_require_minimum_version 1.5.0
 load host
 
-TRANSCRIPT=$BATS_TEST_DIRNAME/../vectors/cli/transcript-1.7.2.txt
+VECTORS=$BATS_TEST_DIRNAME/../vectors/cli
 teardown() { hosts_down; }
 
 # What we do instead: the command, our exit status, our stdout ("=" as recorded, "-" nothing, "*" whatever).
@@ -24,25 +24,35 @@ weave launch-dns|1|-
 weave stop-dns|1|-
 weave help|0|*
 weave --help|0|*
-weave launch --help|0|*
 weave launch|3|-
 weave launch-router|3|-
 docker ps --format '{{.Names}} {{.Image}}'|0|-
+weave launch --help|0|*
+weave dns-args|0|*
+weave run|1|-
+weave start|1|-
+weave restart|1|-
+weave stop-plugin|0|-
+weave hide|0|-
+weave hide 99.9.9.9/24|0|-
+weave expose --without-masquerade 10.2.3.1/24|0|*
+weave rmpeer docker2|4|-
+docker rm -f weave|1|-
 END
 }
 
 # Without what varies: ids, names, the version; and without the proxy's block and a network that other containers had left.
 normal() {
-  sed -E '/Service: proxy/,/^ *$/d; /docker_gwbridge/d; s/[0-9a-f]{64}/ID/; s/[0-9a-f]{2}(:[0-9a-f]{2}){5}/MAC/g; s/\((docker4|h1)\)/(HOST)/; s/^( *Upstream: ).*/\1SERVER/
+  sed -E '/Service: proxy/,/^ *$/d; s/ \(legacy\)$//; /docker_gwbridge/d; s/[0-9a-f]{64}/ID/; s/[0-9a-f]{2}(:[0-9a-f]{2}){5}/MAC/g; s/\((docker[0-9]|h1)\)/(HOST)/; s/^( *Upstream: ).*/\1SERVER/
     s/Version: [0-9.]+/Version: N/; s/^[0-9a-f]{12} +/NETWORK /; s/ +/ /g'
 }
 
-# replay FROM TO: the commands of host docker4 between two headings.
+# replay VERSION HOST FROM TO: the commands of a host between two headings.
 replay() {
-  local command expected= line status bad=0 difference count=0 out=$BATS_TEST_TMPDIR/out
+  local command expected= line status bad=0 difference count=0 out=$BATS_TEST_TMPDIR/out recorded ours
   while IFS= read -r line; do
     case $line in
-      'docker4$ '*) command=${line#*$ } expected= ;;
+      "$2$ "*) command=${line#*$ } expected= ;;
       '1|(no newline at end)') expected=${expected%$'\n'} ;;
       '1| '*) expected+=${line#1| }$'\n' ;;
       'exit '*)
@@ -61,18 +71,39 @@ replay() {
         echo "--- $command"; echo "recorded: $recorded"; echo "ours:     $ours"; cat "$out.err"
         bad=$((bad + 1)) ;;
     esac
-  done < <(sed -n "/^# --- $1/,/^# --- $2/p" "$TRANSCRIPT")
+  done < <(sed -n "\\,^# --- $3,,\\,^# --- $4,p" "$VECTORS/transcript-$1.txt" | sed 's/192\.168\.48\./10.99.0./g')
   echo "$count commands, $bad differ"
   [ "$count" -gt 5 ] && [ "$bad" = 0 ]
 }
 
-@test "nothing launched, usage, components one by one" {
+@test "1.7.2: nothing launched, usage, components one by one" {
   host_up h1
-  replay "nothing launched yet" "all at once"
+  replay 1.7.2 docker4 "nothing launched yet" "all at once"
 }
 
-@test "dns-args" {
+@test "1.7.2: dns-args" {
   host_up h1
   on h1 weave launch
-  replay dns-args "plugin containers"
+  replay 1.7.2 docker4 dns-args "plugin containers"
+}
+
+@test "2.8.1: nothing launched, usage" {
+  host_up h1
+  replay 2.8.1 docker1 "nothing launched yet" "usage and"
+}
+
+@test "2.8.1: expose, hide" {
+  host_up h1
+  on h1 weave launch --name 12:d2:fe:7a:c1:f2
+  on h1 docker run -d --name=web1 --net=weave busybox sleep 600
+  replay 2.8.1 docker1 "expose / hide" "connect / forget"
+}
+
+@test "2.8.1: services switched off, launches refused" {
+  host_up h1
+  on h1 weave launch --name 7a:16:dd:5b:83:de
+  on h1 docker run -d --name=app3 --hostname=app3.weave.local --net=none busybox sleep 600
+  on h1 weave attach app3
+  export WEAVE_PASSWORD=secret
+  replay 2.8.1 docker3 "launch with services switched off" "end"
 }
