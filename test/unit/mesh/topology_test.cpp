@@ -16,6 +16,11 @@ Bytes encode(const std::vector<Peer>& list, int64_t first_id) {
   return encode_topology(pointers, first_id);
 }
 
+// Damaged text may not be UTF-8, which the vectors can't say.
+std::string as_json_has_it(const std::string& text) {
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 }  // namespace
 
 TEST_CASE("topology payloads, byte for byte") {
@@ -67,7 +72,12 @@ TEST_CASE("odd and damaged topology payloads get Weave Net's verdict") {
       CHECK(decoded->front().links.front() == peers(c.at("peers")).front().links.back());
       continue;
     }
-    CHECK(*decoded == peers(c.at("peers")));
+    auto expected = peers(c.at("peers"));
+    for (auto& p : *decoded) {
+      p.nickname = as_json_has_it(p.nickname);
+      for (auto& l : p.links) l.address = as_json_has_it(l.address);
+    }
+    CHECK(*decoded == expected);
   }
   CHECK(stricter == 1);
 }
