@@ -35,7 +35,9 @@ Mesh::Mesh(Options options, Time now)
       peers_(checked(std::move(options.self)), options.random),
       surrogates_(gossip_interval),
       now_(now),
-      next_gossip_(now + gossip_interval) {
+      next_gossip_(now + gossip_interval),
+      relay_every_(options.relay_every),
+      last_relay_(now - options.relay_every) {
   add_channel("topology", topology_channel());
 }
 
@@ -197,7 +199,7 @@ const Routes& Mesh::routes() const {
 
 Time Mesh::next_tick() const {
   Time next = next_gossip_;
-  for (const auto& timer : {next_announcement_, next_collection_, next_routes_})
+  for (const auto& timer : {next_announcement_, next_collection_, next_routes_, next_relay_})
     if (timer) next = std::min(next, *timer);
   for (const auto& [id, connection] : connections_)
     next = std::min({next, connection.next_heartbeat, connection.status.last_received + receive_timeout});
@@ -230,6 +232,7 @@ void Mesh::tick(Time now) {
     auto names = std::exchange(to_announce_, {});
     gossip_except({}, "topology", topology_of(std::move(names)));
   }
+  if (due(next_relay_)) flush_relay();
   if (next_gossip_ <= now_) {
     next_gossip_ += gossip_interval;
     if (next_gossip_ <= now_) next_gossip_ = now_ + gossip_interval;  // we slept; don't make up for it

@@ -63,6 +63,7 @@ void Cluster::start(size_t peer) {
       {}};
   options.connection_limit = settings_.connection_limit;
   options.random = [this] { return random_(); };
+  options.relay_every = settings_.relay_every;
   node.mesh = std::make_unique<Mesh>(std::move(options), local(peer));
   mesh::Channel channel;
   channel.gossip = [] { return mesh::Gossip(); };
@@ -166,15 +167,20 @@ void Cluster::dial(size_t a, size_t b) {
       wire.up[end] = true;
       mesh(self).connection_ready(id, std::move(handshake), local(self));
       drain(self);
-      after(200ms + delay() * 5, [this, id, end, self, generation] {
-        auto wire_at = wires_.find(id);
-        if (wire_at == wires_.end() || !alive(self) || nodes_[self].generation != generation) return;
-        if (!wire_at->second.up[1 - end]) return;
-        mesh(self).overlay_established(id, local(self));
-        drain(self);
-      });
+      after(200ms + delay() * 5, [this, id, end] { establish(id, end); });
     });
   }
+}
+
+// The overlay's heartbeats got through, once the other side has the connection, too.
+void Cluster::establish(ConnectionId id, int end) {
+  auto at_wire = wires_.find(id);
+  if (at_wire == wires_.end()) return;
+  const auto& wire = at_wire->second;
+  if (!wire.up[1 - end] || side_[wire.a] != side_[wire.b]) return after(500ms, [this, id, end] { establish(id, end); });
+  size_t self = end == 0 ? wire.a : wire.b;
+  mesh(self).overlay_established(id, local(self));
+  drain(self);
 }
 
 // Both ends see it, each after its own delay; what was under way is lost.

@@ -23,6 +23,7 @@ struct Settings {
   milliseconds clock_skew{0};                // peers' clocks differ by up to this
   double clock_drift = 0;                    // and run fast or slow by up to this
   size_t connection_limit = 0;
+  milliseconds relay_every = mesh::relay_interval;
   bool trace = false;  // prints what happens
 };
 
@@ -103,6 +104,7 @@ class Cluster {
   Time global(size_t peer, Time local) const;
   void maintain(size_t a, size_t b);
   void dial(size_t a, size_t b);
+  void establish(ConnectionId id, int end);
   void close(ConnectionId id, const std::string& reason);
   void deliver(ConnectionId id, int to, Bytes message);
   void drain(size_t peer);
