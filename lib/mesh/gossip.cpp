@@ -165,7 +165,7 @@ void Mesh::receive_broadcast(ConnectionId id, const Envelope& envelope) {
   auto channel = channels_.find(envelope.channel);
   Result<Gossip> onward;
   if (channel == channels_.end())
-    onward = std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(envelope.data.begin(), envelope.data.end())});
+    onward = std::make_shared<OpaqueData>(Bytes(envelope.data.begin(), envelope.data.end()));
   else
     onward = channel->second.on_broadcast(envelope.source, envelope.data);
   if (!onward) return close(id, onward.error());

@@ -19,7 +19,7 @@ Peer checked(Peer self) {
 }
 
 std::string label(const Handshake& remote) {
-  return fmt::format("->[{}|{}({})]", remote.address, remote.name.str(), remote.nickname);
+  return fmt::format("->[{}|{}({})]", remote.address, remote.name.str(), printable(remote.nickname));
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ bool Mesh::admit(ConnectionId id, const Handshake& remote) {
     return false;
   };
   if (!remote.name.value || remote.name.value >> 48) return refuse("invalid peer name " + remote.name.str());
-  auto shown = fmt::format("{}({})", remote.name.str(), remote.nickname);
+  auto shown = fmt::format("{}({})", remote.name.str(), printable(remote.nickname));
   if (remote.name == self.name && remote.uid == self.uid) return refuse("cannot connect to ourself", true);
   if (remote.name == self.name)
     return refuse(fmt::format(R"(local "{}" and remote "{}" peer names collision)", self.str(), shown), true);

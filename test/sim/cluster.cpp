@@ -1,4 +1,4 @@
-#include "cluster.hpp"
+#include "sim/cluster.hpp"
 
 #include <fmt/format.h>
 
@@ -48,7 +48,7 @@ namespace {
 mesh::Gossip number(uint64_t n) {
   Writer out;
   out.u64(n);
-  return std::make_shared<mesh::OpaqueData>(std::vector<Bytes>{out.take()});
+  return std::make_shared<mesh::OpaqueData>(out.take());
 }
 
 }  // namespace

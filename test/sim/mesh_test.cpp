@@ -1,7 +1,7 @@
 // Whole meshes under everything that goes wrong. A failure names its seed; WEAVE_SIM_SEED=<seed> replays it.
 #include <catch2/catch.hpp>
 
-#include "cluster.hpp"
+#include "sim/cluster.hpp"
 
 using namespace weave;
 using namespace weave::sim;
