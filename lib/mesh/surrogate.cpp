@@ -1,0 +1,66 @@
+#include "mesh/surrogate.hpp"
+
+#include "base/log.hpp"
+
+namespace weave::mesh {
+
+OpaqueData::OpaqueData(Bytes payload) : held_(cost(payload)) {
+  payloads_.push_back(std::make_shared<const Bytes>(std::move(payload)));
+}
+
+std::vector<Bytes> OpaqueData::encode() const {
+  std::vector<Bytes> list;
+  for (const auto& payload : payloads_) list.push_back(*payload);
+  return list;
+}
+
+Gossip OpaqueData::merged(const GossipData& later) const {
+  const auto& more = dynamic_cast<const OpaqueData&>(later);
+  auto both = std::shared_ptr<OpaqueData>(new OpaqueData());
+  auto& list = both->payloads_;
+  list = payloads_;
+  list.insert(list.end(), more.payloads_.begin(), more.payloads_.end());
+  both->held_ = held_ + more.held_;
+  size_t drop = 0;
+  while (drop + 1 < list.size() && (both->held_ > max_held || list.size() - drop > max_payloads))
+    both->held_ -= cost(*list[drop++]);
+  list.erase(list.begin(), list.begin() + static_cast<ptrdiff_t>(drop));
+  return both;
+}
+
+// Expired payloads are dropped when a new one is stored and not before, as in Weave Net: what is repeated without
+// anything new is never passed on again.
+void Surrogates::forget(Time now) {
+  while (!ages_.empty() && now - ages_.front().since > remember_) {
+    auto& oldest = ages_.front();
+    auto at = seen_.find(oldest.channel);
+    at->second.erase(oldest.data);
+    if (at->second.empty()) seen_.erase(at);
+    bytes_ -= oldest.data.size();
+    ages_.pop_front();
+  }
+}
+
+Gossip Surrogates::gossip(std::string_view channel, ByteView data, Time now) {
+  Bytes payload(data.begin(), data.end());
+  auto at = seen_.find(channel);
+  if (at != seen_.end() && at->second.contains(payload)) return nullptr;
+  forget(now);
+  at = seen_.find(channel);
+  bool room = (at != seen_.end() || seen_.size() < max_channels) && ages_.size() < max_payloads &&
+              payload.size() <= max_bytes - bytes_;
+  if (!room) {
+    log::debug("no room to remember gossip of the unknown channel {}", channel);
+    return nullptr;
+  }
+  if (at == seen_.end()) {
+    log::info("[gossip {}]: created surrogate channel", channel);
+    at = seen_.try_emplace(std::string(channel)).first;
+  }
+  at->second.insert(payload);
+  bytes_ += payload.size();
+  ages_.push_back({std::string(channel), payload, now});
+  return std::make_shared<OpaqueData>(std::move(payload));
+}
+
+}  // namespace weave::mesh
