@@ -362,6 +362,13 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   [ "$(weave attach 10.2.1.6/24 c1)" = 10.2.1.6 ]
 }
 
+@test "a password from the environment doesn't stay in that of the processes" {
+  weave reset 2>/dev/null
+  on h1 env WEAVE_PASSWORD=n0tforall weave launch -q
+  weave status | grep -q 'Encryption: enabled'
+  holds 'pids=$(pgrep -x weave); [ -n "$pids" ]; for p in $pids; do ! tr "\0" "\n" </proc/$p/environ | grep -q n0tforall; done'
+}
+
 @test "a stopped container of Docker's network can be started after stop and launch" {
   weave reset 2>/dev/null
   weave launch -q

@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load host
 
 VECTORS=$BATS_TEST_DIRNAME/../vectors/cli
+replay_env=()
 teardown() { hosts_down; }
 
 # What we do instead: the command, our exit status, our stdout ("=" as recorded, "-" nothing, "*" whatever).
@@ -37,7 +38,7 @@ weave hide|0|-
 weave hide 99.9.9.9/24|0|-
 weave expose --without-masquerade 10.2.3.1/24|0|*
 weave rmpeer docker2|4|-
-docker rm -f weave|1|-
+docker rm -f weave|0|-
 END
 }
 
@@ -47,7 +48,7 @@ normal() {
     s/Version: [0-9.]+/Version: N/; s/^[0-9a-f]{12} +/NETWORK /; s/ +/ /g'
 }
 
-# replay VERSION HOST FROM TO: the commands of a host between two headings.
+# replay VERSION HOST FROM TO: the commands of a host between two headings, with the environment `replay_env`.
 replay() {
   local command expected= line status bad=0 difference count=0 out=$BATS_TEST_TMPDIR/out recorded ours
   while IFS= read -r line; do
@@ -57,7 +58,7 @@ replay() {
       '1| '*) expected+=${line#1| }$'\n' ;;
       'exit '*)
         status=0
-        on h1 bash -c "$command" >"$out" 2>"$out.err" </dev/null || status=$?
+        on h1 env "${replay_env[@]}" bash -c "$command" >"$out" 2>"$out.err" </dev/null || status=$?
         count=$((count + 1))
         recorded="${line#exit } $(printf %s. "$expected" | normal)"
         ours="$status $( (cat "$out"; printf .) | normal)"
@@ -104,6 +105,6 @@ replay() {
   on h1 weave launch --name 7a:16:dd:5b:83:de
   on h1 docker run -d --name=app3 --hostname=app3.weave.local --net=none busybox sleep 600
   on h1 weave attach app3
-  export WEAVE_PASSWORD=secret
+  replay_env=(WEAVE_PASSWORD=secret)
   replay 2.8.1 docker3 "launch with services switched off" "end"
 }
