@@ -257,7 +257,8 @@ void Decoder::read_value(Source& in, const Plan& plan, void* object) {
 }
 
 void Decoder::read_struct(Source& in, const Plan& plan, void* object) {
-  for (size_t next = 0;;) {
+  // Go takes the end of the message for the end mark, too.
+  for (size_t next = 0; !in.reader.at_end();) {
     uint64_t delta = in.number();
     if (!in.ok() || delta == 0) return;
     if (delta > plan.fields.size() - next) return in.fail("field number out of range");
@@ -290,13 +291,14 @@ void Decoder::skip_value(Source& in, int64_t id, size_t depth) {
   const auto& type = types_.at(id);  // check_ignored saw it
   if (type.structure) {
     const auto& fields = type.structure->fields;
-    for (size_t next = 0;;) {
+    for (size_t next = 0; !in.reader.at_end();) {
       uint64_t delta = in.number();
       if (!in.ok() || delta == 0) return;
       if (delta > fields.size() - next) return in.fail("field number out of range");
       next += delta;
       skip_value(in, fields[next - 1].id, depth + 1);
     }
+    return;
   }
   if (type.map) {
     auto count = read_count(in, 2);

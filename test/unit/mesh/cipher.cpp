@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "mesh/framing.hpp"
-#include "vectors.hpp"
+#include "wire_vectors.hpp"
 
 using namespace weave;
 using namespace weave::mesh;

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "vectors.hpp"
+#include "wire_vectors.hpp"
 
 using namespace weave;
 using namespace weave::mesh;

@@ -1,0 +1,24 @@
+// The payload of the gossip channel "topology": any number of peers, each with its connections.
+//
+//   peerSummary  { NameByte, NickName, UID, Version, ShortID, HasShortID }     one stream of gob,
+//   []connectionSummary { NameByte, RemoteTCPAddr, Outbound, Established }     these two in turn
+#pragma once
+#include <span>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "mesh/peer.hpp"
+
+namespace weave::mesh {
+
+inline constexpr size_t max_gossiped_links = 1 << 18;  // of all peers in a payload; more is refused
+
+// The bytes that Go's encoder makes; no peers give no bytes. `first_id`: see gob::Encoder.
+Bytes encode_topology(std::span<const Peer* const> peers, int64_t first_id = 65);
+
+// Accepts what Weave Net accepts, except values nested deeper than 64 and more links than the limit. Peers and links
+// whose name isn't six bytes, or is zero, are left out; of several links to one name the last one counts.
+Result<std::vector<Peer>> decode_topology(ByteView payload);
+
+}  // namespace weave::mesh
