@@ -15,7 +15,8 @@ std::string decimal(ByteView bytes) {
 
 }  // namespace
 
-Handshake::Handshake(HandshakeConfig config, KeyPair keys) : config_(std::move(config)), keys_(std::move(keys)) {
+HandshakeMachine::HandshakeMachine(HandshakeConfig config, KeyPair keys)
+    : config_(std::move(config)), keys_(std::move(keys)) {
   if (!config_.password.empty()) {
     if (keys_.private_key.empty()) keys_ = KeyPair::generate();
     config_.ours.public_key = keys_.public_key;
@@ -29,14 +30,14 @@ Handshake::Handshake(HandshakeConfig config, KeyPair keys) : config_(std::move(c
   output_ = header.take();
 }
 
-void Handshake::feed(ByteView bytes) {
+void HandshakeMachine::feed(ByteView bytes) {
   if (failed()) return;
   input_.feed(bytes);
   while (!failed() && state_ != State::done && step()) {
   }
 }
 
-bool Handshake::step() {
+bool HandshakeMachine::step() {
   switch (state_) {
     case State::header:
       return take_header();
@@ -50,7 +51,7 @@ bool Handshake::step() {
   return false;
 }
 
-void Handshake::closed(const std::string& why) {
+void HandshakeMachine::closed(const std::string& why) {
   if (failed() || done()) return;
   auto had = input_.view();
   if (state_ != State::header)
@@ -63,7 +64,7 @@ void Handshake::closed(const std::string& why) {
                      header_size, decimal(had), why));
 }
 
-bool Handshake::take_header() {
+bool HandshakeMachine::take_header() {
   auto view = input_.view();
   if (view.size() < header_size) return false;
   auto header = view.first(header_size);
@@ -87,7 +88,7 @@ bool Handshake::take_header() {
   return true;
 }
 
-bool Handshake::take_encryption() {
+bool HandshakeMachine::take_encryption() {
   auto view = input_.view();
   if (view.empty()) return false;
   if (view[0] > 1) return fail(fmt::format("Bad encryption flag {}", view[0]));
@@ -104,7 +105,7 @@ bool Handshake::take_encryption() {
   return true;
 }
 
-bool Handshake::take_features() {
+bool HandshakeMachine::take_features() {
   Bytes body;
   if (version_ == 1) {
     auto size = gob::next_size(input_.view(), max_intro_frame);
@@ -139,7 +140,7 @@ bool Handshake::take_features() {
   return true;
 }
 
-bool Handshake::agree_on_encryption(bool theirs) {
+bool HandshakeMachine::agree_on_encryption(bool theirs) {
   if (!config_.password.empty() && !theirs)
     return fail("password specified, but peer requested an unencrypted connection");
   // Spelled as Weave Net spells it, so that people find it.
@@ -148,7 +149,7 @@ bool Handshake::agree_on_encryption(bool theirs) {
   return true;
 }
 
-bool Handshake::derive_key(const PublicKey& theirs) {
+bool HandshakeMachine::derive_key(const PublicKey& theirs) {
   auto key = session_key(keys_, theirs, config_.password);
   if (!key) return fail(key.error());
   key_ = std::move(*key);
@@ -156,7 +157,7 @@ bool Handshake::derive_key(const PublicKey& theirs) {
   return true;
 }
 
-void Handshake::send_features() {
+void HandshakeMachine::send_features() {
   auto body = encode_features(to_map(config_.ours, version_));
   if (version_ == 1) {
     output_.insert(output_.end(), body.begin(), body.end());
@@ -166,7 +167,7 @@ void Handshake::send_features() {
   output_.insert(output_.end(), framed->begin(), framed->end());
 }
 
-bool Handshake::fail(std::string reason) {
+bool HandshakeMachine::fail(std::string reason) {
   reason_ = reason.empty() ? "handshake failed" : std::move(reason);
   config_.password = Secret();
   keys_.private_key = Secret();
@@ -175,7 +176,7 @@ bool Handshake::fail(std::string reason) {
   return false;
 }
 
-Introduced Handshake::take() {
+Introduced HandshakeMachine::take() {
   if (!done()) throw Error("the handshake isn't complete");
   config_.password = Secret();
   keys_.private_key = Secret();

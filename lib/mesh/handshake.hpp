@@ -45,11 +45,11 @@ struct Introduced {
   MessageStream stream;   // holds what the peer has sent since
 };
 
-class Handshake {
+class HandshakeMachine {
  public:
-  explicit Handshake(HandshakeConfig config) : Handshake(std::move(config), {}) {}
+  explicit HandshakeMachine(HandshakeConfig config) : HandshakeMachine(std::move(config), {}) {}
   // With a key pair that isn't fresh; for tests.
-  Handshake(HandshakeConfig config, KeyPair keys);
+  HandshakeMachine(HandshakeConfig config, KeyPair keys);
 
   // What the peer sent. Nothing happens any more after failure.
   void feed(ByteView bytes);

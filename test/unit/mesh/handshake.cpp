@@ -38,7 +38,7 @@ HandshakeConfig config(bool initiator, const std::string& password = {}, int lea
 }
 
 // Carries bytes until nothing moves.
-void meet(Handshake& one, Handshake& other) {
+void meet(HandshakeMachine& one, HandshakeMachine& other) {
   for (bool moved = true; moved;) {
     auto there = one.take_output(), back = other.take_output();
     moved = !there.empty() || !back.empty();
@@ -55,7 +55,7 @@ Bytes intro(uint8_t least, uint8_t most, std::initializer_list<uint8_t> rest = {
 }
 
 std::string reason_for(HandshakeConfig ours, ByteView bytes) {
-  Handshake handshake(std::move(ours));
+  HandshakeMachine handshake(std::move(ours));
   handshake.feed(bytes);
   CHECK_FALSE(handshake.done());
   return handshake.reason();
@@ -153,7 +153,7 @@ TEST_CASE("the intro with fixed keys is Weave Net's: both directions, both versi
           settings.password = Secret(ours.at("password").get<std::string>());
           keys = KeyPair::of(hex(ours.at("private_key")));
         }
-        Handshake handshake(settings, keys);
+        HandshakeMachine handshake(settings, keys);
         for (size_t at = 0; at < theirs_sent.size(); at += chunk)
           handshake.feed(ByteView(theirs_sent).subspan(at, std::min(chunk, theirs_sent.size() - at)));
         INFO(handshake.reason());
@@ -197,7 +197,7 @@ TEST_CASE("recorded sessions with a live router play through from both ends") {
         settings.password = Secret(vectors.at("password").get<std::string>());
         keys = KeyPair::of(hex(vectors.at("recorder_private_key")));
       }
-      Handshake handshake(settings, keys);
+      HandshakeMachine handshake(settings, keys);
       handshake.feed(
           hex(vectors.at(as_recorder ? "stream_reference_to_recorder_hex" : "stream_recorder_to_reference_hex")));
       INFO(handshake.reason());
@@ -215,7 +215,7 @@ TEST_CASE("recorded sessions with a live router play through from both ends") {
 TEST_CASE("two of ours meet") {
   int version = GENERATE(1, 2);
   std::string password = GENERATE("", "wfvAwt7sj");
-  Handshake one(config(true, password, 1, version)), other(config(false, password));
+  HandshakeMachine one(config(true, password, 1, version)), other(config(false, password));
   meet(one, other);
   REQUIRE(one.done());
   REQUIRE(other.done());
@@ -233,14 +233,14 @@ TEST_CASE("two of ours meet") {
 
 TEST_CASE("an acceptor says nothing of itself before it has accepted the initiator") {
   for (const char* password : {"", "secret"}) {
-    Handshake acceptor(config(false, password));
+    HandshakeMachine acceptor(config(false, password));
     CHECK(acceptor.take_output() == intro(1, 2));
     acceptor.feed(intro(1, 2, {static_cast<uint8_t>(*password ? 1 : 0)}));
     CHECK(acceptor.take_output().size() == (*password ? 33 : 1));
     acceptor.feed(Bytes(32, 9));
     CHECK(acceptor.take_output().empty());
   }
-  Handshake old(config(false, "", 1, 1));
+  HandshakeMachine old(config(false, "", 1, 1));
   old.feed(intro(1, 1));
   CHECK(old.take_output() == intro(1, 1));
 }
@@ -248,14 +248,14 @@ TEST_CASE("an acceptor says nothing of itself before it has accepted the initiat
 TEST_CASE("an acceptor may choose its connection number when it knows the initiator") {
   auto settings = config(false);
   settings.choose_conn_id = [](const Features& theirs) { return ~theirs.conn_id; };
-  Handshake one(config(true)), other(std::move(settings));
+  HandshakeMachine one(config(true)), other(std::move(settings));
   meet(one, other);
   CHECK(one.take().conn_uid == UINT64_MAX);
   CHECK(other.take().conn_uid == UINT64_MAX);
 }
 
 TEST_CASE("another password ends the handshake with the reason on both sides") {
-  Handshake one(config(true, "right")), other(config(false, "wrong"));
+  HandshakeMachine one(config(true, "right")), other(config(false, "wrong"));
   meet(one, other);
   CHECK(other.reason() == "Unable to decrypt TCP msg");
   CHECK_FALSE(one.failed());
@@ -266,8 +266,8 @@ TEST_CASE("another password ends the handshake with the reason on both sides") {
 TEST_CASE("a password on one side only ends the handshake with Weave Net's reasons") {
   int version = GENERATE(1, 2);
   bool initiator_has_it = GENERATE(true, false);
-  Handshake one(config(true, initiator_has_it ? "x" : "", 1, version));
-  Handshake other(config(false, initiator_has_it ? "" : "x"));
+  HandshakeMachine one(config(true, initiator_has_it ? "x" : "", 1, version));
+  HandshakeMachine other(config(false, initiator_has_it ? "" : "x"));
   meet(one, other);
   auto& with = initiator_has_it ? one : other;
   auto& without = initiator_has_it ? other : one;
@@ -279,7 +279,7 @@ TEST_CASE("a password on one side only ends the handshake with Weave Net's reaso
 }
 
 TEST_CASE("headers are judged as Weave Net judges them") {
-  Handshake future(config(true));
+  HandshakeMachine future(config(true));
   future.feed(intro(1, 9, {0}));
   CHECK_FALSE(future.failed());
   CHECK_FALSE(future.awaiting_header());
@@ -288,10 +288,10 @@ TEST_CASE("headers are judged as Weave Net judges them") {
   CHECK(reason_for(config(true, "x", 2), intro(1, 1)) == "remote version range [1,1] is incompatible with ours [2,2]");
   CHECK(reason_for(config(true), as_bytes("GET / H")) ==
         "remote protocol header not recognised: [71 69 84 32 47 32 72]");
-  Handshake silent(config(false));
+  HandshakeMachine silent(config(false));
   silent.closed("EOF");
   CHECK(silent.reason() == "failed to receive remote protocol header: EOF");
-  Handshake partial(config(false));
+  HandshakeMachine partial(config(false));
   partial.feed(as_bytes("wea"));
   CHECK(partial.awaiting_header());
   partial.closed("EOF");
