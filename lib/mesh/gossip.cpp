@@ -1,0 +1,243 @@
+// Messages: what comes in, what goes out, who gets it; and the channel "topology".
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "mesh/mesh.hpp"
+#include "mesh/topology.hpp"
+
+namespace weave::mesh {
+
+namespace {
+
+// Topology is gossiped as a set of names; what is known of them when a connection takes it is what it gets.
+class TopologyData : public GossipData {
+ public:
+  TopologyData(const Peers& peers, std::set<PeerName> names) : peers_(peers), names_(std::move(names)) {}
+
+  std::vector<Bytes> encode() const override {
+    // Many neighbours get the same bytes.
+    if (!encoded_ || revision_ != peers_.revision()) {
+      std::vector<const Peer*> list;
+      for (auto name : names_)
+        if (const auto* peer = peers_.find(name)) list.push_back(peer);
+      encoded_ = encode_topology(list);
+      revision_ = peers_.revision();
+    }
+    if (encoded_->empty()) return {};
+    return {*encoded_};
+  }
+
+  Gossip merged(const GossipData& later) const override {
+    auto names = names_;
+    const auto& more = dynamic_cast<const TopologyData&>(later).names_;
+    names.insert(more.begin(), more.end());
+    return std::make_shared<TopologyData>(peers_, std::move(names));
+  }
+
+ private:
+  const Peers& peers_;
+  std::set<PeerName> names_;
+  mutable std::optional<Bytes> encoded_;
+  mutable uint64_t revision_ = 0;
+};
+
+}  // namespace
+
+Gossip Mesh::topology_of(std::set<PeerName> names) const {
+  return std::make_shared<TopologyData>(peers_, std::move(names));
+}
+
+Channel Mesh::topology_channel() {
+  auto merge = [this](ByteView data) -> Result<Peers::Merged> {
+    auto update = decode_topology(data);
+    if (!update) return Refused(update.error());
+    auto merged = peers_.merge(std::move(*update));
+    if (!next_collection_) next_collection_ = now_ + collect_delay;
+    apply_changes();
+    return merged;
+  };
+  Channel channel;
+  channel.gossip = [this] {
+    std::set<PeerName> all;
+    for (const auto& [name, peer] : peers_.table()) all.insert(all.end(), name);
+    return topology_of(std::move(all));
+  };
+  channel.on_gossip = [this, merge](ByteView data) -> Result<Gossip> {
+    auto merged = merge(data);
+    if (!merged) return Refused(merged.error());
+    if (merged->changed.empty()) return nullptr;
+    return topology_of(std::move(merged->changed));
+  };
+  // Weave Net up to 2.5 announces changes like this.
+  channel.on_broadcast = [this, merge](PeerName, ByteView data) -> Result<Gossip> {
+    auto merged = merge(data);
+    if (!merged) return Refused(merged.error());
+    return topology_of(std::move(merged->received));
+  };
+  channel.on_unicast = [](PeerName, ByteView) -> Result<void> { return Refused("unexpected topology gossip unicast"); };
+  return channel;
+}
+
+void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
+  now_ = std::max(now_, now);
+  auto* connection = find(id);
+  if (!connection) return;
+  connection->status.last_received = now_;
+  if (bytes.empty()) return log::debug("ignoring blank msg");
+  auto tag = static_cast<Tag>(bytes[0]);
+  auto payload = bytes.subspan(1);
+  switch (tag) {
+    case Tag::heartbeat:
+      return;
+    case Tag::connection_established:
+    case Tag::fragmentation_received:
+    case Tag::pmtu_verified:
+    case Tag::overlay_control:
+      return receive_overlay(*connection, tag, payload);
+    case Tag::gossip:
+    case Tag::unicast:
+    case Tag::broadcast:
+      break;
+    default:
+      return log::debug("ignoring unknown protocol tag: {}", bytes[0]);
+  }
+  auto envelope = decode_envelope(tag, payload);
+  if (!envelope) return close(id, envelope.error());
+  if (envelope->channel.size() > max_channel_name) return log::debug("ignoring a channel with an endless name");
+  auto from = connection->status.remote.name;
+  if (tag == Tag::gossip) return receive_gossip(id, from, *envelope);
+  if (tag == Tag::broadcast) return receive_broadcast(id, *envelope);
+  receive_unicast(id, from, *envelope, bytes);
+}
+
+void Mesh::receive_overlay(const Connection& connection, Tag tag, ByteView payload) {
+  size_t overlays = connection.status.remote.overlays;
+  bool fits = tag == Tag::overlay_control ? payload.size() >= 2 && payload[0] < overlays : overlays == 0;
+  if (!fits) return log::debug("ignoring overlay control that this connection doesn't have");
+  effects_.push_back(OverlayMessage{connection.status.id, tag, Bytes(payload.begin(), payload.end())});
+}
+
+void Mesh::receive_gossip(ConnectionId id, PeerName from, const Envelope& envelope) {
+  auto channel = channels_.find(envelope.channel);
+  auto news = channel == channels_.end() ? surrogates_.gossip(envelope.channel, envelope.data, now_)
+                                         : channel->second.on_gossip(envelope.data);
+  if (!news) return close(id, news.error());
+  if (*news) gossip_except(from, std::string(envelope.channel), *news);
+}
+
+void Mesh::receive_broadcast(ConnectionId id, const Envelope& envelope) {
+  // Ours have no way back to us. Passing one on would start it again.
+  if (envelope.source == peers_.self().name) return;
+  auto channel = channels_.find(envelope.channel);
+  Result<Gossip> onward;
+  if (channel == channels_.end())
+    onward = std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(envelope.data.begin(), envelope.data.end())});
+  else
+    onward = channel->second.on_broadcast(envelope.source, envelope.data);
+  if (!onward) return close(id, onward.error());
+  if (*onward) broadcast_from(envelope.source, std::string(envelope.channel), *onward);
+}
+
+void Mesh::receive_unicast(ConnectionId id, PeerName from, const Envelope& envelope, ByteView message) {
+  if (envelope.destination == peers_.self().name) {
+    auto channel = channels_.find(envelope.channel);
+    if (channel == channels_.end()) return;
+    if (auto done = channel->second.on_unicast(envelope.source, envelope.data); !done) close(id, done.error());
+    return;
+  }
+  auto via = routes().next_hop(envelope.destination, Edges::all);
+  auto* relay = find(via);
+  // Back where it came from: their routes and ours differ for the moment, and it would go to and fro.
+  if (!relay || via == from || congested(*relay))
+    return log::debug("dropping a unicast from {} to {}", envelope.source.str(), envelope.destination.str());
+  send(*relay, Bytes(message.begin(), message.end()));
+}
+
+bool Mesh::congested(const Connection& connection) const {
+  return connection.in_flight > unicast_window || in_flight_ > unicast_window_of_all;
+}
+
+Result<void> Mesh::unicast(std::string_view channel, PeerName to, ByteView data, Time now) {
+  now_ = std::max(now_, now);
+  if (to == peers_.self().name) {
+    auto at = channels_.find(channel);
+    return at == channels_.end() ? Result<void>() : at->second.on_unicast(to, data);
+  }
+  auto via = routes().next_hop(to, Edges::all);
+  if (!via.value) return Refused(fmt::format("unknown relay destination: {}", to.str()));
+  auto* relay = find(via);
+  if (!relay) return Refused(fmt::format("unable to find connection to relay peer {}", via.str()));
+  if (congested(*relay)) return Refused(fmt::format("connection to relay peer {} is congested", via.str()));
+  auto bytes = encode_envelope(Tag::unicast, {channel, peers_.self().name, to, data});
+  if (bytes.size() > max_message) return Refused(fmt::format("message of {} bytes is too long", bytes.size()));
+  send(*relay, std::move(bytes));
+  return {};
+}
+
+void Mesh::broadcast(const std::string& channel, Gossip data, Time now) {
+  now_ = std::max(now_, now);
+  broadcast_from(peers_.self().name, channel, data);
+}
+
+void Mesh::gossip(const std::string& channel, Gossip data, Time now) {
+  now_ = std::max(now_, now);
+  gossip_except({}, channel, data);
+}
+
+void Mesh::gossip_except(PeerName except, const std::string& channel, const Gossip& data) {
+  for (auto name : routes().random_neighbours(except, random_)) {
+    auto* connection = find(name);
+    if (!connection) continue;
+    connection->outbox.put_gossip(channel, peers_.self().name, data);
+    pump(*connection);
+  }
+}
+
+void Mesh::broadcast_from(PeerName source, const std::string& channel, const Gossip& data) {
+  for (auto name : routes().broadcast(source, Edges::all)) {
+    auto* connection = find(name);
+    if (!connection) continue;
+    connection->outbox.put_broadcast(channel, source, data);
+    pump(*connection);
+  }
+}
+
+bool Mesh::overlay_send(ConnectionId id, Tag tag, ByteView payload, Time now) {
+  now_ = std::max(now_, now);
+  auto* connection = find(id);
+  if (!connection || connection->in_flight > unicast_window) return false;
+  size_t overlays = connection->status.remote.overlays;
+  bool raw = tag == Tag::connection_established || tag == Tag::fragmentation_received || tag == Tag::pmtu_verified;
+  if (tag == Tag::overlay_control ? payload.size() < 2 || payload[0] >= overlays : !raw || overlays != 0) {
+    log::error("an overlay control message that could crash {} was not sent", connection->status.remote.name.str());
+    return false;
+  }
+  Bytes message{static_cast<uint8_t>(tag)};
+  message.insert(message.end(), payload.begin(), payload.end());
+  send(*connection, std::move(message));
+  return true;
+}
+
+void Mesh::send(Connection& connection, Bytes message) {
+  connection.in_flight += message.size();
+  in_flight_ += message.size();
+  effects_.push_back(Send{connection.status.id, std::move(message)});
+}
+
+void Mesh::pump(Connection& connection) {
+  while (connection.in_flight < gossip_window) {
+    auto message = connection.outbox.next();
+    if (!message) return;
+    send(connection, std::move(*message));
+  }
+}
+
+void Mesh::writable(ConnectionId id, Time now) {
+  now_ = std::max(now_, now);
+  auto* connection = find(id);
+  if (!connection) return;
+  in_flight_ -= std::exchange(connection->in_flight, 0);
+  pump(*connection);
+}
+
+}  // namespace weave::mesh

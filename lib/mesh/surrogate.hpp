@@ -1,0 +1,46 @@
+// Channels that others use and we don't: we pass their messages on, so that a peer without DNS doesn't cut the names of
+// those behind it. Broadcasts and unicasts need no memory. Gossip is passed on unless the same bytes came by before.
+#pragma once
+#include <chrono>
+#include <list>
+#include <map>
+#include <set>
+#include <string>
+
+#include "mesh/channel.hpp"
+
+namespace weave::mesh {
+
+using Time = std::chrono::steady_clock::time_point;
+
+class Surrogates {
+ public:
+  // `remember`: how long a payload counts as seen, at least; it is the gossip interval.
+  explicit Surrogates(std::chrono::nanoseconds remember) : remember_(remember) {}
+
+  // Gossip on a channel: what to pass on, or null when it was seen before or there is no room to remember it (passing
+  // on what can't be remembered would go round for ever).
+  Gossip gossip(std::string_view channel, ByteView data, Time now);
+
+  static constexpr size_t max_channels = 64;
+  static constexpr size_t max_payloads = 4096;           // of all channels
+  static constexpr size_t max_bytes = 32 * 1024 * 1024;  // of all channels
+
+  size_t channels() const { return seen_.size(); }
+  size_t payloads() const { return ages_.size(); }
+
+ private:
+  struct Age {
+    std::string channel;
+    Bytes data;
+    Time since;
+  };
+  void forget(Time now);
+
+  std::chrono::nanoseconds remember_;
+  std::list<Age> ages_;  // oldest first
+  std::map<std::string, std::set<Bytes>, std::less<>> seen_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace weave::mesh
