@@ -64,6 +64,8 @@ class Maker {
   // What the user named, in his order and words. `active_only`: without those that are never tried again.
   std::vector<std::string> targets(bool active_only = false) const;
   void set_discovery(bool on) { config_.discovery = on; }
+  // Before the first connect().
+  void set_port(uint16_t port) { config_.port = port; }
 
   struct Attempt {
     std::string target;  // to be named when its fate is reported
