@@ -54,8 +54,10 @@ void Sleeve::confirm(Time now) {
 void Sleeve::receive(ByteView packet, const UdpAddress& from, Time now) {
   if (!confirmed_ || failed_) return;
   auto opened = opener_.open(packet);
+  // Anybody can send such packets; lines without their particulars are counted, not repeated.
   if (!opened) {
-    log::warning("sleeve ->[{}|{}]: a packet is dropped: {}", from.str(), link_.remote_label, opened.error());
+    log::debug("sleeve ->[{}]: from {}: {}", link_.remote_label, from.str(), opened.error());
+    log::warning("sleeve ->[{}]: packets are dropped that don't authenticate", link_.remote_label);
     return;
   }
   if (!*opened) return;
@@ -67,8 +69,9 @@ void Sleeve::receive(ByteView packet, const UdpAddress& from, Time now) {
       receive_special(record.frame, from, now);
     }
   }
-  if (!decoded.error.empty())
-    log::warning("sleeve ->[{}|{}]: a malformed packet: {}", from.str(), link_.remote_label, decoded.error);
+  if (decoded.error.empty()) return;
+  log::debug("sleeve ->[{}]: from {}: {}", link_.remote_label, from.str(), decoded.error);
+  log::warning("sleeve ->[{}]: malformed packets", link_.remote_label);
 }
 
 void Sleeve::receive_special(ByteView frame, const UdpAddress& from, Time now) {
