@@ -110,8 +110,14 @@ void Node::Impl::wake() {
 }
 
 void Node::Impl::pump() {
-  // Effects call channels, which may call us.
-  if (stopped || !started || std::exchange(pumping, true)) return;
+  // Effects call channels and hooks, which may call us.
+  if (stopped || !started || pumping) return;
+  struct Pumping {
+    bool& flag;
+    explicit Pumping(bool& f) : flag(f) { flag = true; }
+    ~Pumping() { flag = false; }
+  };
+  std::optional<Pumping> guard(pumping);
   for (bool more = true; more && !stopped;) {
     collect_overlays();
     auto effects = mesh.take();
@@ -119,8 +125,9 @@ void Node::Impl::pump() {
       if (!stopped) std::visit([this](auto& one) { apply(one); }, effect);
     if (!stopped && (std::exchange(dial_wanted, false) || maker.next_wake() <= now())) dial_due();
     more = !effects.empty();
+    if (!more && !stopped && std::exchange(connections_changed, false)) notify(hooks.connections_changed);
   }
-  pumping = false;
+  guard.reset();
   set_timer();
 }
 
@@ -141,7 +148,7 @@ void Node::Impl::apply(Added& effect) {
   dial_wanted = true;
   // Only now: before, heartbeats of a connection that loses against an older one would disturb that one.
   session.overlays->confirm(now());
-  notify(hooks.connections_changed);
+  connections_changed = true;
 }
 
 void Node::Impl::apply(OverlayMessage& effect) {
@@ -150,7 +157,7 @@ void Node::Impl::apply(OverlayMessage& effect) {
 }
 
 void Node::Impl::apply(PeersGone& effect) {
-  if (hooks.peers_gone) hooks.peers_gone(effect.peers);
+  if (auto hook = hooks.peers_gone) hook(effect.peers);
 }
 
 void Node::Impl::apply(TopologyChanged&) {
@@ -166,7 +173,8 @@ void Node::Impl::apply(ShortIdsChanged&) {
   notify(hooks.short_ids_changed);
 }
 
-void Node::Impl::notify(const std::function<void()>& hook) const {
+// A copy, because the hook may stop us, which lets go of all hooks.
+void Node::Impl::notify(std::function<void()> hook) {
   if (hook) hook();
 }
 
@@ -179,7 +187,7 @@ void Node::Impl::collect_overlays() {
       mesh.overlay_send(id, static_cast<Tag>(message[0]), ByteView(message).subspan(1), now());
     if (overlays.established() && !std::exchange(session.established, true)) {
       mesh.overlay_established(id, now());
-      notify(hooks.connections_changed);
+      connections_changed = true;
     }
     if (!overlays.failed().empty()) failed.emplace_back(id, overlays.failed());
   }
@@ -197,7 +205,7 @@ void Node::Impl::drop(Sessions::iterator found, const std::string& reason, bool 
   if (reason != ourself) ++terminations;
   if (!session.target.empty()) maker.ended(session.target, reason, now(), never_retry);
   dial_wanted = true;
-  notify(hooks.connections_changed);
+  connections_changed = true;
 }
 
 void Node::Impl::set_timer() {

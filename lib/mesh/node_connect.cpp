@@ -223,11 +223,17 @@ asio::awaitable<void> Node::Impl::converse(std::shared_ptr<Impl> self, std::shar
   }
   if (attempt) self->maker.answered(attempt->target, introduced->theirs.name);
   auto id = self->enter(tcp, remote, attempt, *introduced);
-  self->pump();
-  auto reason = co_await tcp->receive([&](ByteView message) {
-    self->mesh.message(id, message, std::chrono::steady_clock::now());
+  introduced->session_key = Secret();
+  std::string reason;
+  try {
     self->pump();
-  });
+    reason = co_await tcp->receive([&](ByteView message) {
+      self->mesh.message(id, message, std::chrono::steady_clock::now());
+      self->pump();
+    });
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
   if (self->stopped) co_return;
   self->mesh.connection_closed(id, reason, std::chrono::steady_clock::now());
   if (auto found = self->sessions.find(id); found != self->sessions.end()) self->drop(found, reason, false);

@@ -47,7 +47,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   void wake();
   // Takes a session out of the books; its socket is closed.
   void drop(Sessions::iterator session, const std::string& reason, bool never_retry);
-  void notify(const std::function<void()>& hook) const;
+  static void notify(std::function<void()> hook);
 
   // -- node_connect.cpp
   void listen();
@@ -89,7 +89,8 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   Sessions sessions;
   ConnectionId last_id = 0;
   uint64_t terminations = 0;
-  bool started = false, stopped = false, pumping = false, woken = false, dial_wanted = false;
+  bool started = false, stopped = false, pumping = false, woken = false;
+  bool dial_wanted = false, connections_changed = false;  // to be seen to by pump()
 };
 
 // 64 random bits that nobody can predict.

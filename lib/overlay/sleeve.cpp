@@ -192,7 +192,9 @@ void Sleeve::send_special(size_t frame_size, bool df, Time now, ByteView content
   std::copy(content.begin(), content.end(), frame.begin() + ethernet_header);
   Writer records;
   append_record(records, link_.self, link_.remote, frame);
-  auto sent = port_.send(*remote_, sealer_.seal(records.out(), df), df);
+  // The peer and what is between us know us by the address of the TCP connection.
+  auto from = link_.local ? link_.local->ip : Ipv4();
+  auto sent = port_.send(*remote_, from, sealer_.seal(records.out(), df), df);
   if (sent.ok) {
     send_trouble_.clear();
   } else if (sent.path_mtu > 0) {

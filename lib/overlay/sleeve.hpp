@@ -31,8 +31,9 @@ struct SleevePort {
     int path_mtu = 0;    // the packet was too big for the route, whose MTU this is; 0 when that isn't the trouble
     std::string reason;  // otherwise
   };
-  // Sends a UDP payload from the router's port, at once. `df`: in one piece or not at all.
-  std::function<Sent(const UdpAddress& to, ByteView payload, bool df)> send;
+  // Sends a UDP payload from the router's port at once, and from the address of the host that is named (0: any).
+  // `df`: in one piece or not at all.
+  std::function<Sent(const UdpAddress& to, Ipv4 from, ByteView payload, bool df)> send;
   // A container's frame came in; the view ends with the call. May be empty.
   std::function<void(PeerName source, PeerName destination, ByteView frame)> deliver;
 };

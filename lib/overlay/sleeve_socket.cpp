@@ -31,10 +31,9 @@ sockaddr_in to_sockaddr(const UdpAddress& address) {
 }
 
 // What the kernel knows of the route's MTU; 0 when it doesn't say.
-int path_mtu(const UdpAddress& to, const sockaddr_in& from) {
+int path_mtu(const UdpAddress& to, Ipv4 from) {
   UniqueFd probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  auto local = from;
-  local.sin_port = 0;
+  auto local = to_sockaddr({from, 0});
   auto remote = to_sockaddr(to);
   int mtu = 0;
   socklen_t size = sizeof mtu;
@@ -64,10 +63,12 @@ struct SleeveSocket::Impl : std::enable_shared_from_this<SleeveSocket::Impl> {
                   code == asio::error::address_in_use ? "another program listens there; see `ss -lup`" : "");
     bound = {{host.value}, socket.local_endpoint().port()};
     socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer), code);
-    link.send = [this](const UdpAddress& to, ByteView payload, bool df) { return send(to, payload, df); };
+    link.send = [this](const UdpAddress& to, Ipv4 from, ByteView payload, bool df) {
+      return send(to, from, payload, df);
+    };
   }
 
-  SleevePort::Sent send(const UdpAddress& to, ByteView payload, bool df) {
+  SleevePort::Sent send(const UdpAddress& to, Ipv4 from, ByteView payload, bool df) {
     if (!socket.is_open()) return {false, 0, "the socket is closed"};
     // One socket, because the peer answers to the port that packets come from.
     int discover = df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
@@ -75,11 +76,28 @@ struct SleeveSocket::Impl : std::enable_shared_from_this<SleeveSocket::Impl> {
         setsockopt(socket.native_handle(), IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover) == 0)
       discovering = discover;
     auto remote = to_sockaddr(to);
-    auto sent = sendto(socket.native_handle(), payload.data(), payload.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                       reinterpret_cast<const sockaddr*>(&remote), sizeof remote);
+    iovec data{const_cast<uint8_t*>(payload.data()), payload.size()};
+    msghdr message{};
+    message.msg_name = &remote;
+    message.msg_namelen = sizeof remote;
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(in_pktinfo))> space{};
+    if (from.value != 0) {
+      message.msg_control = space.data();
+      message.msg_controllen = space.size();
+      auto* header = CMSG_FIRSTHDR(&message);
+      header->cmsg_level = IPPROTO_IP;
+      header->cmsg_type = IP_PKTINFO;
+      header->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
+      in_pktinfo info{};
+      info.ipi_spec_dst.s_addr = htonl(from.value);
+      std::memcpy(CMSG_DATA(header), &info, sizeof info);
+    }
+    auto sent = sendmsg(socket.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) return {};
     int error = errno;
-    return {false, error == EMSGSIZE ? path_mtu(to, to_sockaddr(bound)) : 0, errno_text(error)};
+    return {false, error == EMSGSIZE ? path_mtu(to, from) : 0, errno_text(error)};
   }
 
   // One packet; false when there is none.

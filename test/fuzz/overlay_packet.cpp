@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ByteView bytes(data, size);
   const PeerName us{0x02000000000b}, peer{0x02000000000a};
   size_t sent = 0;
-  SleevePort port{[&](const UdpAddress&, ByteView payload, bool) -> SleevePort::Sent {
+  SleevePort port{[&](const UdpAddress&, Ipv4, ByteView payload, bool) -> SleevePort::Sent {
                     if (payload.size() > max_udp_payload) abort();
                     if (++sent > 100) abort();
                     return payload.size() > 1472 ? SleevePort::Sent{false, 1500, "too big"} : SleevePort::Sent{};

@@ -22,7 +22,7 @@ const UdpAddress at_a{{0x0a000001}, 6783}, at_b{{0x0a000002}, 6783};
 // One end of a connection, whose packets are kept.
 struct End {
   explicit End(bool initiator, Secret key = {}, int route_mtu = 1500)
-      : port{[this, route_mtu](const UdpAddress& to, ByteView payload, bool df) -> SleevePort::Sent {
+      : port{[this, route_mtu](const UdpAddress& to, Ipv4, ByteView payload, bool df) -> SleevePort::Sent {
                if (!trouble.empty()) return {false, 0, trouble};
                if (df && payload.size() + 28 > static_cast<size_t>(route_mtu)) return {false, route_mtu, "too big"};
                packets.push_back({to, Bytes(payload.begin(), payload.end()), df});
