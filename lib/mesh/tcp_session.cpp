@@ -81,6 +81,7 @@ asio::awaitable<void> TcpSession::linger() {
     if (code) break;
     total += count;
   }
+  close("closed");
 }
 
 asio::awaitable<Result<Introduced>> TcpSession::introduce(HandshakeMachine machine) {
@@ -110,10 +111,9 @@ asio::awaitable<Result<Introduced>> TcpSession::introduce(HandshakeMachine machi
   }
   deadline_.cancel();
   if (machine.failed()) {
-    auto reason = machine.reason();
-    co_await linger();
-    close(reason);
-    co_return Refused(reason);
+    asio::co_spawn(
+        socket_.get_executor(), [self]() -> asio::awaitable<void> { co_await self->linger(); }, asio::detached);
+    co_return Refused(machine.reason());
   }
   if (closed()) co_return Refused(reason_);
   auto introduced = machine.take();
