@@ -207,12 +207,28 @@ uint64_t Node::Impl::choose_conn_id(const Features& theirs) {
   return healthy ? ~theirs.conn_id : random_number();
 }
 
+// Counts a connection as being in the handshake.
+struct Node::Impl::Introducing {
+  Introducing(Impl& node, std::shared_ptr<TcpSession> session, std::optional<Ip> admitted)
+      : impl(node), tcp(std::move(session)), from(std::move(admitted)) {
+    impl.introducing.insert(tcp);
+  }
+  ~Introducing() {
+    impl.introducing.erase(tcp);
+    if (from) impl.gate.leave(*from);
+  }
+  Impl& impl;
+  std::shared_ptr<TcpSession> tcp;
+  std::optional<Ip> from;
+};
+
 asio::awaitable<void> Node::Impl::converse(std::shared_ptr<Impl> self, std::shared_ptr<TcpSession> tcp, Endpoint remote,
                                            std::optional<Maker::Attempt> attempt) {
-  self->introducing.insert(tcp);
-  auto introduced = co_await tcp->introduce(HandshakeMachine(self->handshake_config(remote, attempt.has_value())));
-  self->introducing.erase(tcp);
-  if (!attempt) self->gate.leave(remote.ip);
+  Result<Introduced> introduced = Refused("");
+  {
+    Introducing guard(*self, tcp, attempt ? std::nullopt : std::optional(remote.ip));
+    introduced = co_await tcp->introduce(HandshakeMachine(self->handshake_config(remote, attempt.has_value())));
+  }
   if (self->stopped) co_return;
   if (!introduced) {
     ++self->terminations;
@@ -244,8 +260,7 @@ ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
                                const std::optional<Maker::Attempt>& attempt, Introduced& introduced) {
   auto id = ++last_id;
   const auto& theirs = introduced.theirs;
-  auto& session = sessions[id];
-  session.id = id;
+  Session session;
   session.tcp = tcp;
   session.theirs = theirs;
   session.outbound = attempt.has_value();
@@ -258,8 +273,10 @@ ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
   auto common = overlay::common_overlays(config.overlays, theirs.overlays);
   session.overlays = make_overlays(id, session, common ? *common : std::vector<std::string>(), introduced.conn_uid,
                                    introduced.session_key);
+  bool outbound = session.outbound;
+  auto entered = sessions.emplace(id, std::move(session)).first;
   if (!common) {
-    drop(sessions.find(id), common.error(), false);
+    drop(entered, common.error(), false);
     return id;
   }
   tcp->on_drained([weak = weak_from_this(), id] {
@@ -275,7 +292,7 @@ ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
                          .short_id = theirs.short_id,
                          .conn_uid = introduced.conn_uid,
                          .address = remote.str(),
-                         .outbound = session.outbound,
+                         .outbound = outbound,
                          .introduces = !attempt || attempt->direct,
                          .overlays = theirs.overlays ? common->size() : 0},
                         std::chrono::steady_clock::now());

@@ -14,7 +14,6 @@ namespace weave::mesh {
 struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   // A connection that has passed its handshake, until it ends.
   struct Session {
-    ConnectionId id = 0;
     std::shared_ptr<TcpSession> tcp;
     Features theirs;
     bool outbound = false;
@@ -25,6 +24,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
     bool established = false;
   };
   using Sessions = std::map<ConnectionId, Session>;
+  struct Introducing;
 
   Impl(asio::any_io_executor executor, NodeConfig config, NodeHooks hooks);
 

@@ -19,9 +19,9 @@ struct Net {
   asio::io_context io;
 
   std::unique_ptr<Node> node(int number, NodeConfig config = {}, NodeHooks hooks = {}) {
-    config.name = {0x020000000000 + static_cast<uint64_t>(number)};
+    config.name = {0x020000000100 + static_cast<uint64_t>(number)};
     config.nickname = fmt::format("host{}", number);
-    config.host = fmt::format("127.0.77.{}", number);
+    if (number > 0) config.host = fmt::format("127.0.77.{}", number);
     auto made = std::make_unique<Node>(io.get_executor(), std::move(config), std::move(hooks));
     return made;
   }
@@ -113,12 +113,23 @@ TEST_CASE("two routers connect, establish by heartbeats over UDP, and agree on t
   CHECK(row.mtu == 65535);  // loopback carries everything
   CHECK(row.encrypted != password.empty());
   CHECK(row.info ==
-        (password.empty() ? "sleeve 02:00:00:00:00:01(host1)" : "encrypted   sleeve 02:00:00:00:00:01(host1)"));
+        (password.empty() ? "sleeve 02:00:00:00:01:01(host1)" : "encrypted   sleeve 02:00:00:00:01:01(host1)"));
   CHECK(row.reason.empty());
   CHECK(status.terminations == 0);
   CHECK(status.mesh.unicast_routes.size() == 2);
   CHECK(status.encryption != password.empty());
   CHECK_FALSE(one->status().connections.at(0).outbound);
+}
+
+TEST_CASE("a router on all addresses of its host is reached by each of them") {
+  Net net;
+  auto one = net.node(0, any_port()), two = net.node(2, any_port());
+  one->start();
+  two->start();
+  two->connect({address(9, *one)});
+  REQUIRE(net.until([&] { return in_state(*one, "established") == 1 && in_state(*two, "established") == 1; }));
+  CHECK(one->status().connections.at(0).address.starts_with("127.0.77.2:"));
+  CHECK(two->status().connections.at(0).address == address(9, *one));
 }
 
 TEST_CASE("trusted networks on both sides leave the frames in clear, on one side only they don't") {
@@ -134,7 +145,7 @@ TEST_CASE("trusted networks on both sides leave the frames in clear, on one side
   REQUIRE(net.until([&] { return in_state(*one, "established") == 1 && in_state(*two, "established") == 1; }));
   for (const auto* node : {one.get(), two.get()}) CHECK(node->status().connections.at(0).encrypted != both);
   CHECK(one->status().connections.at(0).info ==
-        (both ? "unencrypted sleeve 02:00:00:00:00:02(host2)" : "encrypted   sleeve 02:00:00:00:00:02(host2)"));
+        (both ? "unencrypted sleeve 02:00:00:00:01:02(host2)" : "encrypted   sleeve 02:00:00:00:01:02(host2)"));
 }
 
 TEST_CASE("three routers in a line learn of each other, carry broadcasts and unicasts, and survive a restart") {
@@ -151,7 +162,7 @@ TEST_CASE("three routers in a line learn of each other, carry broadcasts and uni
   two->connect({address(1, *one), address(3, *three)});
   REQUIRE(net.until([&] { return same_topology(*one, *three, 3) && same_topology(*two, *three, 3); }));
   // The one in the middle doesn't know the channel.
-  REQUIRE(one->unicast("words", {0x020000000003}, as_bytes("to you")));
+  REQUIRE(one->unicast("words", {0x020000000103}, as_bytes("to you")));
   one->broadcast("words", text("to all"));
   REQUIRE(net.until([&] { return heard.unicasts.size() == 1 && heard.broadcasts.size() == 1; }));
   CHECK(heard.unicasts[0] == "to you");
