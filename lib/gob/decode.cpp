@@ -63,7 +63,7 @@ struct Decoder::Plan {
   std::vector<Step> fields;  // by wire field number
 };
 
-Decoder::Decoder(Limits limits) : limits_(limits), types_(built_in_definitions()) {}
+Decoder::Decoder(Limits limits) : limits_(limits) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder& Decoder::operator=(Decoder&&) noexcept = default;
@@ -99,13 +99,22 @@ Result<void> Decoder::decode(Reader& input, const Shape& shape, void* object) {
   }
 }
 
+// Null when the type isn't defined, or is basic.
+const WireType* Decoder::find_type(int64_t id) const {
+  static const auto built_in = built_in_definitions();
+  const auto& table = id < first_user_id ? built_in : types_;
+  auto at = table.find(id);
+  return at == table.end() ? nullptr : &at->second;
+}
+
 void Decoder::read_definition(Source& in, int64_t id) {
   if (id < first_user_id || types_.contains(id)) return in.fail(fmt::format("type {} defined twice", id));
-  static const size_t built_in = built_in_definitions().size();
-  if (types_.size() - built_in >= limits_.definitions) return in.fail("too many types");
+  if (types_.size() >= limits_.definitions) return in.fail("too many types");
+  // How definitions are read is the same in all streams, so it is compiled once.
+  static Decoder compiler;
+  static Source nothing{Reader(ByteView())};
+  static const Plan* how = compiler.plan(nothing, id_wire_type, &shape_of<WireType>());
   WireType type;
-  const auto* how = plan(in, id_wire_type, &shape_of<WireType>());
-  if (!how) return;
   read_struct(in, *how, &type);
   if (!in.ok()) return;
   if (!in.reader.at_end()) return in.fail("extra bytes after a type definition");
@@ -151,8 +160,7 @@ Decoder::Plan* Decoder::plan(Source& in, int64_t id, const Shape* shape) {
   } else if (shape->kind == Kind::optional) {
     if (!(made->element = plan(in, id, shape->element))) return nullptr;
   } else {
-    auto at = types_.find(id);
-    const WireType* type = at == types_.end() ? nullptr : &at->second;
+    const auto* type = find_type(id);
     auto kind = kind_of(id, type);
     if (!kind && !type && id > id_complex) return in.fail(fmt::format("type {} isn't defined", id)), nullptr;
     if (kind != shape->kind) return in.fail(fmt::format("type {} isn't of the kind expected", id)), nullptr;
@@ -189,9 +197,9 @@ bool Decoder::check_ignored(Source& in, int64_t id) {
     if (seen[id]) continue;
     seen[id] = true;
     if (id >= id_bool && id <= id_complex) continue;
-    auto at = types_.find(id);
-    if (at == types_.end()) return in.fail(fmt::format("type {} isn't defined", id)), false;
-    const auto& type = at->second;
+    const auto* found = find_type(id);
+    if (!found) return in.fail(fmt::format("type {} isn't defined", id)), false;
+    const auto& type = *found;
     if (type.array) {
       open.push_back(type.array->element);
     } else if (type.slice) {
@@ -288,7 +296,7 @@ void Decoder::skip_value(Source& in, int64_t id, size_t depth) {
     default:
       break;
   }
-  const auto& type = types_.at(id);  // check_ignored saw it
+  const auto& type = *find_type(id);  // check_ignored saw it
   if (type.structure) {
     const auto& fields = type.structure->fields;
     for (size_t next = 0; !in.reader.at_end();) {

@@ -43,6 +43,7 @@ class Decoder {
  private:
   struct Plan;
   struct Source;
+  const WireType* find_type(int64_t id) const;
   void read_definition(Source& in, int64_t id);
   Plan* plan(Source& in, int64_t id, const Shape* shape);
   bool check_ignored(Source& in, int64_t id);
@@ -52,7 +53,7 @@ class Decoder {
   uint64_t read_count(Source& in, size_t each);
 
   Limits limits_;
-  std::map<int64_t, WireType> types_;
+  std::map<int64_t, WireType> types_;  // defined by the stream
   std::map<std::pair<int64_t, const Shape*>, Plan*> plans_;
   std::deque<std::unique_ptr<Plan>> all_plans_;
   size_t elements_ = 0;  // read so far of this value

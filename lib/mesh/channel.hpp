@@ -40,15 +40,19 @@ struct Channel {
 // Data that is bytes already; merging keeps both, up to a limit, beyond which the older go.
 class OpaqueData : public GossipData {
  public:
-  explicit OpaqueData(std::vector<Bytes> payloads);
-  std::vector<Bytes> encode() const override { return payloads_; }
+  explicit OpaqueData(Bytes payload);
+  std::vector<Bytes> encode() const override;
   Gossip merged(const GossipData& later) const override;
   size_t held() const override { return held_; }
 
   static constexpr size_t max_held = 4 * 1024 * 1024;
+  static constexpr size_t max_payloads = 1024;
 
  private:
-  std::vector<Bytes> payloads_;
+  OpaqueData() = default;
+  static size_t cost(const Bytes& payload) { return payload.size() + 64; }
+
+  std::vector<std::shared_ptr<const Bytes>> payloads_;
   size_t held_ = 0;
 };
 

@@ -62,11 +62,12 @@ Channel Mesh::topology_channel() {
     for (const auto& [name, peer] : peers_.table()) all.insert(all.end(), name);
     return topology_of(std::move(all));
   };
+  // relay() passes on what is new, once it is known from whom it came.
   channel.on_gossip = [this, merge](ByteView data) -> Result<Gossip> {
     auto merged = merge(data);
     if (!merged) return Refused(merged.error());
-    if (merged->changed.empty()) return nullptr;
-    return topology_of(std::move(merged->changed));
+    topology_news_ = std::move(merged->changed);
+    return nullptr;
   };
   // Weave Net up to 2.5 announces changes like this.
   channel.on_broadcast = [this, merge](PeerName, ByteView data) -> Result<Gossip> {
@@ -123,6 +124,39 @@ void Mesh::receive_gossip(ConnectionId id, PeerName from, const Envelope& envelo
                                          : channel->second.on_gossip(envelope.data);
   if (!news) return close(id, news.error());
   if (*news) gossip_except(from, std::string(envelope.channel), *news);
+  if (!topology_news_.empty()) relay(from, std::exchange(topology_news_, {}));
+}
+
+void Mesh::relay(PeerName from, const std::set<PeerName>& news) {
+  // The last to tell has the newest, so it is the one who needn't hear it.
+  for (auto name : news) to_relay_[name] = from;
+  if (now_ - last_relay_ >= relay_every_) return flush_relay();
+  if (!next_relay_) next_relay_ = last_relay_ + relay_every_;
+}
+
+void Mesh::flush_relay() {
+  last_relay_ = now_;
+  next_relay_.reset();
+  auto news = std::exchange(to_relay_, {});
+  std::map<PeerName, std::set<PeerName>> by_source;
+  for (auto [name, from] : news) by_source[from].insert(name);
+  // Many neighbours miss nothing, or the same: they share one encoding.
+  std::map<PeerName, Gossip> without;
+  auto only_source = by_source.size() == 1 ? by_source.begin()->first : PeerName{};
+  for (auto neighbour : routes().random_neighbours(only_source, random_)) {
+    auto key = by_source.contains(neighbour) ? neighbour : PeerName{};
+    auto& data = without[key];
+    if (!data) {
+      std::set<PeerName> names;
+      for (const auto& [from, list] : by_source)
+        if (from != key) names.insert(list.begin(), list.end());
+      data = topology_of(std::move(names));
+    }
+    auto* connection = find(neighbour);
+    if (!connection) continue;
+    connection->outbox.put_gossip("topology", peers_.self().name, data);
+    pump(*connection);
+  }
 }
 
 void Mesh::receive_broadcast(ConnectionId id, const Envelope& envelope) {
@@ -131,7 +165,7 @@ void Mesh::receive_broadcast(ConnectionId id, const Envelope& envelope) {
   auto channel = channels_.find(envelope.channel);
   Result<Gossip> onward;
   if (channel == channels_.end())
-    onward = std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(envelope.data.begin(), envelope.data.end())});
+    onward = std::make_shared<OpaqueData>(Bytes(envelope.data.begin(), envelope.data.end()));
   else
     onward = channel->second.on_broadcast(envelope.source, envelope.data);
   if (!onward) return close(id, onward.error());

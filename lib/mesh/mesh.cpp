@@ -19,7 +19,7 @@ Peer checked(Peer self) {
 }
 
 std::string label(const Handshake& remote) {
-  return fmt::format("->[{}|{}({})]", remote.address, remote.name.str(), remote.nickname);
+  return fmt::format("->[{}|{}({})]", remote.address, remote.name.str(), printable(remote.nickname));
 }
 
 }  // namespace
@@ -35,7 +35,9 @@ Mesh::Mesh(Options options, Time now)
       peers_(checked(std::move(options.self)), options.random),
       surrogates_(gossip_interval),
       now_(now),
-      next_gossip_(now + gossip_interval) {
+      next_gossip_(now + gossip_interval),
+      relay_every_(options.relay_every),
+      last_relay_(now - options.relay_every) {
   add_channel("topology", topology_channel());
 }
 
@@ -62,7 +64,7 @@ bool Mesh::admit(ConnectionId id, const Handshake& remote) {
     return false;
   };
   if (!remote.name.value || remote.name.value >> 48) return refuse("invalid peer name " + remote.name.str());
-  auto shown = fmt::format("{}({})", remote.name.str(), remote.nickname);
+  auto shown = fmt::format("{}({})", remote.name.str(), printable(remote.nickname));
   if (remote.name == self.name && remote.uid == self.uid) return refuse("cannot connect to ourself", true);
   if (remote.name == self.name)
     return refuse(fmt::format(R"(local "{}" and remote "{}" peer names collision)", self.str(), shown), true);
@@ -197,7 +199,7 @@ const Routes& Mesh::routes() const {
 
 Time Mesh::next_tick() const {
   Time next = next_gossip_;
-  for (const auto& timer : {next_announcement_, next_collection_, next_routes_})
+  for (const auto& timer : {next_announcement_, next_collection_, next_routes_, next_relay_})
     if (timer) next = std::min(next, *timer);
   for (const auto& [id, connection] : connections_)
     next = std::min({next, connection.next_heartbeat, connection.status.last_received + receive_timeout});
@@ -230,6 +232,7 @@ void Mesh::tick(Time now) {
     auto names = std::exchange(to_announce_, {});
     gossip_except({}, "topology", topology_of(std::move(names)));
   }
+  if (due(next_relay_)) flush_relay();
   if (next_gossip_ <= now_) {
     next_gossip_ += gossip_interval;
     if (next_gossip_ <= now_) next_gossip_ = now_ + gossip_interval;  // we slept; don't make up for it

@@ -33,7 +33,8 @@ inline constexpr std::chrono::seconds heartbeat_interval{30};
 inline constexpr std::chrono::seconds receive_timeout{60};
 inline constexpr std::chrono::seconds update_delay{1};   // from a change of ours to its announcement
 inline constexpr std::chrono::seconds collect_delay{1};  // from topology gossip to the removal of who is unreachable
-inline constexpr std::chrono::milliseconds routes_delay{100};  // changes within it are told as one
+inline constexpr std::chrono::milliseconds routes_delay{100};    // changes within it are told as one
+inline constexpr std::chrono::milliseconds relay_interval{100};  // see Options
 inline constexpr size_t default_connection_limit = 200;
 
 // Chosen by the edge, unique for the life of the process.
@@ -56,6 +57,9 @@ struct Options {
   Peer self;  // name, nickname, uid (not 0), short id; version and links are the mesh's business
   size_t connection_limit = default_connection_limit;  // 0: none
   Random random;
+  // News of the topology is passed on at once, but what comes within this time after that goes out together at its end:
+  // when many peers connect, most of it has by then been overtaken. 0: as Weave Net does, each by itself.
+  std::chrono::milliseconds relay_every = relay_interval;
 };
 
 // Effects. Order matters only within a connection.
@@ -191,6 +195,8 @@ class Mesh {
   Channel topology_channel();
   Gossip topology_of(std::set<PeerName> names) const;
   void announce(PeerName peer);
+  void relay(PeerName from, const std::set<PeerName>& news);
+  void flush_relay();
   void apply_changes();
 
   size_t connection_limit_;
@@ -208,7 +214,11 @@ class Mesh {
   Time now_;
   Time next_gossip_;
   std::set<PeerName> to_announce_;
-  std::optional<Time> next_announcement_, next_collection_, next_routes_;
+  std::chrono::milliseconds relay_every_;
+  std::set<PeerName> topology_news_;       // of the message just taken in
+  std::map<PeerName, PeerName> to_relay_;  // whose news, by whom we got it
+  Time last_relay_;
+  std::optional<Time> next_announcement_, next_collection_, next_routes_, next_relay_;
 };
 
 }  // namespace weave::mesh

@@ -3,11 +3,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "address/mac.hpp"
 
 namespace weave::mesh {
+
+// Text from a peer made fit to be shown: control characters and what isn't UTF-8 become question marks.
+std::string printable(std::string_view text);
 
 // A connection as the peer that holds it announces it.
 struct Link {
@@ -33,7 +37,7 @@ struct Peer {
   bool operator==(const Peer&) const = default;
   // Null when there is no link to that name.
   const Link* link_to(PeerName to) const;
-  // As people see it: name(nickname).
+  // As people see it: name(nickname), printable.
   std::string str() const;
 };
 

@@ -4,17 +4,28 @@
 
 namespace weave::mesh {
 
-OpaqueData::OpaqueData(std::vector<Bytes> payloads) : payloads_(std::move(payloads)) {
-  for (const auto& payload : payloads_) held_ += payload.size();
+OpaqueData::OpaqueData(Bytes payload) : held_(cost(payload)) {
+  payloads_.push_back(std::make_shared<const Bytes>(std::move(payload)));
+}
+
+std::vector<Bytes> OpaqueData::encode() const {
+  std::vector<Bytes> list;
+  for (const auto& payload : payloads_) list.push_back(*payload);
+  return list;
 }
 
 Gossip OpaqueData::merged(const GossipData& later) const {
-  auto all = payloads_;
-  for (auto& payload : later.encode()) all.push_back(std::move(payload));
-  size_t bytes = held_ + later.held(), drop = 0;
-  while (bytes > max_held && drop + 1 < all.size()) bytes -= all[drop++].size();
-  all.erase(all.begin(), all.begin() + static_cast<ptrdiff_t>(drop));
-  return std::make_shared<OpaqueData>(std::move(all));
+  const auto& more = dynamic_cast<const OpaqueData&>(later);
+  auto both = std::shared_ptr<OpaqueData>(new OpaqueData());
+  auto& list = both->payloads_;
+  list = payloads_;
+  list.insert(list.end(), more.payloads_.begin(), more.payloads_.end());
+  both->held_ = held_ + more.held_;
+  size_t drop = 0;
+  while (drop + 1 < list.size() && (both->held_ > max_held || list.size() - drop > max_payloads))
+    both->held_ -= cost(*list[drop++]);
+  list.erase(list.begin(), list.begin() + static_cast<ptrdiff_t>(drop));
+  return both;
 }
 
 // Expired payloads are dropped when a new one is stored and not before, as in Weave Net: what is repeated without
@@ -49,7 +60,7 @@ Gossip Surrogates::gossip(std::string_view channel, ByteView data, Time now) {
   at->second.insert(payload);
   bytes_ += payload.size();
   ages_.push_back({std::string(channel), payload, now});
-  return std::make_shared<OpaqueData>(std::vector<Bytes>{std::move(payload)});
+  return std::make_shared<OpaqueData>(std::move(payload));
 }
 
 }  // namespace weave::mesh

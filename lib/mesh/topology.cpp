@@ -67,15 +67,6 @@ struct Shaped<mesh::ConnectionSummary> {
 
 namespace weave::mesh {
 
-const Link* Peer::link_to(PeerName to) const {
-  auto at = std::lower_bound(links.begin(), links.end(), to, [](const Link& l, PeerName n) { return l.to < n; });
-  return at != links.end() && at->to == to ? &*at : nullptr;
-}
-
-std::string Peer::str() const {
-  return fmt::format("{}({})", name.str(), nickname);
-}
-
 Bytes encode_topology(std::span<const Peer* const> peers, int64_t first_id) {
   gob::Encoder encoder(first_id);
   std::vector<std::array<uint8_t, 6>> names;

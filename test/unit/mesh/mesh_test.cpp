@@ -18,7 +18,7 @@ const PeerName one{1}, two{2}, three{3}, four{4};
 
 Gossip opaque(std::string_view text) {
   auto bytes = as_bytes(text);
-  return std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(bytes.begin(), bytes.end())});
+  return std::make_shared<OpaqueData>(Bytes(bytes.begin(), bytes.end()));
 }
 
 // A router with a channel "x" that passes on whatever is gossiped, and keeps account.

@@ -138,3 +138,10 @@ TEST_CASE("short ids are drawn evenly from what is free") {
   ids.add(4000, {4001});
   CHECK_FALSE(ids.choose(random));
 }
+
+TEST_CASE("nicknames can't forge lines or send a terminal commands") {
+  CHECK(printable("host-1 \xc3\xbc\xe6\x97\xa5\xf0\x9f\x90\xb3") == "host-1 \xc3\xbc\xe6\x97\xa5\xf0\x9f\x90\xb3");
+  CHECK(printable("a\nb\x1b[2J\x7f\t") == "a?b?[2J??");
+  CHECK(printable("\xc2\x9b\xc0\xaf\xed\xa0\x80\xff\xc3") == "?????????");
+  CHECK(Peer{{1}, "x\ny", 0, 0, {}, {}}.str() == "00:00:00:00:00:01(x?y)");
+}
