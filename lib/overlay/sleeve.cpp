@@ -1,0 +1,211 @@
+#include "overlay/sleeve.hpp"
+
+#include "base/log.hpp"
+
+namespace weave::overlay {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto fast_heartbeat = 500ms;
+constexpr auto slow_heartbeat = 10s;
+constexpr auto heartbeat_timeout = 60s;
+constexpr auto fragment_test_interval = 5min;
+constexpr auto fragment_test_patience = 5s;
+// A peer may have the tests repeated by saying "established" again, but not as fast as it likes.
+constexpr auto least_between_tests = 1s;
+constexpr size_t heartbeat_size = ethernet_header + 8;
+constexpr size_t fragment_test_size = 60001;
+constexpr size_t path_mtu_trigger_size = 60000;
+
+enum Tag : uint8_t { connection_established = 1, fragment_received = 2, mtu_verified = 3 };
+
+bool all_zero(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+}
+
+bool is_special(ByteView frame) {
+  return frame.size() >= ethernet_header && all_zero(frame.first(ethernet_header));
+}
+
+}  // namespace
+
+std::string UdpAddress::str() const {
+  return fmt::format("{}:{}", ip.str(), port);
+}
+
+Sleeve::Sleeve(Link link, const SleevePort& port)
+    : link_(std::move(link)),
+      port_(port),
+      sealer_(link_.self, link_.key, link_.initiator),
+      opener_(link_.key, link_.initiator),
+      search_(sleeve_overhead(!link_.key.empty())) {
+  if (link_.initiator) remote_ = link_.remote_address;
+}
+
+void Sleeve::confirm(Time now) {
+  if (confirmed_ || failed_) return;
+  confirmed_ = true;
+  timeout_at_ = now + heartbeat_timeout;
+  send_heartbeat(now);
+}
+
+void Sleeve::receive(ByteView packet, const UdpAddress& from, Time now) {
+  if (!confirmed_ || failed_) return;
+  auto opened = opener_.open(packet);
+  // Anybody can send such packets; lines without their particulars are counted, not repeated.
+  if (!opened) {
+    log::debug("sleeve ->[{}]: from {}: {}", link_.remote_label, from.str(), opened.error());
+    log::warning("sleeve ->[{}]: packets are dropped that don't authenticate", link_.remote_label);
+    return;
+  }
+  if (!*opened) return;
+  auto decoded = decode_records(**opened);
+  for (const auto& record : decoded.records) {
+    if (!is_special(record.frame)) {
+      if (port_.deliver) port_.deliver(record.source, record.destination, record.frame);
+    } else if (record.source == link_.remote && record.destination == link_.self) {
+      receive_special(record.frame, from, now);
+    }
+  }
+  if (decoded.error.empty()) return;
+  log::debug("sleeve ->[{}]: from {}: {}", link_.remote_label, from.str(), decoded.error);
+  log::warning("sleeve ->[{}]: malformed packets", link_.remote_label);
+}
+
+void Sleeve::receive_special(ByteView frame, const UdpAddress& from, Time now) {
+  auto content = frame.subspan(ethernet_header);
+  if (frame.size() == heartbeat_size) {
+    receive_heartbeat(content, from, now);
+  } else if (frame.size() == fragment_test_size) {
+    if (all_zero(content)) answer(fragment_received);
+  } else {
+    Writer mtu;
+    mtu.u16(static_cast<uint16_t>(content.size()));
+    answer(mtu_verified, mtu.take());
+  }
+}
+
+void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now) {
+  if (Reader(conn_uid).u64() != link_.conn_uid) return;
+  timeout_at_ = now + heartbeat_timeout;
+  if (!remote_) {
+    remote_ = from;
+    send_heartbeat(now);
+  } else if (*remote_ != from) {
+    log::info("sleeve ->[{}|{}]: Peer UDP address changed to {}", remote_->str(), link_.remote_label, from.str());
+    remote_ = from;
+  }
+  if (std::exchange(heard_, true)) return;
+  answer(connection_established);
+}
+
+void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
+  if (failed_ || !confirmed_) return;
+  switch (tag) {
+    case connection_established:
+      if (!std::exchange(established_, true)) events_.established = true;
+      heartbeat_at_ = now + slow_heartbeat;
+      start_tests(now);
+      break;
+    case fragment_received:
+      fragments_pass_ = true;
+      fragment_answer_until_ = Time::max();
+      break;
+    case mtu_verified:
+      if (payload.size() < 2) {
+        log::warning("sleeve ->[{}]: a verified PMTU without a number", link_.remote_label);
+        break;
+      }
+      if (bool searching = search_.searching()) {
+        search_.verified(Reader(payload).u16(), now);
+        send_mtu_tests(now);
+        log_mtu(searching);
+      }
+      break;
+    default:
+      log::debug("sleeve ->[{}]: unknown control message {}", link_.remote_label, tag);
+  }
+}
+
+void Sleeve::start_tests(Time now) {
+  if (tested_at_ != Time::min() && now - tested_at_ < least_between_tests) return;
+  tested_at_ = now;
+  fragment_test_at_ = now + fragment_test_interval;
+  fragment_answer_until_ = now + fragment_test_patience;
+  send_special(fragment_test_size, false, now);
+  // Too big for nearly every route, so that the kernel tells us the route's MTU.
+  send_special(path_mtu_trigger_size, true, now);
+}
+
+void Sleeve::tick(Time now) {
+  if (failed_ || !confirmed_) return;
+  if (now >= timeout_at_) {
+    failed_ = true;
+    events_.failed = "timed out waiting for UDP heartbeat";
+    if (!send_trouble_.empty()) events_.failed += fmt::format(" (our own can't be sent: {})", send_trouble_);
+    return;
+  }
+  if (now >= heartbeat_at_) send_heartbeat(now);
+  if (now >= fragment_answer_until_) {
+    fragments_pass_ = false;
+    fragment_answer_until_ = Time::max();
+  }
+  if (now >= fragment_test_at_) {
+    fragment_test_at_ = now + fragment_test_interval;
+    fragment_answer_until_ = now + fragment_test_patience;
+    send_special(fragment_test_size, false, now);
+  }
+  bool searching = search_.searching();
+  search_.tick(now);
+  send_mtu_tests(now);
+  log_mtu(searching);
+}
+
+Time Sleeve::next_tick() const {
+  if (failed_ || !confirmed_) return Time::max();
+  return std::min({heartbeat_at_, timeout_at_, fragment_test_at_, fragment_answer_until_, search_.next_tick()});
+}
+
+void Sleeve::log_mtu(bool was_searching) const {
+  if (was_searching && !search_.searching())
+    log::info("sleeve ->[{}]: Effective MTU verified at {}", link_.remote_label, search_.mtu());
+}
+
+void Sleeve::send_heartbeat(Time now) {
+  heartbeat_at_ = now + (established_ ? Time::duration(slow_heartbeat) : Time::duration(fast_heartbeat));
+  if (!remote_) return;
+  Writer content;
+  content.u64(link_.conn_uid);
+  send_special(heartbeat_size, true, now, content.out());
+}
+
+void Sleeve::send_mtu_tests(Time now) {
+  // A refusal by the kernel may start the search anew, always with a smaller size.
+  while (auto mtu = search_.take_test()) send_special(*mtu + ethernet_header, true, now);
+}
+
+void Sleeve::send_special(size_t frame_size, bool df, Time now, ByteView content) {
+  if (!remote_) return;
+  Bytes frame(frame_size);
+  std::copy(content.begin(), content.end(), frame.begin() + ethernet_header);
+  Writer records;
+  append_record(records, link_.self, link_.remote, frame);
+  // The peer and what is between us know us by the address of the TCP connection.
+  auto from = link_.local ? link_.local->ip : Ipv4();
+  auto sent = port_.send(*remote_, from, sealer_.seal(records.out(), df), df);
+  if (sent.ok) {
+    send_trouble_.clear();
+  } else if (sent.path_mtu > 0) {
+    search_.too_big(sent.path_mtu, now);
+    // Tests in turn are sent by the loop in send_mtu_tests.
+    if (frame_size == path_mtu_trigger_size || frame_size == heartbeat_size) send_mtu_tests(now);
+  } else {
+    // Routes come and go. The heartbeats' time-out judges, not a single packet.
+    send_trouble_ = sent.reason;
+    log::debug("sleeve ->[{}|{}]: can't send: {}", remote_->str(), link_.remote_label, sent.reason);
+  }
+}
+
+}  // namespace weave::overlay
