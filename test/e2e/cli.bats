@@ -370,6 +370,7 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
 }
 
 @test "a stopped container of Docker's network can be started after stop and launch" {
+  on h1 docker rm -f master
   weave reset 2>/dev/null
   weave launch -q
   on h1 docker run -d --name=sleeper --net=weave busybox sleep 600
