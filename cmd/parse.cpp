@@ -27,7 +27,7 @@ std::pair<std::string, std::string> cut(const std::string& word) {
   return {word.substr(0, equals), word.substr(equals)};
 }
 
-// Old names become new ones; "--name=" gets its empty value as a word, which CLI11 would look for in the next one.
+// Old names become new ones, and each value a word of its own: that of "--name=" would be looked for in the next one.
 Words usual_spellings(const Command& command, std::span<const std::string> arguments, Words& warnings) {
   Words out;
   for (auto word = arguments.begin(); word != arguments.end(); ++word) {
@@ -44,16 +44,14 @@ Words usual_spellings(const Command& command, std::span<const std::string> argum
     if (now != name) warnings.push_back(fmt::format("Warning: {} is deprecated; please use {}", name, now));
     const auto* option = find_option(command, now);
     bool takes_value = option != nullptr && !option->value.empty();
-    if (value == "=" && takes_value) {
-      out.insert(out.end(), {now, ""});
-      continue;
+    if (!takes_value) {
+      out.push_back(now + value);
+    } else if (!value.empty()) {
+      out.insert(out.end(), {now, value.substr(1)});
+    } else {
+      if (++word == arguments.end()) throw UsageError(fmt::format("{} needs a value, {}.", now, option->value));
+      out.insert(out.end(), {now, *word});
     }
-    out.push_back(now + value);
-    if (!takes_value || !value.empty()) continue;
-    bool short_with_value = now.size() > 2 && now[1] != '-';
-    if (short_with_value) continue;
-    if (++word == arguments.end()) throw UsageError(fmt::format("{} needs a value, {}.", now, option->value));
-    out.push_back(*word);
   }
   return out;
 }

@@ -81,6 +81,8 @@ TEST_CASE("short options") {
   CHECK(sample.number == 3);
   sample({"-n4"});
   CHECK(sample.number == 4);
+  sample({"-n=5"});
+  CHECK(sample.number == 5);
 }
 
 TEST_CASE("old spellings work, with a warning") {
