@@ -1,17 +1,107 @@
-// Connections to other peers. This version of the router works alone: it says so instead of pretending.
+// This router as a peer of the mesh.
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
 #include "router/router.hpp"
 
 namespace weave::router {
+namespace {
 
-void Router::check_peers() {
-  if (!options_.peers.empty()) throw Error("this version of weave can't connect to peers yet", "launch without peers");
+constexpr const char* kTable = "router";
+
+std::string rfc3339(std::chrono::system_clock::time_point time) {
+  return time == std::chrono::system_clock::time_point{} ? "" : control::rfc3339(time);
 }
 
-std::vector<std::string> Router::connect(const std::vector<std::string>& peers, bool) {
-  if (peers.empty()) return {};
-  return {"this version of weave can't connect to peers yet"};
+}  // namespace
+
+// What was stored counts when the user wants it, or when this is the same launch after a crash: there may have been
+// changes since.
+std::vector<std::string> Router::initial_targets() {
+  auto stored = store_->get(kTable, "targets");
+  bool same_launch = store_->get(kTable, "launch") == options_.service_id;
+  store_->put(kTable, "launch", options_.service_id);
+  if (!stored || !(options_.resume || same_launch)) return options_.peers;
+  auto json = nlohmann::json::parse(*stored, nullptr, false);
+  std::vector<std::string> targets;
+  if (json.is_array())
+    for (const auto& one : json)
+      if (one.is_string()) targets.push_back(one);
+  return targets;
 }
 
-void Router::forget(const std::vector<std::string>&) {}
+void Router::keep_targets() {
+  store_->put(kTable, "targets", nlohmann::json(node_->targets()).dump());
+}
+
+void Router::start_node(std::vector<std::string>& warnings) {
+  mesh::NodeConfig config;
+  config.name = self_;
+  config.nickname = options_.nickname;
+  config.port = static_cast<uint16_t>(options_.port);
+  config.host = options_.host;
+  config.password = Secret(options_.password);
+  for (const auto& subnet : options_.trusted_subnets) config.trusted_subnets.push_back(*Cidr::parse(subnet));
+  config.min_version = options_.min_protocol;
+  config.conn_limit = static_cast<size_t>(options_.connection_limit);
+  config.discovery = options_.discovery;
+  node_.emplace(io_.get_executor(), std::move(config));
+  node_->start();
+  for (auto& trouble : node_->connect(initial_targets())) warnings.push_back(std::move(trouble));
+  keep_targets();
+}
+
+std::vector<std::string> Router::connect(const std::vector<std::string>& peers, bool replace) {
+  auto refused = node_->connect(peers, replace);
+  keep_targets();
+  return refused;
+}
+
+void Router::forget(const std::vector<std::string>& peers) {
+  node_->forget(peers);
+  keep_targets();
+}
+
+void Router::report_peers(control::Router& router) {
+  auto status = node_->status();
+  router.protocol_min = status.min_version;
+  router.protocol_max = status.max_version;
+  router.termination_count = status.terminations;
+  router.targets = status.targets;
+  std::map<PeerName, std::string> nicknames;
+  for (const auto& peer : status.mesh.peers) nicknames[peer.name] = mesh::printable(peer.nickname);
+  for (const auto& peer : status.mesh.peers) {
+    control::Peer shown{.name = peer.name.str(),
+                        .nickname = nicknames[peer.name],
+                        .uid = peer.uid,
+                        .short_id = peer.short_id.value_or(0),
+                        .version = peer.version,
+                        .connections = {}};
+    for (const auto& link : peer.links)
+      shown.connections.push_back({link.to.str(), nicknames[link.to], link.address, link.outbound, link.established});
+    router.peers.push_back(std::move(shown));
+  }
+  for (auto [destination, via] : status.mesh.unicast_routes)
+    router.unicast_routes.push_back({destination.str(), via.str()});
+  for (const auto& [source, hops] : status.mesh.broadcast_routes) {
+    control::BroadcastRoute route{source.str(), {}};
+    for (auto hop : hops) route.via.push_back(hop.str());
+    router.broadcast_routes.push_back(std::move(route));
+  }
+  for (const auto& row : status.connections) {
+    control::Connection shown{.address = row.address, .outbound = row.outbound, .state = row.state, .info = row.info};
+    if (row.peer.value != 0) {
+      shown.attrs["name"] = row.overlay.empty() ? "none" : row.overlay;
+      if (row.mtu) shown.attrs["mtu"] = int64_t{*row.mtu};
+      if (row.encrypted) shown.attrs["encrypted"] = true;
+      shown.reason = row.reason;
+    } else {
+      shown.last_error = row.reason;
+    }
+    shown.since = rfc3339(row.since);
+    if (row.retry_at) shown.retry_at = rfc3339(*row.retry_at);
+    router.connections.push_back(std::move(shown));
+  }
+}
 
 }  // namespace weave::router

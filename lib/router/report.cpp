@@ -17,16 +17,12 @@ control::Report Router::report() {
   report.version = kVersion;
 
   auto& router = report.router;
-  router.protocol_min = options_.min_protocol;
   router.encryption = !options_.password.empty();
   router.peer_discovery = options_.discovery;
   router.name = self_.str();
   router.nickname = options_.nickname;
   router.port = options_.port;
-  router.peers = {{.name = self_.str(), .nickname = options_.nickname, .connections = {}}};
-  router.unicast_routes = {{self_.str(), PeerName{}.str()}};
-  router.broadcast_routes = {{self_.str(), {}}};
-  router.targets = targets_;
+  if (node_) report_peers(router);
   router.trusted_subnets = options_.trusted_subnets;
   router.interface = "no overlay bridge";
   router.service_id = options_.service_id;

@@ -21,6 +21,7 @@
 #include "host/attach.hpp"
 #include "host/firewall.hpp"
 #include "host/netlink.hpp"
+#include "mesh/node.hpp"
 #include "router/addresses.hpp"
 #include "router/dns_service.hpp"
 #include "router/options.hpp"
@@ -84,7 +85,6 @@ class Router final : public control::Backend {
   void open_store();
   void identify();
   void open_doors();
-  void check_peers();
   asio::awaitable<void> prepare_host();
   asio::awaitable<void> undo_host();
   asio::awaitable<void> reclaim();
@@ -93,6 +93,12 @@ class Router final : public control::Backend {
   dns::Config dns_config() const;
   PluginConfig plugin_config() const;
   host::FirewallConfig firewall_config() const;
+
+  // peers.cpp
+  std::vector<std::string> initial_targets();
+  void keep_targets();
+  void start_node(std::vector<std::string>& warnings);
+  void report_peers(control::Router& router);
 
   // plugin.cpp
   // `patient`: a server that can't start yet is tried again.
@@ -123,6 +129,7 @@ class Router final : public control::Backend {
   std::optional<Registrar> registrar_;  // nothing: DNS is off
   std::optional<DnsService> dns_;       // nothing: DNS is off
   std::optional<Service> plugin_;
+  std::optional<mesh::Node> node_;
   std::optional<host::Firewall> firewall_;
   control::Routes routes_{*this};
   std::vector<std::unique_ptr<http::Server>> doors_;
@@ -135,7 +142,6 @@ class Router final : public control::Backend {
   std::string network_trouble_;  // why Docker has no network "weave" of ours
   std::map<std::string, std::shared_ptr<Pending>> pending_;
   std::map<std::string, bool> our_networks_;  // by id: is its driver ours?
-  std::vector<std::string> targets_;
   std::function<void()> on_stop_ = [] {};
 };
 

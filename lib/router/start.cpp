@@ -271,7 +271,6 @@ asio::awaitable<std::vector<std::string>> Router::start() {
     auto address = options_.docker_api.empty() ? docker::default_address() : *http::Address::parse(options_.docker_api);
     docker_.emplace(address);
   }
-  check_peers();
   std::vector<std::string> warnings;
   std::exception_ptr failure;
   try {
@@ -289,6 +288,7 @@ asio::awaitable<std::vector<std::string>> Router::start() {
     co_await start_dns(warnings);
     co_await prepare_host();
     co_await reclaim();
+    start_node(warnings);
     open_doors();
     auto stored = store_->get(kTable, "plugin").value_or("");
     bool before_crash = stored.starts_with(options_.service_id + " ");
@@ -346,6 +346,7 @@ asio::awaitable<void> Router::shut_down() {
   ready_ = false;
   if (plugin_) co_await plugin_->stop();
   doors_.clear();
+  if (node_) node_->stop();
   if (dns_) co_await dns_->service().stop();
 }
 

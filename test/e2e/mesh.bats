@@ -1,0 +1,128 @@
+# Routers of three hosts as a mesh.
+load host
+
+setup() { for h in h1 h2 h3; do host_up $h --no-engine; done; }
+teardown() { hosts_down; }
+
+ip_of() { echo "$E2E_UNDERLAY.1${1#h}"; }  # h1 has .11
+
+launch() {  # HOST OPTIONS-AND-PEERS...
+  local host=$1
+  shift
+  on "$host" weave launch --docker-api= --plugin=false --no-dns "$@" >/dev/null
+}
+
+established() { [ "$(on "$1" weave status connections | grep -c ' established ')" = "$2" ]; }
+
+# Every router lists the same peers with the same connections.
+same_topology() {
+  local h first=
+  for h in "$@"; do
+    now=$(on "$h" weave report -f '{{range .Router.Peers}}{{.Name}} {{.Version}} {{range .Connections}}{{.Name}}{{.Established}} {{end}}
+{{end}}' | sort)
+    [ -z "$first" ] || [ "$now" = "$first" ] || return 1
+    first=$now
+  done
+}
+
+@test "a chain of launches becomes a mesh: discovery connects everybody" {
+  launch h1
+  launch h2 "$(ip_of h1)"
+  launch h3 "$(ip_of h2)"
+  for h in h1 h2 h3; do eventually established $h 2; done
+  eventually same_topology h1 h2 h3
+  [ "$(on h2 weave status targets)" = "$(ip_of h1)" ]
+  on h1 weave status | grep -q 'Peers: 3 (with 6 established connections)'
+}
+
+@test "without discovery a chain stays a chain, and knows all its peers" {
+  launch h1 --no-discovery
+  launch h2 --no-discovery "$(ip_of h1)"
+  launch h3 --no-discovery "$(ip_of h2)"
+  eventually established h2 2
+  eventually same_topology h1 h2 h3
+  established h1 1
+  on h1 weave status peers | grep -q '(h3)'
+}
+
+@test "a link that is cut and healed" {
+  launch h1 --no-discovery
+  launch h2 --no-discovery "$(ip_of h1)"
+  eventually established h1 1
+  nsenter -t "$(pid_of underlay)" -n ip link set h2 down
+  on h1 ss -K dst "$(ip_of h2)" || true
+  on h1 weave status connections
+  nsenter -t "$(pid_of underlay)" -n ip link set h2 up
+  eventually established h1 1
+  eventually established h2 1
+}
+
+@test "a router that is killed and restarted is a peer again" {
+  launch h1
+  launch h2 "$(ip_of h1)"
+  eventually established h1 1
+  old=$(on h1 weave report -f '{{range .Router.Peers}}{{if eq .NickName "h2"}}{{.UID}}{{end}}{{end}}')
+  on h2 pkill -9 -f '^weave router'
+  restarted() {
+    local uid
+    uid=$(on h1 weave report -f '{{range .Router.Peers}}{{if eq .NickName "h2"}}{{.UID}}{{end}}{{end}}')
+    [ -n "$uid" ] && [ "$uid" != "$old" ] && established h1 1
+  }
+  eventually restarted
+  eventually same_topology h1 h2
+}
+
+@test "a wrong password is refused, with a clear line on both sides" {
+  launch h1 --password=right
+  launch h2 --password=wrong "$(ip_of h1)"
+  launch h3 "$(ip_of h1)"
+  eventually on h2 sh -c 'weave status connections | grep "is the password the same on both sides?"'
+  eventually on h3 sh -c 'weave status connections | grep "encrypted connection"'
+  eventually on h1 grep -q 'Unable to decrypt TCP msg' /var/log/weave.log
+  eventually on h1 grep -q 'password specified, but peer requested an unencrypted connection' /var/log/weave.log
+  on h1 weave status | grep -q 'Peers: 1$'
+}
+
+@test "with the same password connections are encrypted, unless both trust the network" {
+  launch h1 --password=right --trusted-subnets="$(ip_of h3)/32"
+  launch h2 --password=right "$(ip_of h1)"
+  launch h3 --password=right --trusted-subnets="$(ip_of h1)/32" --no-discovery "$(ip_of h1)"
+  eventually established h1 2
+  on h1 weave status connections | grep -q 'established encrypted   sleeve .*(h2)'
+  on h1 weave status connections | grep -q 'established unencrypted sleeve .*(h3)'
+}
+
+@test "connect, forget, replace, and what a launch resumes" {
+  launch h1
+  launch h2
+  on h2 weave connect "$(ip_of h1)"
+  eventually established h2 1
+  on h2 weave connect "$(ip_of h3)"
+  on h2 weave forget "$(ip_of h3)"
+  [ "$(on h2 weave status targets)" = "$(ip_of h1)" ]
+  on h2 weave stop
+  launch h2 --resume
+  eventually established h2 1
+  on h2 weave connect --replace nosuch.example.test
+  [ "$(on h2 weave status targets)" = nosuch.example.test ]
+  eventually on h2 sh -c 'weave status connections | grep "nosuch.example.test"'
+  run on h2 weave connect 'a:b:c'
+  [ "$status" = 1 ]
+}
+
+@test "two routers that name each other with ports keep their connection" {
+  launch h1 "$(ip_of h2):6783"
+  launch h2 "$(ip_of h1):6783"
+  eventually established h1 1
+  sleep 4  # each dials the other once, and learns that this is the peer it has already
+  ended=$(on h1 weave report -f '{{.Router.TerminationCount}}')
+  sleep 6
+  [ "$(on h1 weave report -f '{{.Router.TerminationCount}}')" = "$ended" ]
+  established h1 1
+}
+
+@test "a peer's name is refused when it is ours" {
+  launch h1 --name=02:00:00:00:00:01
+  launch h2 --name=02:00:00:00:00:01 "$(ip_of h1)"
+  eventually on h2 sh -c 'weave status connections | grep "peer names collision, retry: never"'
+}
