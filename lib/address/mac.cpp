@@ -55,7 +55,9 @@ Result<PeerName> PeerName::parse(std::string_view text) {
   std::string full(text);
   if (auto gap = text.find("::"); gap != text.npos) {
     auto front = text.substr(0, gap), back = text.substr(gap + 2);
-    auto groups = [](std::string_view part) { return part.empty() ? 0 : std::count(part.begin(), part.end(), ':') + 1; };
+    auto groups = [](std::string_view part) {
+      return part.empty() ? 0 : std::count(part.begin(), part.end(), ':') + 1;
+    };
     auto given = groups(front) + groups(back);
     if (given < 1 || given > 4) return no_peer_name(text);
     full = front;
