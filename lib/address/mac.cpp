@@ -1,5 +1,6 @@
 #include "address/mac.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weave {
@@ -42,8 +43,44 @@ PeerName PeerName::from(const Mac& mac) {
   return name;
 }
 
+namespace {
+
+auto no_peer_name(std::string_view text) {
+  return Refused(fmt::format("invalid peer name format: \"{}\"", text));
+}
+
+}  // namespace
+
 Result<PeerName> PeerName::parse(std::string_view text) {
-  return Mac::parse(text).map(&PeerName::from);
+  std::string full(text);
+  if (auto gap = text.find("::"); gap != text.npos) {
+    auto front = text.substr(0, gap), back = text.substr(gap + 2);
+    auto groups = [](std::string_view part) {
+      return part.empty() ? 0 : std::count(part.begin(), part.end(), ':') + 1;
+    };
+    auto given = groups(front) + groups(back);
+    if (given < 1 || given > 4) return no_peer_name(text);
+    full = front;
+    for (auto missing = 6 - given; missing > 0; --missing) full += full.empty() ? "0" : ":0";
+    if (!back.empty()) full.append(":").append(back);
+  }
+  auto mac = Mac::parse(full);
+  if (!mac) return no_peer_name(text);
+  return from(*mac);
+}
+
+Result<PeerName> PeerName::parse_full(std::string_view text) {
+  constexpr size_t length = 17;
+  auto mac = Mac::parse(text);
+  if (!mac || text.size() != length) return no_peer_name(text);
+  return from(*mac);
+}
+
+Result<PeerName> PeerName::from_bytes(ByteView bytes) {
+  Mac mac;
+  if (bytes.size() != mac.bytes.size()) return Refused(fmt::format("a peer name of {} bytes", bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), mac.bytes.begin());
+  return from(mac);
 }
 
 }  // namespace weave

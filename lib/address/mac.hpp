@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.hpp"
 #include "base/error.hpp"
 
 namespace weave {
@@ -28,7 +29,13 @@ struct PeerName {
   std::string str() const;
   Mac mac() const;
   static PeerName from(const Mac& mac);
+  // As users write it: groups as in a MAC, and one "::" in the place of zeros when at most four groups stand beside it
+  // ("::1", "1:2::3"; a lone "::" is refused).
   static Result<PeerName> parse(std::string_view text);
+  // As programs write it, for what comes from peers: six groups of two digits.
+  static Result<PeerName> parse_full(std::string_view text);
+  // From gossip: six bytes. Weave Net takes any number of them.
+  static Result<PeerName> from_bytes(ByteView bytes);
 };
 
 }  // namespace weave

@@ -64,7 +64,7 @@ Result<Features> to_features(const FeatureMap& map, int version) {
   const auto& flavour = map.at("PeerNameFlavour");
   if (flavour != "mac") return Refused(fmt::format("Peer name flavour mismatch (ours: 'mac', theirs: '{}')", flavour));
   const auto& name = map.at("Name");
-  auto parsed = PeerName::parse(name);
+  auto parsed = PeerName::parse_full(name);
   if (!parsed || parsed->value == 0) return Refused(fmt::format("invalid peer name format: \"{}\"", name));
   out.name = *parsed;
   out.nickname = map.at("NickName");

@@ -28,14 +28,9 @@ std::array<uint8_t, 6> name_bytes(PeerName name) {
   return name.mac().bytes;
 }
 
+// 0 for what is no name.
 PeerName parse_name(ByteView bytes) {
-  PeerName name;
-  if (bytes.size() == 6) {
-    Mac mac;
-    std::copy(bytes.begin(), bytes.end(), mac.bytes.begin());
-    name = PeerName::from(mac);
-  }
-  return name;
+  return PeerName::from_bytes(bytes).value_or(PeerName{});
 }
 
 }  // namespace

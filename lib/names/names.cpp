@@ -16,6 +16,12 @@ int64_t next(int64_t version) {
 
 }  // namespace
 
+int64_t clock_skew(int64_t timestamp, int64_t now) {
+  int64_t skew = 0;
+  if (!__builtin_sub_overflow(timestamp, now, &skew)) return skew;
+  return timestamp < now ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+}
+
 Database::Database(PeerName self, std::string_view domain) : self_(self), domain_(canonical(domain)) {}
 
 Database::Key Database::key(const Entry& entry) const {
@@ -35,6 +41,7 @@ Result<Entries> Database::add(std::string_view hostname, std::string_view contai
     entry.version = next(entry.version);
   }
   index_.apply(entry);
+  ++revision_;
   return Entries{entry};
 }
 
@@ -50,6 +57,7 @@ Entries Database::remove(const Which& which, int64_t now) {
     entry.tombstone = now;
     entry.version = next(entry.version);
     index_.apply(entry);
+    ++revision_;
     changed.push_back(entry);
   }
   return for_sending(std::move(changed));
@@ -71,6 +79,7 @@ Entries Database::peer_gone(PeerName peer) {
       dropped.push_back(std::move(at->second));
     }
     at = entries_.erase(at);
+    ++revision_;
   }
   per_peer_.erase(peer);
   return dropped;
@@ -81,6 +90,7 @@ size_t Database::collect(int64_t now) {
     auto& entry = pair.second;
     if (entry.live() || entry.tombstone > now || now - entry.tombstone <= tombstone_life) return false;
     --per_peer_[entry.origin];
+    ++revision_;
     return true;
   });
 }
@@ -94,14 +104,13 @@ bool Database::merge(const Entry& incoming) {
   else
     return false;
   index_.apply(at->second);
+  ++revision_;
   return true;
 }
 
 Result<Received> Database::receive(const Entries& incoming, int64_t timestamp, int64_t now,
                                    const std::function<bool(PeerName)>& known) {
-  // Compared without subtracting: the timestamp may be any number.
-  if (timestamp > now + max_clock_skew || timestamp < now - max_clock_skew) {
-    auto skew = static_cast<int64_t>(static_cast<uint64_t>(timestamp) - static_cast<uint64_t>(now));
+  if (auto skew = clock_skew(timestamp, now); skew > max_clock_skew || skew < -max_clock_skew) {
     return Refused(fmt::format("host clock skew of {}s exceeds {}s limit", skew, max_clock_skew));
   }
   Received result;
@@ -130,7 +139,9 @@ Result<Received> Database::receive(const Entries& incoming, int64_t timestamp, i
 
   for (const auto& entry : result.relay) {
     auto count = per_peer_.find(entry.origin);
-    if (count != per_peer_.end() && count->second >= max_entries_per_peer && !entries_.contains(key(entry))) continue;
+    bool full = (count != per_peer_.end() && count->second >= max_entries_per_peer) ||
+                (entries_.size() >= max_entries && entry.origin != self_);
+    if (full && !entries_.contains(key(entry))) continue;
     if (merge(entry)) result.changed.push_back(entry);
   }
   return result;

@@ -20,7 +20,11 @@ namespace weave::names {
 inline constexpr int64_t tombstone_life = 1800;                // seconds; run collect() this often, too
 inline constexpr int64_t max_clock_skew = tombstone_life / 2;  // seconds between a message's timestamp and our clock
 inline constexpr size_t max_entries_per_peer = 65536;          // from gossip; more are dropped
+inline constexpr size_t max_entries = 1024 * 1024;             // of all peers; beyond it only our own are taken
 inline constexpr size_t max_gossip_text = 1024;                // bytes of a hostname or container id from gossip
+
+// How far another clock is ahead of ours, in seconds; negative: behind. Any two numbers may be compared.
+int64_t clock_skew(int64_t timestamp, int64_t now);
 
 // What has to be done after gossip came in. All lists are fit to be sent (see for_sending).
 struct Received {
@@ -75,6 +79,8 @@ class Database {
 
   size_t live() const;      // live entries of all peers
   size_t own_live() const;  // live entries of this peer
+  // Rises with every change.
+  uint64_t revision() const { return revision_; }
   PeerName self() const { return self_; }
   const std::string& domain() const { return domain_; }  // lower case, with trailing dot
 
@@ -88,6 +94,7 @@ class Database {
   std::map<Key, Entry> entries_;
   std::unordered_map<PeerName, size_t> per_peer_;
   Index index_;
+  uint64_t revision_ = 0;
 };
 
 }  // namespace weave::names

@@ -1,7 +1,10 @@
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "address/ipv4.hpp"
 #include "address/mac.hpp"
+#include "base/fd.hpp"
+#include "base/hex.hpp"
 
 using namespace weave;
 
@@ -37,4 +40,37 @@ TEST_CASE("MAC and peer name round trip") {
   CHECK(name.str() == "12:d2:fe:7a:c1:f2");
   for (auto bad : {"", "12:d2:fe:7a:c1", "12:d2:fe:7a:c1:f2:00", "12-d2-fe-7a-c1-f2", "1g:d2:fe:7a:c1:f2"})
     CHECK_FALSE(Mac::parse(bad));
+}
+
+TEST_CASE("peer names are read as Weave Net reads them, but for what it takes by accident") {
+  auto vectors = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/mesh/peer-names.json"));
+  for (const auto& c : vectors.at("from_text")) {
+    auto input = c.at("input").get<std::string>();
+    INFO(input);
+    auto name = PeerName::parse(input);
+    bool blank = input.find_first_of(std::string_view(" \0", 2)) != input.npos;
+    if (c.contains("error") || blank) {
+      REQUIRE_FALSE(name);
+      CHECK(name.error() == c.value("error", "invalid peer name format: \"" + input + "\""));
+      CHECK_FALSE(PeerName::parse_full(input));
+    } else {
+      REQUIRE(name);
+      CHECK(name->str() == c.at("text").get<std::string>());
+      CHECK(std::to_string(name->value) == c.at("uint").get<std::string>());
+      CHECK(PeerName::parse_full(input).has_value() == (input.size() == 17));
+      CHECK(PeerName::parse_full(name->str()) == name);
+    }
+  }
+  for (const auto& c : vectors.at("from_bytes")) {
+    auto bytes = *from_hex(c.at("bytes_hex").get<std::string>());
+    INFO(bytes.size());
+    auto name = PeerName::from_bytes(bytes);
+    CHECK(name.has_value() == (bytes.size() == 6));
+    if (name) CHECK(name->str() == c.at("text").get<std::string>());
+  }
+}
+
+TEST_CASE("a peer name has one gap at most, and no empty group beside it") {
+  for (auto bad : {"1::2::3", "1:::2", ":::1", "1:::", ":1:2:3:4:5", "1:2:3:4:5:", "::100", "::1 ", ":", ":::", "::::::"})
+    CHECK_FALSE(PeerName::parse(bad));
 }
