@@ -5,20 +5,27 @@
 #include "base/hex.hpp"
 #include "gob/decode.hpp"
 #include "gob/encode.hpp"
+#include "mesh/peer.hpp"
+#include "mesh/peers.hpp"
 
 namespace weave::mesh {
 
 namespace {
 
 constexpr std::array<const char*, 5> required{"PeerNameFlavour", "Name", "NickName", "UID", "ConnID"};
-constexpr uint64_t max_short_id = 4095;
+
+// A stranger's words in a reason that goes into logs and the status.
+std::string quoted(std::string_view text) {
+  constexpr size_t enough = 64;
+  return printable(text.substr(0, enough));
+}
 
 Result<uint64_t> number(const FeatureMap& map, const char* key) {
   const auto& text = map.at(key);
   uint64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size()) return value;
-  return Refused(fmt::format("field {} is not a number: \"{}\"", key, text));
+  return Refused(fmt::format("field {} is not a number: \"{}\"", key, quoted(text)));
 }
 
 Result<bool> truth(std::string_view text) {
@@ -26,7 +33,7 @@ Result<bool> truth(std::string_view text) {
     if (text == yes) return true;
   for (auto no : {"0", "f", "F", "false", "FALSE", "False"})
     if (text == no) return false;
-  return Refused(fmt::format("field Trusted is neither true nor false: \"{}\"", text));
+  return Refused(fmt::format("field Trusted is neither true nor false: \"{}\"", quoted(text)));
 }
 
 std::vector<std::string> split(std::string_view text) {
@@ -40,6 +47,10 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 }  // namespace
+
+std::string Features::label() const {
+  return fmt::format("{}({})", name.str(), printable(std::string_view(nickname).substr(0, max_nickname)));
+}
 
 FeatureMap to_map(const Features& features, int version) {
   FeatureMap map{{"PeerNameFlavour", "mac"},
@@ -62,10 +73,11 @@ Result<Features> to_features(const FeatureMap& map, int version) {
     if (!map.contains(key)) return Refused(fmt::format("field {} is missing", key));
   Features out;
   const auto& flavour = map.at("PeerNameFlavour");
-  if (flavour != "mac") return Refused(fmt::format("Peer name flavour mismatch (ours: 'mac', theirs: '{}')", flavour));
+  if (flavour != "mac")
+    return Refused(fmt::format("Peer name flavour mismatch (ours: 'mac', theirs: '{}')", quoted(flavour)));
   const auto& name = map.at("Name");
   auto parsed = PeerName::parse_full(name);
-  if (!parsed || parsed->value == 0) return Refused(fmt::format("invalid peer name format: \"{}\"", name));
+  if (!parsed || parsed->value == 0) return Refused(fmt::format("invalid peer name format: \"{}\"", quoted(name)));
   out.name = *parsed;
   out.nickname = map.at("NickName");
   if (version != 1) {

@@ -34,6 +34,8 @@ struct Features {
   std::optional<PublicKey> public_key;               // protocol version 1 only
 
   bool operator==(const Features&) const = default;
+  // As people see the peer: name(nickname), printable.
+  std::string label() const;
 };
 
 // The map to send. Version 1 peers get those keys only that they know.

@@ -35,6 +35,7 @@ void Maker::mark_direct() {
 void Maker::retry_at_once(Target& target, Time now) {
   target.interval = first_interval;
   target.next = now;
+  target.ourself.clear();
   if (target.state == State::never || target.state == State::suspended) target.state = State::waiting;
 }
 
@@ -195,10 +196,16 @@ std::vector<Endpoint> Maker::resolved(const std::string& target, const std::vect
   entry.addresses.clear();
   for (const auto& ip : addresses)
     if (entry.addresses.size() < max_addresses) entry.addresses.push_back({ip, entry.port});
-  if (wanted(entry)) return entry.addresses;
-  entry.state = State::suspended;
-  entry.next = now;
-  return {};
+  if (!wanted(entry)) {
+    entry.state = State::suspended;
+    entry.next = now;
+    return {};
+  }
+  std::vector<Endpoint> others;
+  for (const auto& address : entry.addresses)
+    if (!entry.ourself.contains(address)) others.push_back(address);
+  if (others.empty()) entry.state = State::never;
+  return others;
 }
 
 void Maker::answered(const std::string& target, PeerName peer) {
@@ -212,7 +219,7 @@ void Maker::connected(const std::string& target) {
   found->second.reason.clear();
 }
 
-void Maker::ended(const std::string& target, const std::string& reason, Time now, bool never) {
+void Maker::ended(const std::string& target, const std::string& reason, Time now) {
   auto found = targets_.find(target);
   if (found == targets_.end()) return;
   auto& entry = found->second;
@@ -220,10 +227,6 @@ void Maker::ended(const std::string& target, const std::string& reason, Time now
   bool lasted = entry.state == State::connected && now - entry.next > proven;
   entry.tried = true;
   entry.reason = reason;
-  if (never) {
-    entry.state = State::never;
-    return;
-  }
   entry.state = State::waiting;
   if (lasted) {
     retry_at_once(entry, now);
@@ -231,6 +234,22 @@ void Maker::ended(const std::string& target, const std::string& reason, Time now
   }
   entry.next = now + std::chrono::duration_cast<Duration>(entry.interval * (0.5 + chance_()));
   entry.interval = std::min<Duration>(entry.interval * 3 / 2, longest_interval);
+}
+
+void Maker::ended_for_good(const std::string& target, const Endpoint& address, const std::string& reason, Time now) {
+  auto found = targets_.find(target);
+  if (found == targets_.end()) return;
+  auto& entry = found->second;
+  if (entry.state != State::attempting && entry.state != State::connected) return;
+  ended(target, reason, now);
+  entry.peer.reset();
+  entry.ourself.insert(address);
+  bool others = std::any_of(entry.addresses.begin(), entry.addresses.end(),
+                            [&](const auto& other) { return !entry.ourself.contains(other); });
+  if (others)
+    entry.next = now;
+  else
+    entry.state = State::never;
 }
 
 std::vector<Maker::Row> Maker::rows() const {

@@ -84,8 +84,11 @@ class Maker {
   void answered(const std::string& target, PeerName peer);
   // The connection is one of ours now.
   void connected(const std::string& target);
-  // The attempt has failed, or the connection has ended. `never`: there is no sense in trying again (it is ourself).
-  void ended(const std::string& target, const std::string& reason, Time now, bool never = false);
+  // The attempt has failed, or the connection has ended.
+  void ended(const std::string& target, const std::string& reason, Time now);
+  // As ended(), and there is no sense in dialling that address again: we are there ourself. A name that stands for
+  // others, too, is tried with those.
+  void ended_for_good(const std::string& target, const Endpoint& address, const std::string& reason, Time now);
 
   // A target without connection, as `weave status connections` shows it.
   struct Row {
@@ -112,6 +115,7 @@ class Maker {
     bool tried = false;
     std::optional<PeerName> peer;     // who answered there last
     std::vector<Endpoint> addresses;  // what the name stood for last
+    std::set<Endpoint> ourself;       // of those
   };
   bool wanted(const Target& target) const;
   bool owns(const Target& target, const Endpoint& address) const;

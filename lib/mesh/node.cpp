@@ -203,7 +203,10 @@ void Node::Impl::drop(Sessions::iterator found, const std::string& reason, bool 
   session.tcp->close(reason);
   constexpr std::string_view ourself = "cannot connect to ourself";
   if (reason != ourself) ++terminations;
-  if (!session.target.empty()) maker.ended(session.target, reason, now(), never_retry);
+  if (never_retry)
+    maker.ended_for_good(session.target, session.remote, reason, now());
+  else
+    maker.ended(session.target, reason, now());
   dial_wanted = true;
   connections_changed = true;
 }

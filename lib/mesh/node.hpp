@@ -62,11 +62,11 @@ struct NodeHooks {
 struct ConnectionRow {
   std::string address;
   bool outbound = false;
-  std::string state;  // established, pending; of targets: failed, waiting, connecting, retrying
-  std::string info;   // Weave Net's text: overlay and peer, or the error and the time of the next attempt
-  PeerName peer;      // 0 for targets
-  std::string nickname;
-  std::string overlay;  // in use; empty: none
+  std::string state;     // established, pending; of targets: failed, waiting, connecting, retrying
+  std::string info;      // Weave Net's text: overlay and peer, or the error and the time of the next attempt
+  PeerName peer;         // 0 for targets
+  std::string nickname;  // printable
+  std::string overlay;   // in use; empty: none
   std::optional<uint16_t> mtu;
   bool encrypted = false;                       // the overlay is, too
   std::chrono::system_clock::time_point since;  // when the state began; of connections only

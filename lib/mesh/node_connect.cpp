@@ -155,6 +155,11 @@ asio::awaitable<void> Node::Impl::dial(std::shared_ptr<Impl> self, Maker::Attemp
       }
     }
     for (const auto& address : addresses) {
+      if (self->host && self->host->is_v4() != address.ip.is_v4()) {
+        if (reason.empty())
+          reason = fmt::format("cannot connect to {} from {}", address.str(), self->host->to_string());
+        continue;
+      }
       auto socket = co_await self->connect_to(address);
       if (self->stopped) co_return;
       if (socket) {
@@ -268,8 +273,7 @@ ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
   session.remote = remote;
   // Frames go in clear only if both sides say that the other's network can be trusted.
   session.encrypted = !introduced.session_key.empty() && !(theirs.trusted && trusts(remote.ip));
-  log::info("->[{}|{}({})]: connection ready; using protocol version {}", remote.str(), theirs.name.str(),
-            theirs.nickname, introduced.version);
+  log::info("->[{}|{}]: connection ready; using protocol version {}", remote.str(), theirs.label(), introduced.version);
   auto common = overlay::common_overlays(config.overlays, theirs.overlays);
   session.overlays = make_overlays(id, session, common ? *common : std::vector<std::string>(), introduced.conn_uid,
                                    introduced.session_key);
@@ -302,7 +306,7 @@ ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
 std::unique_ptr<overlay::OverlaySwitch> Node::Impl::make_overlays(ConnectionId id, const Session& session,
                                                                   const std::vector<std::string>& common,
                                                                   uint64_t conn_uid, const Secret& key) {
-  auto label = fmt::format("{}({})", session.theirs.name.str(), session.theirs.nickname);
+  auto label = session.theirs.label();
   overlay::Link link{.self = config.name,
                      .remote = session.theirs.name,
                      .remote_label = label,

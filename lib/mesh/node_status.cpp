@@ -54,7 +54,7 @@ NodeStatus Node::Impl::status() const {
     row.outbound = session.outbound;
     row.state = connection.established ? "established" : "pending";
     row.peer = session.theirs.name;
-    row.nickname = session.theirs.nickname;
+    row.nickname = printable(session.theirs.nickname);
     row.overlay = session.overlays->name();
     row.mtu = session.overlays->mtu();
     row.encrypted = session.encrypted;
@@ -62,7 +62,7 @@ NodeStatus Node::Impl::status() const {
     row.overlays = session.overlays->rows();
     row.reason = reason_of(row.overlays, row.overlay);
     if (out.encryption) row.info = fmt::format("{:<11} ", row.encrypted ? "encrypted" : "unencrypted");
-    row.info += fmt::format("{:<6} {}({})", row.overlay.empty() ? "none" : row.overlay, row.peer.str(), row.nickname);
+    row.info += fmt::format("{:<6} {}", row.overlay.empty() ? "none" : row.overlay, session.theirs.label());
     out.connections.push_back(std::move(row));
   }
   for (const auto& target : maker.rows()) {

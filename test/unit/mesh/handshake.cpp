@@ -127,6 +127,11 @@ TEST_CASE("incomplete and damaged features are refused in Weave Net's order and 
   for (const char* yes : {"1", "t", "T", "TRUE", "true", "True"}) CHECK(with("Trusted", yes)->trusted);
   for (const char* no : {"0", "f", "F", "FALSE", "false", "False"}) CHECK_FALSE(with("Trusted", no)->trusted);
   CHECK_FALSE(with("Trusted", "yes"));
+  CHECK(with("Name", "\x1b[2J").error() == "invalid peer name format: \"?[2J\"");
+  CHECK(with("UID", std::string(60000, 'x').c_str()).error().size() < 200);
+  auto rude = some_features();
+  rude.nickname = "a\nb";
+  CHECK(rude.label() == "02:00:00:00:00:01(a?b)");
   auto old = to_map(some_features(), 1);
   for (const char* bad : {"", "zz", "00", "g000000000000000000000000000000000000000000000000000000000000000"}) {
     old["PublicKey"] = bad;

@@ -114,7 +114,7 @@ TEST_CASE("ourself is never tried again until it is named again") {
   World w;
   w.maker.connect({"10.0.0.2"}, false, w.now);
   w.dial();
-  w.maker.ended("10.0.0.2:6783", "cannot connect to ourself", w.now, true);
+  w.maker.ended_for_good("10.0.0.2:6783", at("10.0.0.2:6783"), "cannot connect to ourself", w.now);
   w.now += 24h;
   CHECK(w.dial().empty());
   CHECK(w.maker.next_wake() == Time::max());
@@ -199,6 +199,26 @@ TEST_CASE("names are resolved at each attempt, and rest while one of their addre
   CHECK(w.maker.rows().empty());
   w.view.connections.clear();
   CHECK(w.dial() == Names{"host2:6783"});
+}
+
+TEST_CASE("a name for several routers that we are one of stands for the others") {
+  World w;
+  w.maker.connect({"all"}, false, w.now);
+  std::vector<Ip> addresses{at("10.0.0.1:1").ip, at("10.0.0.2:1").ip};
+  w.dial();
+  w.maker.resolved("all:6783", addresses, w.now);
+  w.maker.answered("all:6783", us);
+  w.maker.ended_for_good("all:6783", at("10.0.0.1:6783"), "cannot connect to ourself", w.now);
+  CHECK(w.dial() == Names{"all:6783"});
+  CHECK(w.maker.resolved("all:6783", addresses, w.now) == std::vector<Endpoint>{at("10.0.0.2:6783")});
+  w.maker.ended("all:6783", "refused", w.now);
+  w.now = w.maker.next_wake();
+  w.dial();
+  CHECK(w.maker.resolved("all:6783", {addresses[0]}, w.now).empty());
+  CHECK(w.maker.rows().at(0).never);
+  w.maker.connect({"all"}, false, w.now);
+  w.dial();
+  CHECK(w.maker.resolved("all:6783", addresses, w.now).size() == 2);
 }
 
 TEST_CASE("routers that gossip tells of are dialled, if discovery is on") {

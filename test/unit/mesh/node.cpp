@@ -79,7 +79,7 @@ struct Heard {
             .on_gossip = [](ByteView) -> Result<Gossip> { return Gossip(); },
             .on_broadcast = [this](PeerName, ByteView data) -> Result<Gossip> {
               broadcasts.emplace_back(as_text(data));
-              return std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(data.begin(), data.end())});
+              return std::make_shared<OpaqueData>(Bytes(data.begin(), data.end()));
             },
             .on_unicast = [this](PeerName, ByteView data) -> Result<void> {
               unicasts.emplace_back(as_text(data));
@@ -90,7 +90,7 @@ struct Heard {
 
 Gossip text(std::string_view words) {
   auto view = as_bytes(words);
-  return std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(view.begin(), view.end())});
+  return std::make_shared<OpaqueData>(Bytes(view.begin(), view.end()));
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ TEST_CASE("two routers connect, establish by heartbeats over UDP, and agree on t
   CHECK(row.outbound);
   CHECK(row.address == address(1, *one));
   CHECK(row.overlay == "sleeve");
-  CHECK(row.mtu == 65535);  // loopback carries everything
+  CHECK(row.mtu.value_or(0) >= 1376);
   CHECK(row.encrypted != password.empty());
   CHECK(row.info ==
         (password.empty() ? "sleeve 02:00:00:00:01:01(host1)" : "encrypted   sleeve 02:00:00:00:01:01(host1)"));
@@ -287,6 +287,80 @@ TEST_CASE("routers without an overlay in common part") {
   two->connect({address(1, *one)});
   REQUIRE(net.until([&] { return !reason(*two).empty() && one->status().terminations == 1; }));
   CHECK(reason(*two) == "no overlays in common with peer");
+}
+
+namespace {
+
+// An overlay that is established when the peer's has been confirmed, and that can be made to fail.
+struct Instant : overlay::Forwarder {
+  explicit Instant(std::function<void()> wake) : changed(std::move(wake)) {}
+  void confirm(overlay::Time) override { events.control.push_back({0, {}}); }
+  void control(uint8_t tag, ByteView, overlay::Time) override { events.established = tag == 0; }
+  void tick(overlay::Time) override {}
+  overlay::Time next_tick() const override { return overlay::Time::max(); }
+  overlay::ForwarderEvents take_events() override { return std::exchange(events, {}); }
+  std::optional<uint16_t> mtu() const override { return 1400; }
+  void fail(const std::string& why) {
+    events.failed = why;
+    changed();
+  }
+  overlay::ForwarderEvents events;
+  std::function<void()> changed;
+};
+
+}  // namespace
+
+TEST_CASE("other overlays take part beside sleeve, which takes over when they fail") {
+  Net net;
+  std::vector<Instant*> made;
+  auto config = any_port();
+  config.overlays = {"fastdp", "sleeve"};
+  NodeHooks hooks;
+  hooks.make_forwarder = [&](const std::string& name, const overlay::Link& link,
+                             std::function<void()> changed) -> Result<std::unique_ptr<overlay::Forwarder>> {
+    CHECK(name == "fastdp");
+    CHECK(link.conn_uid != 0);
+    auto forwarder = std::make_unique<Instant>(std::move(changed));
+    made.push_back(forwarder.get());
+    return forwarder;
+  };
+  auto one = net.node(1, config, hooks), two = net.node(2, config, hooks), sleeve_only = net.node(3, any_port());
+  for (auto* node : {one.get(), two.get(), sleeve_only.get()}) node->start();
+  two->connect({address(1, *one), address(3, *sleeve_only)});
+  auto overlay_to = [](const Node& node, uint64_t peer) {
+    for (const auto& row : node.status().connections)
+      if (row.state == "established" && row.peer.value == 0x020000000100 + peer) return row.overlay;
+    return std::string();
+  };
+  REQUIRE(net.until([&] { return overlay_to(*two, 1) == "fastdp" && overlay_to(*two, 3) == "sleeve"; }));
+  REQUIRE(made.size() == 2);
+  // Sleeve runs beside it.
+  REQUIRE(net.until([&] { return two->status().connections.at(0).overlays.at(1).established; }));
+  for (auto* forwarder : made) forwarder->fail("the device is gone");
+  REQUIRE(net.until([&] { return overlay_to(*two, 1) == "sleeve" && overlay_to(*one, 2) == "sleeve"; }));
+  for (const auto& row : one->status().connections)
+    if (row.peer.value == 0x020000000102) CHECK(row.reason == "fastdp: the device is gone");
+  CHECK(one->status().terminations == 0);
+}
+
+TEST_CASE("a hook may stop the node") {
+  Net net;
+  std::unique_ptr<Node> two;
+  auto one = net.node(1, any_port());
+  int calls = 0;
+  NodeHooks hooks;
+  hooks.connections_changed = [&] {
+    ++calls;
+    two->stop();
+  };
+  two = net.node(2, any_port(), hooks);
+  one->start();
+  two->start();
+  two->connect({address(1, *one)});
+  REQUIRE(net.until([&] { return one->status().terminations == 1; }));
+  CHECK(calls == 1);
+  CHECK(two->status().connections.empty());
+  two.reset();
 }
 
 TEST_CASE("strangers that say nothing are let go, and only so many are let in") {
