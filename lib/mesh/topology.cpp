@@ -99,6 +99,7 @@ Result<std::vector<Peer>> decode_topology(ByteView payload) {
     if ((links += list->size()) > max_gossiped_links) return Refused("too many connections in a topology payload");
     Peer peer{parse_name(summary->name), std::string(summary->nickname), summary->uid, summary->version, {}, {}};
     if (!peer.name.value) continue;
+    if (peers.size() == max_gossiped_peers) return Refused("too many peers in a topology payload");
     if (summary->has_short_id) peer.short_id = summary->short_id;
     for (const auto& connection : *list)
       if (auto to = parse_name(connection.name); to.value)

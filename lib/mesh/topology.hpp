@@ -12,13 +12,15 @@
 
 namespace weave::mesh {
 
-inline constexpr size_t max_gossiped_links = 1 << 18;  // of all peers in a payload; more is refused
+// What a payload may hold; more is refused.
+inline constexpr size_t max_gossiped_peers = 1 << 14;
+inline constexpr size_t max_gossiped_links = 1 << 18;  // of all peers
 
 // The bytes that Go's encoder makes; no peers give no bytes. `first_id`: see gob::Encoder.
 Bytes encode_topology(std::span<const Peer* const> peers, int64_t first_id = 65);
 
-// Accepts what Weave Net accepts, except values nested deeper than 64 and more links than the limit. Peers and links
-// whose name isn't six bytes, or is zero, are left out; of several links to one name the last one counts.
+// Accepts what Weave Net accepts, except values nested deeper than 64, and more peers or links than the limits. Peers
+// and links whose name isn't six bytes, or is zero, are left out; of several links to one name the last one counts.
 Result<std::vector<Peer>> decode_topology(ByteView payload);
 
 }  // namespace weave::mesh

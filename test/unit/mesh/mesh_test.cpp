@@ -10,6 +10,7 @@
 using namespace weave;
 using namespace weave::mesh;
 using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 
 namespace {
 
@@ -415,6 +416,44 @@ TEST_CASE("a slow neighbour gets the newest state and costs bounded memory") {
   collect();
   CHECK(messages < 8);
   CHECK(reason(last) == "connection to relay peer 00:00:00:00:00:02 is congested");
+}
+
+TEST_CASE("news goes on at once; what follows thick goes on together, to everyone but who told it") {
+  Router a(1);
+  for (uint64_t i = 2; i <= 4; ++i) {
+    a.mesh.connection_ready(i, {.name = {i}, .uid = i, .address = "10.0.0.9:6783", .overlays = 2}, start);
+    a.mesh.overlay_established(i, start);
+  }
+  a.mesh.tick(start + 10s);  // our own announcement
+  a.mesh.take();
+  auto tell = [&](uint64_t neighbour, uint64_t about, milliseconds at) {
+    Peer p{{about}, "x", about, 1, {}, {{{neighbour}, "", false, false}}};
+    Peer link{{neighbour}, "x", neighbour, about, {}, {{{1}, "", true, true}, {{about}, "", true, true}}};
+    const Peer* list[] = {&p, &link};
+    a.mesh.message(neighbour, encode_envelope(Tag::gossip, {"topology", {neighbour}, {}, encode_topology(list)}),
+                   start + 20s + at);
+  };
+  auto heard = [&] {
+    std::map<ConnectionId, std::vector<uint64_t>> names;
+    for (auto& effect : a.mesh.take())
+      if (auto* send = std::get_if<Send>(&effect)) {
+        auto envelope = decode_envelope(Tag::gossip, ByteView(send->message).subspan(1));
+        auto list = decode_topology(envelope->data);
+        for (const auto& p : *list) names[send->connection].push_back(p.name.value);
+      }
+    return names;
+  };
+  using Names = std::map<ConnectionId, std::vector<uint64_t>>;
+  tell(2, 102, 0ms);
+  CHECK(heard() == Names{{3, {2, 102}}, {4, {2, 102}}});
+  tell(3, 103, 10ms);
+  tell(4, 104, 20ms);
+  CHECK(heard().empty());
+  a.mesh.tick(start + 20s + 99ms);
+  CHECK(heard().empty());
+  CHECK(a.mesh.next_tick() <= start + 20s + 100ms);
+  a.mesh.tick(start + 20s + 100ms);
+  CHECK(heard() == Names{{2, {3, 4, 103, 104}}, {3, {4, 104}}, {4, {3, 103}}});
 }
 
 TEST_CASE("an old peer's topology broadcast is applied and passed on along its routes") {

@@ -123,7 +123,13 @@ TEST_CASE("recorded topology gossip of live routers is decoded and comes out aga
   CHECK(seen >= 10);
 }
 
-TEST_CASE("more links than a payload may carry are refused, before they take memory") {
+TEST_CASE("more peers or links than a payload may carry are refused, before they take memory") {
+  std::vector<Peer> crowd;
+  for (uint64_t i = 1; i <= max_gossiped_peers; ++i) crowd.push_back({{i}, {}, i, 1, {}, {}});
+  CHECK(decode_topology(encode(crowd, 65)));
+  crowd.push_back({{max_gossiped_peers + 1}, {}, 1, 1, {}, {}});
+  CHECK(reason(decode_topology(encode(crowd, 65))) == "too many peers in a topology payload");
+
   std::vector<Peer> list;
   for (uint64_t i = 1; i <= 3; ++i) {
     Peer p{{i}, {}, i, 1, {}, {}};
