@@ -45,10 +45,34 @@ void Router::start_node(std::vector<std::string>& warnings) {
   config.min_version = options_.min_protocol;
   config.conn_limit = static_cast<size_t>(options_.connection_limit);
   config.discovery = options_.discovery;
-  node_.emplace(io_.get_executor(), std::move(config));
+  mesh::NodeHooks hooks;
+  hooks.peers_gone = [this](const std::vector<mesh::Peer>& peers) { peers_gone(peers); };
+  node_.emplace(io_.get_executor(), std::move(config), std::move(hooks));
+  if (gossiper_) node_->add_channel(names::channel_name, gossiper_->channel());
   node_->start();
   for (auto& trouble : node_->connect(initial_targets())) warnings.push_back(std::move(trouble));
   keep_targets();
+}
+
+// Names travel as soon as there is a node; what was registered before goes to each new neighbour anyway.
+void Router::gossip_names() {
+  names::GossipHooks hooks;
+  hooks.now = [] {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
+  hooks.known = [this](PeerName peer) { return node_ && node_->mesh().peers().find(peer) != nullptr; };
+  hooks.broadcast = [this](mesh::Gossip data) {
+    if (node_) node_->broadcast(names::channel_name, std::move(data));
+  };
+  hooks.changed = [this](const names::Entries& entries) { dns_->changed(entries); };
+  hooks.erased = [this](const names::Entries& entries) { dns_->erased(entries); };
+  gossiper_.emplace(*names_, std::move(hooks));
+}
+
+void Router::peers_gone(const std::vector<mesh::Peer>& peers) {
+  for (const auto& peer : peers)
+    if (gossiper_) gossiper_->peer_gone(peer.name);
 }
 
 std::vector<std::string> Router::connect(const std::vector<std::string>& peers, bool replace) {

@@ -53,6 +53,10 @@ control::Report Router::report() {
       dns.entries.push_back({entry.hostname, entry.origin.str(), entry.container, entry.address.str(),
                              static_cast<int>(entry.version), entry.tombstone});
     dns.state = dns_->service().state();
+    // Names of a peer whose clock is wrong are missing, and nothing else tells why.
+    if (const auto skews = gossiper_->status().skews; dns_->service().up() && !skews.empty())
+      dns.state = fmt::format("no names of {}: its clock differs from ours by {} s", skews.front().peer.str(),
+                              skews.front().seconds);
     report.dns = std::move(dns);
   }
   if (plugin_ && plugin_->wanted()) {

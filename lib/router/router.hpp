@@ -22,6 +22,7 @@
 #include "host/firewall.hpp"
 #include "host/netlink.hpp"
 #include "mesh/node.hpp"
+#include "names/gossip.hpp"
 #include "router/addresses.hpp"
 #include "router/dns_service.hpp"
 #include "router/options.hpp"
@@ -97,6 +98,8 @@ class Router final : public control::Backend {
   // peers.cpp
   std::vector<std::string> initial_targets();
   void keep_targets();
+  void gossip_names();
+  void peers_gone(const std::vector<mesh::Peer>& peers);
   void start_node(std::vector<std::string>& warnings);
   void report_peers(control::Router& router);
 
@@ -127,7 +130,8 @@ class Router final : public control::Backend {
   std::optional<Addresses> addresses_;  // nothing: IPAM is off
   std::optional<names::Database> names_;
   std::optional<Registrar> registrar_;  // nothing: DNS is off
-  std::optional<DnsService> dns_;       // nothing: DNS is off
+  std::optional<names::Gossiper> gossiper_;
+  std::optional<DnsService> dns_;  // nothing: DNS is off
   std::optional<Service> plugin_;
   std::optional<mesh::Node> node_;
   std::optional<host::Firewall> firewall_;

@@ -174,7 +174,11 @@ asio::awaitable<void> Router::start_dns(std::vector<std::string>& warnings) {
   if (!options_.dns) co_return;
   names_.emplace(self_, options_.dns_domain);
   dns_.emplace(io_.get_executor(), *names_, [this] { return dns_config(); });
-  registrar_.emplace(*names_, *store_, [this](const names::Entries& entries) { dns_->changed(entries); });
+  gossip_names();
+  registrar_.emplace(*names_, *store_, [this](const names::Entries& entries) {
+    dns_->changed(entries);
+    gossiper_->publish(entries);
+  });
   // Under systemd, Docker may come after us, and its bridge with it.
   if (options_.foreground && options_.dns_listen.empty() && !host::docker_bridge_address(options_.docker_bridge)) {
     co_await dns_->service().start_or_retry();
@@ -190,6 +194,7 @@ asio::awaitable<void> Router::start_dns(std::vector<std::string>& warnings) {
   if (!options_.dns_optional) throw Error(failure->what(), failure->hint());
   warnings.push_back(fmt::format("going on without DNS: {}", failure->what()));
   registrar_.reset();
+  gossiper_.reset();
   dns_.reset();
   names_.reset();
   options_.dns = false;
