@@ -40,7 +40,9 @@ struct Channel {
 // Data that is bytes already; merging keeps both, up to a limit, beyond which the older go.
 class OpaqueData : public GossipData {
  public:
+  using Payloads = std::vector<std::shared_ptr<const Bytes>>;
   explicit OpaqueData(Bytes payload);
+  explicit OpaqueData(Payloads payloads);
   std::vector<Bytes> encode() const override;
   Gossip merged(const GossipData& later) const override;
   size_t held() const override { return held_; }
@@ -49,10 +51,9 @@ class OpaqueData : public GossipData {
   static constexpr size_t max_payloads = 1024;
 
  private:
-  OpaqueData() = default;
   static size_t cost(const Bytes& payload) { return payload.size() + 64; }
 
-  std::vector<std::shared_ptr<const Bytes>> payloads_;
+  Payloads payloads_;
   size_t held_ = 0;
 };
 

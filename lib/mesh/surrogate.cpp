@@ -4,8 +4,10 @@
 
 namespace weave::mesh {
 
-OpaqueData::OpaqueData(Bytes payload) : held_(cost(payload)) {
-  payloads_.push_back(std::make_shared<const Bytes>(std::move(payload)));
+OpaqueData::OpaqueData(Bytes payload) : OpaqueData(Payloads{std::make_shared<const Bytes>(std::move(payload))}) {}
+
+OpaqueData::OpaqueData(Payloads payloads) : payloads_(std::move(payloads)) {
+  for (const auto& payload : payloads_) held_ += cost(*payload);
 }
 
 std::vector<Bytes> OpaqueData::encode() const {
@@ -16,16 +18,12 @@ std::vector<Bytes> OpaqueData::encode() const {
 
 Gossip OpaqueData::merged(const GossipData& later) const {
   const auto& more = dynamic_cast<const OpaqueData&>(later);
-  auto both = std::shared_ptr<OpaqueData>(new OpaqueData());
-  auto& list = both->payloads_;
-  list = payloads_;
-  list.insert(list.end(), more.payloads_.begin(), more.payloads_.end());
-  both->held_ = held_ + more.held_;
-  size_t drop = 0;
-  while (drop + 1 < list.size() && (both->held_ > max_held || list.size() - drop > max_payloads))
-    both->held_ -= cost(*list[drop++]);
-  list.erase(list.begin(), list.begin() + static_cast<ptrdiff_t>(drop));
-  return both;
+  auto both = payloads_;
+  both.insert(both.end(), more.payloads_.begin(), more.payloads_.end());
+  size_t held = held_ + more.held_, drop = 0;
+  while (drop + 1 < both.size() && (held > max_held || both.size() - drop > max_payloads)) held -= cost(*both[drop++]);
+  both.erase(both.begin(), both.begin() + static_cast<ptrdiff_t>(drop));
+  return std::make_shared<OpaqueData>(std::move(both));
 }
 
 // Expired payloads are dropped when a new one is stored and not before, as in Weave Net: what is repeated without

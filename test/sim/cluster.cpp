@@ -145,7 +145,7 @@ void Cluster::maintain(size_t a, size_t b) {
 
 void Cluster::dial(size_t a, size_t b) {
   auto id = next_wire_++;
-  wires_[id] = {a, b, random_(), {false, false}, {now_, now_}};
+  wires_[id] = {a, b, random_(), {false, false}, {false, false}, {now_, now_}, {}};
   uint64_t generations[] = {nodes_[a].generation, nodes_[b].generation};
   for (int end : {0, 1}) {
     after(delay() * 3, [this, id, end, generation = generations[end]] {
@@ -165,7 +165,9 @@ void Cluster::dial(size_t a, size_t b) {
                                 true,
                                 2};
       wire.up[end] = true;
+      auto early = std::exchange(wire.early[end], {});
       mesh(self).connection_ready(id, std::move(handshake), local(self));
+      for (const auto& message : early) mesh(self).message(id, message, local(self));
       drain(self);
       after(200ms + delay() * 5, [this, id, end] { establish(id, end); });
     });
@@ -207,18 +209,25 @@ void Cluster::deliver(ConnectionId id, int to, Bytes message) {
   auto& tag = tags_[message.at(0)];
   ++tag.messages;
   tag.bytes += message.size();
-  after(delay() / 4, [this, id, from, generation = nodes_[from].generation] {
-    if (!alive(from) || nodes_[from].generation != generation || !wires_.contains(id)) return;
-    mesh(from).writable(id, local(from));
-    drain(from);
-  });
+  // The socket takes what there is, then asks for more.
+  if (!std::exchange(wire.busy[1 - to], true)) {
+    auto stall =
+        settings_.stall.count() ? milliseconds(random_() % static_cast<uint64_t>(settings_.stall.count())) : 0ms;
+    after(delay() / 4 + stall, [this, id, to, from, generation = nodes_[from].generation] {
+      auto still = wires_.find(id);
+      if (!alive(from) || nodes_[from].generation != generation || still == wires_.end()) return;
+      still->second.busy[1 - to] = false;
+      mesh(from).writable(id, local(from));
+      drain(from);
+    });
+  }
   if (side_[from] != side_[peer]) return;  // a black hole, not a reset
   wire.arrival[to] = std::max(wire.arrival[to], now_ + delay());
   at(wire.arrival[to], [this, id, to, peer, generation = nodes_[peer].generation, bytes = std::move(message)] {
     auto wire_at = wires_.find(id);
     if (wire_at == wires_.end() || !alive(peer) || nodes_[peer].generation != generation) return;
     // The other side may be through with the handshake before us.
-    if (!wire_at->second.up[to]) return deliver(id, to, bytes);
+    if (!wire_at->second.up[to]) return wire_at->second.early[to].push_back(bytes);
     mesh(peer).message(id, bytes, local(peer));
     drain(peer);
   });

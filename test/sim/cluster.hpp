@@ -20,6 +20,7 @@ using Duration = Time::duration;
 struct Settings {
   uint64_t seed = 1;
   milliseconds delay_min{1}, delay_max{40};  // of a message, one way
+  milliseconds stall{0};                     // for how long a sender's socket takes nothing more, at most
   milliseconds clock_skew{0};                // peers' clocks differ by up to this
   double clock_drift = 0;                    // and run fast or slow by up to this
   size_t connection_limit = 0;
@@ -86,8 +87,10 @@ class Cluster {
   struct Wire {
     size_t a = 0, b = 0;
     uint64_t conn_uid = 0;
-    bool up[2] = {false, false};  // each side's view
-    Time arrival[2];              // of the last message towards each side: order is kept
+    bool up[2] = {false, false};    // each side's view
+    bool busy[2] = {false, false};  // the socket of each side
+    Time arrival[2];                // of the last message towards each side: order is kept
+    std::vector<Bytes> early[2];    // came before that side was through with the handshake
   };
   struct Event {
     Time at;

@@ -124,6 +124,22 @@ TEST_CASE("crashes and restarts: the dead are forgotten, the reborn outgrow thei
   }
 }
 
+TEST_CASE("sockets that take next to nothing: news waits and is merged, and all agree in the end") {
+  for (uint64_t s = 1; s <= 3; ++s) {
+    auto seed = seed_or(s);
+    INFO("WEAVE_SIM_SEED=" << seed);
+    Cluster cluster(12, {.seed = seed, .stall = 10s});
+    cluster.want_full_mesh();
+    for (int i = 0; i < 20; ++i) {
+      cluster.run(milliseconds(cluster.random()() % 2000));
+      cluster.cut_random();
+    }
+    cluster.run_until_settled(180s);
+    REQUIRE(cluster.unsettled() == "");
+    REQUIRE(cluster.wrong_routes() == "");
+  }
+}
+
 TEST_CASE("everything at once") {
   for (uint64_t s = 1; s <= 5; ++s) {
     auto seed = seed_or(s);
