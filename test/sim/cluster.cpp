@@ -15,7 +15,7 @@ uint64_t seed_or(uint64_t given) {
   return text ? std::strtoull(text, nullptr, 10) : given;
 }
 
-Cluster::Cluster(size_t peers, Settings settings) : settings_(settings), random_(settings.seed) {
+Cluster::Cluster(size_t peers, Settings settings) : settings_(std::move(settings)), random_(settings_.seed) {
   log::set_level(log::Level::error);
   nodes_.resize(peers);
   heal();
@@ -24,8 +24,8 @@ Cluster::Cluster(size_t peers, Settings settings) : settings_(settings), random_
     do node.name.value = random_() >> 16;
     while (!node.name.value || !names.insert(node.name.value).second);
     auto within = [&](double most) { return std::uniform_real_distribution<>(-most, most)(random_); };
-    node.skew = std::chrono::duration_cast<Duration>(settings.clock_skew * within(1));
-    node.drift = within(settings.clock_drift);
+    node.skew = std::chrono::duration_cast<Duration>(settings_.clock_skew * within(1));
+    node.drift = within(settings_.clock_drift);
   }
   for (size_t i = 0; i < peers; ++i) start(i);
 }
@@ -75,6 +75,7 @@ void Cluster::start(size_t peer) {
   };
   channel.on_unicast = [](PeerName, ByteView) -> Result<void> { return {}; };
   node.mesh->add_channel("sim", std::move(channel));
+  if (settings_.started) settings_.started(peer, *node.mesh);
   drain(peer);
 }
 
@@ -233,7 +234,6 @@ void Cluster::deliver(ConnectionId id, int to, Bytes message) {
   });
 }
 
-// Carries out what a peer wants done.
 void Cluster::drain(size_t peer) {
   auto& node = nodes_[peer];
   for (auto& effect : node.mesh->take()) {
@@ -244,6 +244,8 @@ void Cluster::drain(size_t peer) {
       ++closed_;
       if (settings_.trace) fmt::print("{} closes {}: {}\n", peer, closed->connection, closed->reason);
       close(closed->connection, "closed by peer");
+    } else if (auto* gone = std::get_if<mesh::PeersGone>(&effect)) {
+      if (settings_.peers_gone) settings_.peers_gone(peer, gone->peers);
     }
   }
   auto next = global(peer, node.mesh->next_tick());

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "unit/names/entries.hpp"
 
 using namespace weave;
 using names::Database;
@@ -16,24 +17,7 @@ const PeerName us{0x0a}, other{0x0b};
 const Ipv4 one{0x0a200001}, two{0x0a200002};
 auto everybody = [](PeerName) { return true; };
 
-Entries decode(const nlohmann::json& list) {
-  Entries entries;
-  if (list.is_null()) return entries;
-  for (const auto& e : list)
-    entries.push_back({e.at("Hostname").get<std::string>(), *PeerName::parse(e.at("Origin").get<std::string>()),
-                       e.at("ContainerID").get<std::string>(), *Ipv4::parse(e.at("Addr").get<std::string>()),
-                       e.at("Version").get<int64_t>(), e.at("Tombstone").get<int64_t>()});
-  return entries;
-}
-
 }  // namespace
-
-namespace weave::names {
-std::ostream& operator<<(std::ostream& out, const Entry& e) {
-  return out << e.hostname << ' ' << e.origin.str() << ' ' << e.container << ' ' << e.address.str() << " v" << e.version
-             << " t" << e.tombstone;
-}
-}  // namespace weave::names
 
 TEST_CASE("gossip merges as Weave Net merges it") {
   auto cases = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-merge.json"));
@@ -45,7 +29,7 @@ TEST_CASE("gossip merges as Weave Net merges it") {
       auto self = *PeerName::parse(c.at("OurName").get<std::string>());
       auto now = c.at("Now").get<int64_t>();
       Database database(self, "weave.local.");
-      Entries before = decode(c.at("StateBefore"));
+      Entries before = names::entries_from(c.at("StateBefore"));
       for (const auto& e : before) {
         if (e.origin != self) REQUIRE(database.receive({e}, now, now, everybody));
         if (e.origin != self) continue;
@@ -62,19 +46,19 @@ TEST_CASE("gossip merges as Weave Net merges it") {
 
       std::set<PeerName> peers;
       for (const auto& p : c.at("KnownPeers")) peers.insert(*PeerName::parse(p.get<std::string>()));
-      auto received = database.receive(decode(c.at("Incoming")), c.at("IncomingTimestamp").get<int64_t>(), now,
-                                       [&](PeerName p) { return peers.contains(p); });
-      CHECK(database.entries() == decode(c.at("StateAfter")));
+      auto received = database.receive(names::entries_from(c.at("Incoming")), c.at("IncomingTimestamp").get<int64_t>(),
+                                       now, [&](PeerName p) { return peers.contains(p); });
+      CHECK(database.entries() == names::entries_from(c.at("StateAfter")));
       if (c.contains("Error")) {
         REQUIRE_FALSE(received);
         CHECK(received.error() == c.at("Error").get<std::string>());
         continue;
       }
       REQUIRE(received);
-      CHECK(received->changed == decode(c.at("NewEntriesReturnedByPeriodicGossip")));
-      CHECK(received->relay == decode(c.at("EntriesRelayedWhenBroadcast")));
+      CHECK(received->changed == names::entries_from(c.at("NewEntriesReturnedByPeriodicGossip")));
+      CHECK(received->relay == names::entries_from(c.at("EntriesRelayedWhenBroadcast")));
       Entries own;
-      if (!c.at("OwnBroadcastsTriggered").is_null()) own = decode(c.at("OwnBroadcastsTriggered").at(0));
+      if (!c.at("OwnBroadcastsTriggered").is_null()) own = names::entries_from(c.at("OwnBroadcastsTriggered").at(0));
       CHECK(received->overridden == own);
     }
   }

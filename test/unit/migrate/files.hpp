@@ -1,0 +1,34 @@
+// Whole files of Weave Net from the vectors.
+#pragma once
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/hex.hpp"
+
+namespace weave::migrate {
+
+using Json = nlohmann::json;
+
+inline Json vectors(const std::string& name) {
+  std::ifstream in(WEAVE_SOURCE_DIR "/test/vectors/ipam/" + name);
+  return Json::parse(in);
+}
+
+// By name: "small", with its bucket inline; "large", with pages of its own and an overflow page.
+inline Json file_vector(const std::string& name) {
+  const auto all = vectors("persistence-file.json");
+  for (const auto& file : all.at("files"))
+    if (file.at("name") == name) return file;
+  throw std::runtime_error("no such vector");
+}
+
+inline Bytes file_bytes(const Json& vector) {
+  Bytes bytes(vector.at("file_size").get<size_t>());
+  for (const auto& [page, hex] : vector.at("pages").items()) {
+    auto content = from_hex(hex.get<std::string>()).value();
+    std::copy(content.begin(), content.end(), bytes.begin() + std::stol(page) * vector.at("page_size").get<long>());
+  }
+  return bytes;
+}
+
+}  // namespace weave::migrate
