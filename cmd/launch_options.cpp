@@ -114,6 +114,8 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
        &given.status_addr},
       {"--metrics-addr", "<ip>:<port>", "metrics only (default: none)", &given.metrics_addr},
       {"--state-dir", "<directory>", "where we remember (default /var/lib/weave)", &given.state_dir},
+      {"--db-prefix", "<path>", "Weave Net's state, for a first launch to take over (default: its usual places)",
+       &given.db_prefix},
       {"--log-level", "<level>", "debug, info, warning or error (default info)", &given.log_level},
       {"--no-restart", "", "don't start a router again that has crashed", &given.no_restart},
       {"--foreground", "", "stay in the foreground, log to stderr", &given.foreground},
@@ -122,7 +124,6 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
       // What other launch scripts pass and what means nothing here, or something that has another command.
       {"--version", "", "", &given.version, hidden},
       {"--init-peer-count", "<n>", "", &given.init_peer_count, hidden},
-      {"--db-prefix", "<path>", "", &given.db_prefix, hidden},
       {"--proxy", "", "", &given.proxy, hidden},
       {"--pkt-debug", "", "", &given.packet_debug, hidden},
       {"--dns-effective-listen-address", "<ip>", "", {}, hidden},
@@ -164,8 +165,7 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
 router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings) {
   router::Options options;
   if (given.proxy) throw UsageError(fmt::format("--proxy: {}; leave the option out.", kNoProxy));
-  if (given.db_prefix)
-    warnings.push_back("Warning: --db-prefix is ignored: stored data of Weave Net can't be read; see --state-dir");
+  take(options.db_prefix, given.db_prefix);
   warn_of_environment(warnings);
 
   options.password = password_of(given);

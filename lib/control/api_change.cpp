@@ -20,6 +20,7 @@ std::optional<std::string> bad_escape(std::string_view form) {
 
 // Why a peer is no host[:port]; empty when it is.
 std::string peer_trouble(const std::string& peer) {
+  if (peer.starts_with('[')) return {};  // an IPv6 address, which Weave Net doesn't take: the mesh knows better
   auto colons = std::count(peer.begin(), peer.end(), ':');
   if (colons > 1) return fmt::format("address {}:0: too many colons in address", peer);
   auto colon = peer.find(':');

@@ -21,6 +21,7 @@
 #include "host/bridge.hpp"
 #include "host/firewall.hpp"
 #include "host/routes.hpp"
+#include "migrate/weave_net.hpp"
 #include "router/monitor.hpp"
 #include "router/preflight.hpp"
 #include "router/router.hpp"
@@ -336,6 +337,7 @@ void remove_everything(const std::string& state_dir) {
   };
   for (auto socket : {"/run/docker/plugins/weave.sock", "/run/docker/plugins/weavemesh.sock"}) remove(socket);
   for (auto file : {"weave.db", "weave.db-wal", "weave.db-shm", "weave.db-journal"}) remove(state_dir + "/" + file);
+  attempt([] { migrate::put_away_weave_net({}); });
   remove(kRunDirectory);
   remove(kLogFile);
   remove(std::string(kLogFile) + ".1");

@@ -6,6 +6,7 @@
 #include "dns/server.hpp"
 #include "docker/client.hpp"
 #include "ipam/parse.hpp"
+#include "mesh/endpoint.hpp"
 #include "names/entry.hpp"
 
 namespace weave::router {
@@ -101,6 +102,9 @@ Options check(Options options) {
           "use 1 to 65534; the port after it is used, too");
   require(options.peers.empty() || !options.resume,
           "You must not specify an initial peer list in conjunction with --resume");
+  for (const auto& peer : options.peers)
+    if (auto name = mesh::TargetName::parse(peer); !name)
+      throw Error(name.error(), "options may stand before and after the peers");
   require(options.connection_limit >= 0, "--conn-limit: must not be negative");
   require(options.min_protocol == 1 || options.min_protocol == 2, "--min-protocol-version must be in range [1,2]");
   for (auto& subnet : options.trusted_subnets) {
@@ -184,6 +188,7 @@ void walk(Self& o, Visit visit) {
   visit("plugin-socket", o.plugin_socket);
   visit("plugin-mesh-socket", o.plugin_mesh_socket);
   visit("state-dir", o.state_dir);
+  visit("db-prefix", o.db_prefix);
   visit("log-level", o.log_level);
   visit("restart", o.restart);
   visit("foreground", o.foreground);

@@ -59,6 +59,7 @@ struct Options {
   std::string plugin_mesh_socket = "/run/docker/plugins/weavemesh.sock";
 
   std::string state_dir = "/var/lib/weave";
+  std::string db_prefix;  // of Weave Net's state file, to be taken over by a first launch; empty: the usual places
   std::string log_level = "info";
   bool restart = true;  // a router that crashed is started again
   bool foreground = false;

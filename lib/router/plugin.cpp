@@ -48,6 +48,7 @@ asio::awaitable<std::string> Router::start_plugin_server(bool patient) {
   else
     co_await plugin_->start();
   store_->put(kTable, "plugin", options_.service_id + " " + plugin_id_);
+  log::info("plugin starts: service={}", plugin_id_);
   co_await ensure_network();
   co_return plugin_id_;
 }

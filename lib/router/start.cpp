@@ -18,6 +18,7 @@
 #include "host/expose.hpp"
 #include "host/identity.hpp"
 #include "host/routes.hpp"
+#include "migrate/weave_net.hpp"
 #include "router/launch.hpp"
 #include "router/offload.hpp"
 #include "router/router.hpp"
@@ -72,6 +73,8 @@ void Router::open_store() {
   if (code) throw errno_error("cannot make " + options_.state_dir, code.value());
   std::filesystem::permissions(options_.state_dir, std::filesystem::perms::owner_all, code);
   store_.emplace(options_.state_dir + "/weave.db");
+  if (auto imported = migrate::import_at_first_launch(options_.db_prefix, *store_))
+    log::info("took over Weave Net's state: file={} {}", imported->path, imported->str());
 }
 
 // The name given; else the one that the bridge carries, this machine's, or one made up and stored.
@@ -271,7 +274,8 @@ asio::awaitable<std::vector<std::string>> Router::start() {
   hold_host();
   open_store();
   identify();
-  log::info("weave {} starts: peer={}({})", kVersion, self_.str(), options_.nickname);
+  log::info("router starts: service={} version={} peer={}({})", options_.service_id, kVersion, self_.str(),
+            options_.nickname);
   if (options_.docker) {
     auto address = options_.docker_api.empty() ? docker::default_address() : *http::Address::parse(options_.docker_api);
     docker_.emplace(address);
