@@ -18,8 +18,8 @@ asio::awaitable<std::optional<Cidr>> Router::allocate(std::string id, std::optio
   co_return co_await addresses_->allocate(std::move(id), subnet.value_or(*default_subnet_of(options_)), check_alive);
 }
 
-asio::awaitable<bool> Router::claim(std::string id, Cidr address, bool check_alive, bool) {
-  co_return co_await addresses_->claim(std::move(id), address, check_alive);
+asio::awaitable<bool> Router::claim(std::string id, Cidr address, bool check_alive, bool lenient) {
+  co_return co_await addresses_->claim(std::move(id), address, check_alive, lenient);
 }
 
 std::vector<Cidr> Router::lookup(const std::string& id, std::optional<Cidr> subnet) {
@@ -37,8 +37,7 @@ bool Router::release(const std::string& id, std::optional<Ipv4> address) {
 }
 
 asio::awaitable<void> Router::ring() {
-  addresses_->allocator().establish();
-  co_return;
+  co_await addresses_->prime();
 }
 
 asio::awaitable<void> Router::leave() {

@@ -201,10 +201,8 @@ asio::awaitable<void> Router::reclaim() {
   auto& allocator = addresses_->allocator();
   auto claim = [&](const std::string& ident, const Cidr& cidr, bool container) {
     if (auto holder = allocator.holder(cidr.address); holder && (*holder == ident || ident == "_")) return;
-    if (auto done = allocator.claim(ident, cidr, container); !done)
-      log::error("[allocator] {}", done.error().text);
-    else
-      log::info("Found address {} for ID {}", cidr.str(), ident);
+    log::info("Found address {} for ID {}", cidr.str(), ident);
+    addresses_->found(ident, cidr, container);
   };
   for (const auto& cidr : co_await offload(host_, [this] { return host::bridge_addresses(options_.bridge); }))
     claim(std::string(names::expose_id), cidr, false);
@@ -284,7 +282,9 @@ asio::awaitable<std::vector<std::string>> Router::start() {
                                       .seed = {}},
                          ipam::load(*store_), ipam::save_to(*store_),
                          [this](std::string ident) { return runs(std::move(ident)); });
-      log::info("[allocator {}] {}", self_.str(), addresses_->allocator().note());
+      if (const auto& note = addresses_->allocator().note(); !note.empty())
+        log::info("[allocator {}] {}", self_.str(), note);
+      log::info("[allocator {}] {}", self_.str(), addresses_->allocator().mode());
     }
     co_await start_dns(warnings);
     co_await prepare_host();
