@@ -197,7 +197,7 @@ class Allocator {
     bool container = false;
     Claim how = Claim::kAsked;
     bool answered = false;
-    int ticks = 0;   // that it has seen go by
+    int ticks = 0;  // that it has seen go by
     Refusal waits;  // for what
   };
   struct Asked {  // for space, since the last tick
@@ -268,11 +268,11 @@ class Allocator {
   bool keep_stored_ring_ = false;  // left without an heir: the ring in memory names nobody, which is nobody's business
   std::optional<PeerName> heir_;
 
-  Time now_{};                   // of the last tick
-  std::optional<Paxos> paxos_;   // nothing: an observer
+  Time now_{};                  // of the last tick
+  std::optional<Paxos> paxos_;  // nothing: an observer
   bool election_stored_ = false;
-  bool awaiting_ = false;        // a ring
-  std::list<Pending> pending_;   // in order of arrival
+  bool awaiting_ = false;       // a ring
+  std::list<Pending> pending_;  // in order of arrival
   Ticket last_ticket_ = 0;
   std::vector<Answered> answers_;
   std::vector<Asked> asked_;

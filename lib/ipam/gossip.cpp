@@ -67,7 +67,8 @@ void Allocator::establish() {
     uint32_t expected = config_.expected;
     if (expected == 0) expected = 1 + static_cast<uint32_t>(links_.targets ? links_.targets() : 0);
     paxos_->set_quorum(expected / 2 + 1);
-    if (config_.expected == 0) log::info("[allocator {}] Assuming quorum size of {}", config_.self.str(), paxos_->quorum());
+    if (config_.expected == 0)
+      log::info("[allocator {}] Assuming quorum size of {}", config_.self.str(), paxos_->quorum());
   }
   awaiting_ = true;
   try {
@@ -192,8 +193,8 @@ Result<void> Allocator::take_ring(const WireRing& received) {
   auto theirs = Ring::assemble({received.start, received.end}, received.peer, received.entries, received.seeds);
   if (!theirs) return Refused(theirs.error());
   if (theirs->range() != ring_.range())
-    return Refused(fmt::format("Incompatible IP allocation ranges (received: {}, ours: {})",
-                               cidr_text(theirs->range()), config_.range.str()));
+    return Refused(fmt::format("Incompatible IP allocation ranges (received: {}, ours: {})", cidr_text(theirs->range()),
+                               config_.range.str()));
   if (!ring_.seeds().empty() && !received.seeds.empty() && ring_.seeds() != received.seeds)
     return Refused(fmt::format("IP allocation was seeded by different peers (received: [{}], ours: [{}])",
                                listed(received.seeds), listed(ring_.seeds())));
@@ -339,8 +340,8 @@ Result<uint32_t> Allocator::takeover(const std::string& name_or_nickname, bool f
   if (peer == config_.self) log::warning("[allocator] attempt to take over range from ourself");
   if (leaving_ || peer == config_.self || ring_.owned(peer).empty()) return 0;
   if (!force && reachable(peer))
-    return Refused(fmt::format("peer {} can be reached, and may be using its addresses: run `weave reset` there instead",
-                               shown(peer)));
+    return Refused(fmt::format(
+        "peer {} can be reached, and may be using its addresses: run `weave reset` there instead", shown(peer)));
   uint32_t before = space_.free_count();
   Work work(*this);
   ring_.transfer(peer, config_.self,

@@ -1,8 +1,8 @@
 // Requests that may have to wait.
 //
 // A request is tried when it comes in, whenever something has changed that it may have waited for (the ring, the
-// ranges, a release) and with each tick; those for the ring first, then claims, then allocations, so that what is in use
-// already is filed before anything is given out. What isn't ours is asked of its owner, one request at a time for a
+// ranges, a release) and with each tick; those for the ring first, then claims, then allocations, so that what is in
+// use already is filed before anything is given out. What isn't ours is asked of its owner, one request at a time for a
 // range: the answer is a new ring, or a denial.
 #include <algorithm>
 
@@ -201,8 +201,8 @@ Allocator::Tried Allocator::attempt_claim(Pending& request) {
   // What was found at the start waits for connections that may bring the ring.
   if (request.how != Claim::kFound || request.ticks > 0) establish();
   if (ring_.empty())
-    return wait({Refusal::Kind::kNoRing, fmt::format("is in the range {}, but the allocator is not initialized yet",
-                                                     config_.range.str())});
+    return wait({Refusal::Kind::kNoRing,
+                 fmt::format("is in the range {}, but the allocator is not initialized yet", config_.range.str())});
   dead_.erase(ident);
   auto owner = ring_.owner(cidr.address);
   if (owner == config_.self) return tried(claim_inside(ident, cidr, container));
@@ -225,8 +225,7 @@ std::string Allocator::owned_by_other(Cidr cidr, PeerName owner) const {
 // -- Asking others.
 
 Allocator::Asked* Allocator::asked(PeerName donor, Ipv4Range range) {
-  auto known = std::ranges::find_if(
-      asked_, [&](const Asked& one) { return one.donor == donor && one.range == range; });
+  auto known = std::ranges::find_if(asked_, [&](const Asked& one) { return one.donor == donor && one.range == range; });
   return known == asked_.end() ? nullptr : &*known;
 }
 
@@ -266,8 +265,7 @@ Result<void> Allocator::ask_for_address(Ipv4 address) {
 void Allocator::ask_back() {
   if (leaving_ || ring_.empty()) return;
   std::erase_if(denied_, [&](const auto& one) {
-    return now_ - one.second > kDenialLasts || !holders_.contains(one.first) ||
-           ring_.owner(one.first) == config_.self;
+    return now_ - one.second > kDenialLasts || !holders_.contains(one.first) || ring_.owner(one.first) == config_.self;
   });
   size_t count = 0;
   for (auto address : space_.stranded(kAskBack + denied_.size())) {

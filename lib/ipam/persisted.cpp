@@ -115,14 +115,13 @@ Result<std::pair<NodeId, Claims>> parse_election(PeerName self, std::string_view
 }  // namespace
 
 Persisted load(Store& store) {
-  return load(Rows{
-      [&](const std::string& table, const std::string& key) { return store.get(table, key); },
-      [&](const std::string& table) {
-        std::vector<std::pair<std::string, std::string>> list;
-        for (auto& [key, value] : store.all(table)) list.emplace_back(key, value);
-        return list;
-      },
-      store.path()});
+  return load(Rows{[&](const std::string& table, const std::string& key) { return store.get(table, key); },
+                   [&](const std::string& table) {
+                     std::vector<std::pair<std::string, std::string>> list;
+                     for (auto& [key, value] : store.all(table)) list.emplace_back(key, value);
+                     return list;
+                   },
+                   store.path()});
 }
 
 Persisted load(const Rows& rows) {

@@ -45,7 +45,7 @@ struct Rows {
   std::string where;
 };
 Persisted load(const Rows& rows);
-Save save_to(Store& store);    // the store must outlive it
+Save save_to(Store& store);  // the store must outlive it
 
 // What has to be written so that the store says `now` where it says `before`.
 std::vector<Change> changes(const Ring& before, const Ring& now);

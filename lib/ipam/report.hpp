@@ -37,9 +37,9 @@ struct Report {
   std::string status;
   Cidr range, default_subnet;
   uint32_t range_num_ips = 0;
-  uint32_t active_ips = 0;           // in use, of those that are ours
-  std::vector<Share> entries;        // by token; an entry that wraps round gives two
-  std::optional<Election> election;  // while a ring is awaited
+  uint32_t active_ips = 0;                                   // in use, of those that are ours
+  std::vector<Share> entries;                                // by token; an entry that wraps round gives two
+  std::optional<Election> election;                          // while a ring is awaited
   std::vector<std::pair<std::string, Cidr>> pending_claims;  // by ident
   std::vector<std::string> pending_allocates;                // "<ident> <subnet>"
   std::vector<Stranded> stranded;                            // the first few

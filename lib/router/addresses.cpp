@@ -139,8 +139,8 @@ void Addresses::tick() {
 }
 
 std::optional<PeerName> Addresses::leave() {
-  auto heir = allocator_.leave(allocator_.links().reachable ? allocator_.links().reachable
-                                                            : [](PeerName) { return false; });
+  auto heir =
+      allocator_.leave(allocator_.links().reachable ? allocator_.links().reachable : [](PeerName) { return false; });
   deliver();
   return heir;
 }

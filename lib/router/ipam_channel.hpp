@@ -12,5 +12,4 @@ namespace weave::router {
 // The allocator has to outlive the channel; data that still waits in a mesh may outlive both.
 mesh::Channel ipam_channel(ipam::Allocator& allocator, std::function<void()> after);
 
-
 }  // namespace weave::router

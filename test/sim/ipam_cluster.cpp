@@ -242,11 +242,13 @@ void IpamCluster::release(size_t peer, const std::string& ident) {
 }
 
 void IpamCluster::given(size_t peer, const std::string& ident, Ipv4 address) {
+  ++answers_;
   auto& holders = held_[address];
   for (const auto& [other, other_ident] : holders) {
     if (other == peer && other_ident == ident) continue;
     if (!contested_ || other == peer)
-      wrong(fmt::format("{} is given to {} at {}, but {} has it at {}", address.str(), ident, peer, other_ident, other));
+      wrong(
+          fmt::format("{} is given to {} at {}, but {} has it at {}", address.str(), ident, peer, other_ident, other));
     duplicates_.insert(address);
   }
   holders.insert({peer, ident});
@@ -340,7 +342,8 @@ void IpamCluster::check(size_t peer) {
   for (size_t other = 0; other < size(); ++other) {
     if (other == peer || !alive(other) || nodes_[other].removed) continue;
     for (auto range : nodes_[other].allocator->space().owned().runs())
-      if (owned.size(range) != 0) wrong(fmt::format("{} and {} both own something of {}", peer, other, range.start.str()));
+      if (owned.size(range) != 0)
+        wrong(fmt::format("{} and {} both own something of {}", peer, other, range.start.str()));
   }
 }
 
@@ -385,7 +388,8 @@ void IpamCluster::settle(Duration at_most) {
       for (const auto& one : nodes_[peer].allocator->report([](PeerName) { return true; }).stranded)
         reported += one.address == address;
     }
-    if (holders > 1 && reported + 1 < holders) wrong(fmt::format("{} was given twice, and nobody says so", address.str()));
+    if (holders > 1 && reported + 1 < holders)
+      wrong(fmt::format("{} was given twice, and nobody says so", address.str()));
   }
 }
 

@@ -1,6 +1,6 @@
 // Many allocators in one process: virtual time, and a network that delays, partitions and crashes peers, all from one
-// seed. Lighter than Cluster (there is no mesh below), so that thousands of runs fit into seconds; like a mesh it passes
-// broadcasts on under the name of their source with the state of whoever passes them on.
+// seed. Lighter than Cluster (there is no mesh below), so that thousands of runs fit into seconds; like a mesh it
+// passes broadcasts on under the name of their source with the state of whoever passes them on.
 //
 // After every event the cluster is checked; what is found to be wrong throws Wrong with a sentence.
 #pragma once
@@ -71,12 +71,17 @@ class IpamCluster {
   std::string difference();
   // Everybody gets an address, as long as there are free ones.
   void check_everybody_is_served();
-  // Given twice, by contested takeovers only.
-  size_t duplicates() const { return duplicates_.size(); }
+  // How many containers have an address that another one was given before: by contested takeovers only.
+  size_t duplicates() const {
+    size_t count = 0;
+    for (auto address : duplicates_) count += held_.at(address).size() - 1;
+    return count;
+  }
   std::map<size_t, std::set<std::string>>& containers() { return containers_; }
   uint64_t events() const { return done_; }
   uint64_t messages() const { return messages_; }
   uint64_t crashes() const { return crashes_; }
+  uint64_t answers() const { return answers_; }
 
  private:
   struct Crash {};
@@ -119,7 +124,7 @@ class IpamCluster {
   std::mt19937_64 random_;
   Cidr range_;
   Time now_{};
-  uint64_t order_ = 0, done_ = 0, messages_ = 0, crashes_ = 0;
+  uint64_t order_ = 0, done_ = 0, messages_ = 0, crashes_ = 0, answers_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Node> nodes_;
   std::vector<int> side_;
