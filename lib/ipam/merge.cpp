@@ -120,13 +120,13 @@ Result<void> Ring::comparable(const Ring& theirs) const {
   return {};
 }
 
-Result<Ring> Ring::merged(std::vector<Entry> entries, const Ring& theirs) const {
+Result<Ring> Ring::merged(std::vector<Entry> entries, const Ring& theirs, bool clip_all) const {
   Ring result(range_, self_);
   result.entries_ = std::move(entries);
   result.seeds_ = seeds_.empty() ? theirs.seeds_ : seeds_;
   for (size_t i = 0; i < result.entries_.size(); ++i) {
     auto& entry = result.entries_[i];
-    if (entry.peer == self_) entry.free = std::min(entry.free, distance(entry.token, result.next_token(i)));
+    if (clip_all || entry.peer == self_) entry.free = std::min(entry.free, distance(entry.token, result.next_token(i)));
   }
   if (auto checked = result.check(); !checked) return Refused("Merge of incoming data causes: " + checked.error());
   return result;
@@ -136,7 +136,7 @@ Result<bool> Ring::merge(const Ring& theirs, const Allocated& allocated) {
   if (auto fits = comparable(theirs); !fits) return Refused(fits.error());
   auto entries = Merger(*this, allocated).run(theirs.entries_);
   if (!entries) return Refused(entries.error());
-  auto result = merged(std::move(*entries), theirs);
+  auto result = merged(std::move(*entries), theirs, false);
   if (!result) return Refused(result.error());
   // The walk looks at the first of several tokens within a range of ours only, as Weave Net does.
   auto lost = difference(owned(self_), result->owned(self_));
@@ -149,7 +149,8 @@ Result<bool> Ring::merge(const Ring& theirs, const Allocated& allocated) {
 
 Result<bool> Ring::reconcile(const Ring& theirs) {
   if (auto fits = comparable(theirs); !fits) return Refused(fits.error());
-  auto result = merged(*Merger(*this, {}).run(theirs.entries_), theirs);
+  // Two histories may have an entry whole and split: its owner will say what is free in what is left.
+  auto result = merged(*Merger(*this, {}).run(theirs.entries_), theirs, true);
   if (!result) return Refused(result.error());
   bool changed = *result != *this;
   *this = std::move(*result);

@@ -97,8 +97,9 @@ class Ring {
   size_t find(Ipv4 address) const;
   void divide(Ipv4Range range, std::span<const PeerName> peers);
   Result<void> comparable(const Ring& theirs) const;
-  // Another copy of this ring with these entries, checked.
-  Result<Ring> merged(std::vector<Entry> entries, const Ring& theirs) const;
+  // Another copy of this ring with these entries, checked. Counts of free addresses that are too big for what an entry
+  // has become are cut, of all or of ours only.
+  Result<Ring> merged(std::vector<Entry> entries, const Ring& theirs, bool clip_all) const;
 
   Ipv4Range range_;
   PeerName self_;
