@@ -24,7 +24,7 @@ std::string cidr_text(Ipv4Range range) {
 }  // namespace
 
 void Allocator::trouble(std::string text) {
-  log::error("[allocator] {}", text);
+  log::warning("[allocator] {}", text);
   if (troubles_.size() >= kMaxTroubles && !troubles_.contains(text)) {
     auto oldest = std::ranges::min_element(troubles_, {}, [](const auto& one) { return one.second; });
     troubles_.erase(oldest);
