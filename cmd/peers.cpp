@@ -49,7 +49,9 @@ int rmpeer(const Words& peers, bool force) {
     if (!force) require_dead(report, peer);
     if (!owns_addresses(report, peer)) throw Error(fmt::format("no peer '{}' owns addresses", peer));
   }
-  for (const auto& peer : peers) out(client.ask("DELETE", path("/peer", {peer})));
+  http::Fields form;
+  if (force) form.emplace_back("force", "true");
+  for (const auto& peer : peers) out(client.ask("DELETE", path("/peer", {peer}), form));
   return kDone;
 }
 

@@ -54,7 +54,8 @@ class Backend {
   // Hands our ranges to another peer and shuts IPAM down; nothing to do when it is off.
   virtual asio::awaitable<void> leave() = 0;
   // Takes over the ranges of a dead peer (name or nickname): how many addresses. Nothing when IPAM is off.
-  virtual std::optional<uint64_t> take_over(const std::string& peer) = 0;
+  // Throws for a peer that can be reached, unless forced, and for a nickname that several have.
+  virtual std::optional<uint64_t> take_over(const std::string& peer, bool force) = 0;
 
   // --- names (called only when parts().dns)
 

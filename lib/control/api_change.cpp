@@ -95,9 +95,15 @@ Routes::Answer Routes::leave(const Call&) {
 }
 
 Routes::Answer Routes::take_over(const Call& call) {
-  auto taken = backend_.take_over(call.args[0]);
-  if (!taken) co_return empty(200);
-  co_return plain(fmt::format("{} IPs taken over from {}\n", *taken, call.args[0]));
+  std::string failure;
+  try {
+    auto taken = backend_.take_over(call.args[0], call.flag("force"));
+    if (!taken) co_return empty(200);
+    co_return plain(fmt::format("{} IPs taken over from {}\n", *taken, call.args[0]));
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  co_return failed(400, failure);
 }
 
 // POST exposes, DELETE hides.

@@ -130,7 +130,8 @@ Json write_ipam(const Ipam& i) {
                 [](const PendingClaim& c) {
                   return Json{{"Ident", c.ident}, {"CIDR", Json{{"Addr", c.address}, {"PrefixLen", c.prefix}}}};
                 })},
-          {"PendingAllocates", i.pending_allocates}};
+          {"PendingAllocates", i.pending_allocates},
+          {"Problems", i.problems}};
 }
 
 Json write_dns(const Dns& d) {
@@ -272,6 +273,7 @@ void read_ipam(const Json& j, Ipam& i) {
     }
   });
   get(j, "PendingAllocates", i.pending_allocates);
+  get(j, "Problems", i.problems);
 }
 
 void read_dns(const Json& j, Dns& d) {

@@ -111,6 +111,7 @@ struct Ipam {
   std::vector<RingEntry> entries;
   std::vector<PendingClaim> pending_claims;
   std::vector<std::string> pending_allocates;  // "<id> <subnet>"
+  std::vector<std::string> problems;           // what is wrong and what to do about it, a sentence each
 };
 
 struct DnsEntry {

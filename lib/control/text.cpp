@@ -225,6 +225,7 @@ std::string status_ipam(const Report& report) {
     out += fmt::format("{:<37} {:>8} IPs ({:04.1f}% of total) {}\n", fmt::format("{}({})", key.second, owner.nickname),
                        owner.size, percent, rest);
   }
+  for (const auto& problem : ipam.problems) out += "PROBLEM: " + problem + "\n";
   return out;
 }
 

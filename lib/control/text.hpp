@@ -19,7 +19,7 @@ std::string status_connections(const Report& report);
 std::string status_peers(const Report& report);
 // Name, address, container id, origin of every live entry; empty when DNS is off.
 std::string status_dns(const Report& report);
-// Addresses per owner; empty when IPAM is off or has no ring.
+// Addresses per owner, and a line for each thing that is wrong; empty when IPAM is off or has no ring.
 std::string status_ipam(const Report& report);
 // Ours: a block like those of status() about the plugin server; empty when it is off.
 std::string status_plugin(const Report& report);

@@ -29,7 +29,7 @@ std::vector<Ipv4Range> difference(std::span<const Ipv4Range> all, std::span<cons
   return set.runs();
 }
 
-// The walk over both lists. Errors are the texts of Weave Net.
+// The walk over both lists. Errors are the texts of Weave Net. Without `allocated` versions alone decide.
 class Merger {
  public:
   Merger(const Ring& mine, const Allocated& allocated) : mine_(mine), allocated_(allocated) {}
@@ -61,26 +61,36 @@ class Merger {
     merged_.push_back(t);
     previous_.reset();
   }
+  // Two owners with one version: Weave Net keeps its own when both have as much free, so that each may go on for ever.
+  void settle(const Entry& m, const Entry& t) {
+    if (m.free < t.free || (m.free == t.free && t.peer < m.peer)) return take(t);
+    keep(m);
+    if (ours(m.peer)) merged_.back().version += 1;
+  }
   // A token that we don't know, in front of our token `next`.
   Result<void> insert(const Entry& t, Ipv4 next) {
-    if (previous_ && ours(*previous_) && !ours(t.peer) && allocated_(between(t.token, next)))
+    if (previous_ && ours(*previous_) && !ours(t.peer) && in_use(between(t.token, next)))
       return Refused(says_it_owns(t));
     take(t);
     return {};
   }
+  bool in_use(std::span<const Ipv4Range> ranges) const { return allocated_ && allocated_(ranges); }
   Result<void> choose(const Entry& m, const Entry& t, const std::vector<Ipv4Range>& ranges) {
     if (m.version > t.version || (m.version == t.version && m.peer == t.peer)) {
       keep(m);
     } else if (m.version == t.version) {
-      if (ours(m.peer) && allocated_(ranges))
+      if (ours(m.peer) && in_use(ranges))
         return Refused(fmt::format("Inconsistent entries for {}: owned by {} but incoming message says {}",
                                    m.token.str(), m.peer.str(), t.peer.str()));
-      m.free >= t.free ? keep(m) : take(t);
+      if (allocated_)
+        m.free >= t.free ? keep(m) : take(t);
+      else
+        settle(m, t);
     } else if (ours(m.peer) && ours(t.peer)) {
       // Somebody has a version of our entry that we don't remember: outdo it. Who owns what comes next is open again.
       merged_.push_back(m);
       merged_.back().version = t.version + 1;
-    } else if (ours(m.peer) && allocated_(ranges)) {
+    } else if (ours(m.peer) && in_use(ranges)) {
       return Refused(fmt::format("Received update for IP range I own at {} v{}: incoming message says owner {} v{}",
                                  m.token.str(), m.version, t.peer.str(), t.version));
     } else {
@@ -102,29 +112,48 @@ class Merger {
 
 }  // namespace
 
-Result<bool> Ring::merge(const Ring& theirs, const Allocated& allocated) {
-  if (auto checked = theirs.check(); !checked) return Refused(checked.error());
+Result<void> Ring::comparable(const Ring& theirs) const {
+  if (auto checked = theirs.check(); !checked) return checked;
   if (!seeds_.empty() && !theirs.seeds_.empty() && seeds_ != theirs.seeds_)
     return Refused("Received ring was seeded differently from ours");
   if (range_ != theirs.range_) return Refused("Received range differs from ours");
+  return {};
+}
 
+Result<Ring> Ring::merged(std::vector<Entry> entries, const Ring& theirs, bool clip_all) const {
+  Ring result(range_, self_);
+  result.entries_ = std::move(entries);
+  result.seeds_ = seeds_.empty() ? theirs.seeds_ : seeds_;
+  for (size_t i = 0; i < result.entries_.size(); ++i) {
+    auto& entry = result.entries_[i];
+    if (clip_all || entry.peer == self_) entry.free = std::min(entry.free, distance(entry.token, result.next_token(i)));
+  }
+  if (auto checked = result.check(); !checked) return Refused("Merge of incoming data causes: " + checked.error());
+  return result;
+}
+
+Result<bool> Ring::merge(const Ring& theirs, const Allocated& allocated) {
+  if (auto fits = comparable(theirs); !fits) return Refused(fits.error());
   auto entries = Merger(*this, allocated).run(theirs.entries_);
   if (!entries) return Refused(entries.error());
-  Ring merged(range_, self_);
-  merged.entries_ = std::move(*entries);
-  merged.seeds_ = seeds_.empty() ? theirs.seeds_ : seeds_;
-  for (size_t i = 0; i < merged.entries_.size(); ++i) {
-    auto& entry = merged.entries_[i];
-    if (entry.peer == self_) entry.free = std::min(entry.free, distance(entry.token, merged.next_token(i)));
-  }
-  if (auto checked = merged.check(); !checked) return Refused("Merge of incoming data causes: " + checked.error());
+  auto result = merged(std::move(*entries), theirs, false);
+  if (!result) return Refused(result.error());
   // The walk looks at the first of several tokens within a range of ours only, as Weave Net does.
-  auto lost = difference(owned(self_), merged.owned(self_));
+  auto lost = difference(owned(self_), result->owned(self_));
   for (auto range : lost)
-    if (allocated(std::span(&range, 1))) return Refused(says_it_owns(merged.entries_[merged.find(range.start)]));
+    if (allocated(std::span(&range, 1))) return Refused(says_it_owns(result->entries_[result->find(range.start)]));
+  bool changed = *result != *this;
+  *this = std::move(*result);
+  return changed;
+}
 
-  bool changed = merged != *this;
-  *this = std::move(merged);
+Result<bool> Ring::reconcile(const Ring& theirs) {
+  if (auto fits = comparable(theirs); !fits) return Refused(fits.error());
+  // Two histories may have an entry whole and split: its owner will say what is free in what is left.
+  auto result = merged(*Merger(*this, {}).run(theirs.entries_), theirs, true);
+  if (!result) return Refused(result.error());
+  bool changed = *result != *this;
+  *this = std::move(*result);
   return changed;
 }
 

@@ -8,6 +8,8 @@ namespace {
 constexpr const char* kMeta = "ipam";
 constexpr const char* kRing = "ipam-ring";
 constexpr const char* kOwned = "ipam-owned";
+constexpr const char* kNicknames = "ipam-nicknames";
+constexpr const char* kElection = "election";
 constexpr const char* kContainer = "container";
 
 std::vector<std::string_view> split(std::string_view text, char by) {
@@ -20,12 +22,13 @@ std::vector<std::string_view> split(std::string_view text, char by) {
   return parts;
 }
 
-bool parse_number(std::string_view text, uint32_t& value) {
+template <class T>
+bool parse_number(std::string_view text, T& value) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string range_text(Ipv4Range range) {
+std::string stored_range(Ipv4Range range) {
   return range.start.str() + " " + range.end.str();
 }
 
@@ -77,24 +80,69 @@ Result<std::vector<PeerName>> parse_names(std::string_view text) {
   return list;
 }
 
+// "<our uid> <promise> <accepted> <origin> <peers...>", a ballot being round, proposer and its uid.
+std::string election_text(const NodeId& self, const Claims& claims) {
+  auto text = fmt::format("{}", self.uid);
+  for (const auto& ballot : {claims.promise, claims.accepted, claims.value.origin})
+    text += fmt::format(" {} {} {}", ballot.round, ballot.proposer.name.str(), ballot.proposer.uid);
+  for (auto peer : claims.value.peers) text += " " + peer.str();
+  return text;
+}
+
+Result<std::pair<NodeId, Claims>> parse_election(PeerName self, std::string_view text) {
+  auto refused = Refused("not the state of an election");
+  auto words = split(text, ' ');
+  std::pair<NodeId, Claims> out;
+  out.first.name = self;
+  if (words.size() < 10 || !parse_number(words[0], out.first.uid)) return refused;
+  auto& claims = out.second;
+  size_t at = 1;
+  for (auto* ballot : {&claims.promise, &claims.accepted, &claims.value.origin}) {
+    auto name = PeerName::parse(words[at + 1]);
+    if (!parse_number(words[at], ballot->round) || !name || !parse_number(words[at + 2], ballot->proposer.uid))
+      return refused;
+    ballot->proposer.name = *name;
+    at += 3;
+  }
+  for (; at < words.size(); ++at) {
+    auto name = PeerName::parse(words[at]);
+    if (!name) return refused;
+    claims.value.peers.push_back(*name);
+  }
+  return out;
+}
+
 }  // namespace
 
 Persisted load(Store& store) {
+  return load(Rows{[&](const std::string& table, const std::string& key) { return store.get(table, key); },
+                   [&](const std::string& table) {
+                     std::vector<std::pair<std::string, std::string>> list;
+                     for (auto& [key, value] : store.all(table)) list.emplace_back(key, value);
+                     return list;
+                   },
+                   store.path()});
+}
+
+Persisted load(const Rows& rows) {
   auto must = [&](auto result, const char* table, const std::string& key) {
     if (!result)
-      throw Error(fmt::format("read {}: {} {}: {}", store.path(), table, key, result.error()),
+      throw Error(fmt::format("read {}: {} {}: {}", rows.where, table, key, result.error()),
                   "Restore the file, or move it away to start anew.");
     return std::move(*result);
   };
   Persisted data;
-  if (auto text = store.get(kMeta, "self")) data.self = must(PeerName::parse(*text), kMeta, "self");
-  if (auto text = store.get(kMeta, "range")) data.range = must(parse_range(*text), kMeta, "range");
-  if (auto text = store.get(kMeta, "seeds")) data.seeds = must(parse_names(*text), kMeta, "seeds");
-  for (const auto& [token, text] : store.all(kRing))
+  if (auto text = rows.get(kMeta, "self")) data.self = must(PeerName::parse(*text), kMeta, "self");
+  if (auto text = rows.get(kMeta, "range")) data.range = must(parse_range(*text), kMeta, "range");
+  if (auto text = rows.get(kMeta, "seeds")) data.seeds = must(parse_names(*text), kMeta, "seeds");
+  for (const auto& [token, text] : rows.all(kRing))
     data.entries.push_back(must(parse_entry(token, text), kRing, token));
   // The store sorts by text.
   std::ranges::sort(data.entries, {}, &Entry::token);
-  for (const auto& [ident, text] : store.all(kOwned)) data.owned[ident] = must(parse_held(text), kOwned, ident);
+  for (const auto& [ident, text] : rows.all(kOwned)) data.owned[ident] = must(parse_held(text), kOwned, ident);
+  for (const auto& [peer, nickname] : rows.all(kNicknames))
+    data.nicknames[must(PeerName::parse(peer), kNicknames, peer)] = nickname;
+  if (auto text = rows.get(kMeta, kElection)) data.election = must(parse_election(data.self, *text), kMeta, kElection);
   return data;
 }
 
@@ -127,13 +175,24 @@ Change owned_change(const std::string& ident, std::span<const Held> held) {
   return {kOwned, ident, text};
 }
 
+Change nickname_change(PeerName peer, const std::string& nickname) {
+  return {kNicknames, peer.str(), nickname.empty() ? std::optional<std::string>() : nickname};
+}
+
+Change election_change(const std::optional<std::pair<NodeId, Claims>>& election) {
+  return {kMeta, kElection,
+          election ? std::optional(election_text(election->first, election->second)) : std::optional<std::string>()};
+}
+
 std::vector<Change> start_anew(const Persisted& old, const Ring& ring) {
   std::vector<Change> list;
   for (const auto& entry : old.entries) list.push_back({kRing, entry.token.str(), {}});
   for (const auto& [ident, held] : old.owned) list.push_back({kOwned, ident, {}});
+  for (const auto& [peer, nickname] : old.nicknames) list.push_back({kNicknames, peer.str(), {}});
+  list.push_back({kMeta, kElection, {}});
   list.push_back({kMeta, "seeds", {}});
   list.push_back({kMeta, "self", ring.self().str()});
-  list.push_back({kMeta, "range", range_text(ring.range())});
+  list.push_back({kMeta, "range", stored_range(ring.range())});
   return list;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ipam/paxos.hpp"
 #include "ipam/ring.hpp"
 #include "store/store.hpp"
 
@@ -26,18 +27,32 @@ struct Persisted {
   std::vector<Entry> entries;
   std::vector<PeerName> seeds;
   std::map<std::string, std::vector<Held>> owned;  // by ident, in the order of acquisition
+  std::map<PeerName, std::string> nicknames;       // of other peers, so that those can be named that are gone
+  // What we have promised in an election that isn't over, and as which acceptor.
+  std::optional<std::pair<NodeId, Claims>> election;
 };
 
 // Writes all of the changes or none, and returns when they are safe; throws Error otherwise.
 using Save = std::function<void(std::span<const Change>)>;
 
-// The store's tables: "ipam" (keys self, range, seeds), "ipam-ring" (key: token), "ipam-owned" (key: ident).
+// The store's tables: "ipam" (keys self, range, seeds, election), "ipam-ring" (key: token), "ipam-owned" (key: ident),
+// "ipam-nicknames" (key: peer).
 Persisted load(Store& store);  // throws Error when a row can't be understood
-Save save_to(Store& store);    // the store must outlive it
+// The same from anything that holds rows; `where` is its name.
+struct Rows {
+  std::function<std::optional<std::string>(const std::string& table, const std::string& key)> get;
+  std::function<std::vector<std::pair<std::string, std::string>>(const std::string& table)> all;
+  std::string where;
+};
+Persisted load(const Rows& rows);
+Save save_to(Store& store);  // the store must outlive it
 
 // What has to be written so that the store says `now` where it says `before`.
 std::vector<Change> changes(const Ring& before, const Ring& now);
 Change owned_change(const std::string& ident, std::span<const Held> held);
+Change nickname_change(PeerName peer, const std::string& nickname);  // an empty one erases
+// Nothing: the election is over.
+Change election_change(const std::optional<std::pair<NodeId, Claims>>& election);
 // Erases what was loaded, and says whose data and which range this is from now on.
 std::vector<Change> start_anew(const Persisted& old, const Ring& ring);
 

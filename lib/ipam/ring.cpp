@@ -1,13 +1,9 @@
 #include "ipam/ring.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace weave::ipam {
-namespace {
-
-constexpr uint32_t kTakeoverJump = 100;
-
-}  // namespace
 
 Result<Ring> Ring::assemble(Ipv4Range range, PeerName self, std::vector<Entry> entries, std::vector<PeerName> seeds) {
   Ring ring(range, self);
@@ -102,12 +98,12 @@ void Ring::grant(Ipv4Range range, PeerName to) {
   entries_.insert(place, {end, self_, 0, distance(end, next)});
 }
 
-std::vector<Ipv4Range> Ring::transfer(PeerName from, PeerName to) {
+std::vector<Ipv4Range> Ring::transfer(PeerName from, PeerName to, uint32_t jump) {
   auto moved = owned(from);
   for (auto& entry : entries_) {
     if (entry.peer != from) continue;
     entry.peer = to;
-    entry.version += kTakeoverJump;
+    entry.version += jump;
   }
   return moved;
 }
@@ -124,6 +120,18 @@ bool Ring::report_free(const std::function<uint32_t(Ipv4Range)>& free_in) {
     changed = true;
   }
   return changed;
+}
+
+void Ring::adjust_free(std::span<const std::pair<Ipv4, int>> changes) {
+  std::map<size_t, int64_t> by_entry;
+  if (entries_.empty()) return;
+  for (auto [address, change] : changes) by_entry[find(address)] += change;
+  for (auto [index, change] : by_entry) {
+    auto& entry = entries_[index];
+    if (entry.peer != self_ || change == 0) continue;
+    entry.free = static_cast<uint32_t>(entry.free + change);
+    entry.version += 1;
+  }
 }
 
 PeerName Ring::owner(Ipv4 address) const {

@@ -54,15 +54,23 @@ class Ring {
   void grant(Ipv4Range range, PeerName to);
   // Everything of one peer to another, with a version jump that wins over what the loser may still have changed.
   // Answers what went over.
-  std::vector<Ipv4Range> transfer(PeerName from, PeerName to);
+  static constexpr uint32_t kTakeoverJump = 100;
+  std::vector<Ipv4Range> transfer(PeerName from, PeerName to, uint32_t jump = kTakeoverJump);
   // Brings the free counts of our entries up to date; `free_in` counts the free addresses of a range. True when
   // something changed.
   bool report_free(const std::function<uint32_t(Ipv4Range)>& free_in);
+  // The same when it is known which addresses became free (+1) or were taken (-1) since; those of others don't count.
+  void adjust_free(std::span<const std::pair<Ipv4, int>> changes);
 
   // Takes in what another peer says of the ring: newer versions and unknown tokens. `allocated` tells whether an
   // address within the ranges is in use here; such a range isn't given up: that is refused in the words of Weave Net,
   // and nothing changes. True when the ring is another one than before, and so has to be stored.
   Result<bool> merge(const Ring& theirs, const std::function<bool(std::span<const Ipv4Range>)>& allocated);
+  // The same, without a look at what is in use: the newer version wins, also against us, so that all peers come to one
+  // ring whatever has happened. Only a ring of another range or another first division is refused. When two peers took
+  // over the same range with the same version, the one with more free addresses has it, or else the lower name, and
+  // raises the version.
+  Result<bool> reconcile(const Ring& theirs);
 
   // Unknown (0) while the ring is empty. The address must lie within the range.
   PeerName owner(Ipv4 address) const;
@@ -88,6 +96,10 @@ class Ring {
   // The entry that owns an address.
   size_t find(Ipv4 address) const;
   void divide(Ipv4Range range, std::span<const PeerName> peers);
+  Result<void> comparable(const Ring& theirs) const;
+  // Another copy of this ring with these entries, checked. Counts of free addresses that are too big for what an entry
+  // has become are cut, of all or of ours only.
+  Result<Ring> merged(std::vector<Entry> entries, const Ring& theirs, bool clip_all) const;
 
   Ipv4Range range_;
   PeerName self_;

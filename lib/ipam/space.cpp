@@ -78,4 +78,27 @@ std::optional<Ipv4Range> Space::donate(Ipv4Range range) {
   return best;
 }
 
+std::optional<Ipv4Range> Space::donate_useful(Ipv4Range range) {
+  uint32_t size = range.size();
+  bool subnet = size >= 4 && std::has_single_bit(size) && range.start.value % size == 0;
+  auto block = donate(range);
+  if (!subnet || !block || block->size() > 1) return block;
+  if (block->start != range.start && block->end != range.end) return block;
+  free_.add(*block);
+  owned_.add(*block);
+  return donate({range.start + 1, range.end + UINT32_MAX});
+}
+
+std::vector<Ipv4> Space::stranded(size_t limit) const {
+  std::vector<Ipv4> list;
+  if (used_.size() == active_count()) return list;
+  for (auto run : used_.runs())
+    for (Ipv4 address = run.start; address != run.end; address = address + 1) {
+      if (owned_.contains(address)) continue;
+      if (list.size() == limit) return list;
+      list.push_back(address);
+    }
+  return list;
+}
+
 }  // namespace weave::ipam

@@ -30,12 +30,17 @@ class Space {
   // A block out of the range to give to another peer; it leaves the space. It is the biggest free CIDR block, or the
   // upper half of that when it is more than half of what is free in the range. Nothing when nothing is free there.
   std::optional<Ipv4Range> donate(Ipv4Range range);
+  // The same for a peer that wants addresses of a subnet: when `range` looks like one, its first or last address alone
+  // would be of no use.
+  std::optional<Ipv4Range> donate_useful(Ipv4Range range);
 
   uint32_t free_count() const { return free_.size(); }
   uint32_t free_count(Ipv4Range range) const { return free_.size(range); }
   uint32_t used_count() const { return used_.size(); }
   // Of the addresses that the ring says are ours.
   uint32_t active_count() const { return owned_.size() - free_.size(); }
+  // In use, though the ring says that they are somebody else's; the first `limit` at most.
+  std::vector<Ipv4> stranded(size_t limit) const;
   const RangeSet& owned() const { return owned_; }
 
  private:

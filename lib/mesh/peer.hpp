@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "address/mac.hpp"
+#include "base/text.hpp"
 
 namespace weave::mesh {
 
-// Text from a peer made fit to be shown: control characters and what isn't UTF-8 become question marks.
-std::string printable(std::string_view text);
+using weave::printable;
 
 // A connection as the peer that holds it announces it.
 struct Link {

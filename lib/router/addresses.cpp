@@ -4,36 +4,52 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.hpp"
+#include "ipam/channel.hpp"
 
 namespace weave::router {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A waiting request looks again this often, even if nobody says that something has changed.
-constexpr auto kRetry = std::chrono::seconds(5);
-
 // A container that a name stands for, as Docker writes it in full.
 bool is_container(const std::string& ident) {
   return ident.size() == 64 && ident.find_first_not_of("0123456789abcdef") == ident.npos;
 }
 
-// Takes an entry off the list at the end of its scope.
-struct Listed {
-  std::function<void()> leave;
-  ~Listed() { leave(); }
+// Runs at the end of its scope.
+struct Finally {
+  std::function<void()> run;
+  ~Finally() { run(); }
 };
 
 }  // namespace
 
 Addresses::Addresses(asio::any_io_executor executor, ipam::Config config, const ipam::Persisted& stored,
-                     ipam::Save save, Alive alive)
+                     ipam::Save save, Alive alive, ipam::Links links)
     : executor_(std::move(executor)),
-      allocator_(std::move(config), stored, std::move(save)),
+      allocator_(std::move(config), stored, std::move(save), std::move(links)),
       alive_(std::move(alive)) {}
 
-void Addresses::changed() {
-  for (auto& one : waiting_) one.retry.cancel();
+void Addresses::deliver() {
+  for (auto& one : allocator_.take()) {
+    auto waits = waiting_.find(one.ticket);
+    if (waits == waiting_.end()) {
+      // Of a claim found at the start.
+      if (!one.answer) log::error("[allocator] {}", one.answer.error().text);
+      continue;
+    }
+    waits->second.answer = std::move(one.answer);
+    waits->second.woken.cancel();
+  }
+}
+
+mesh::Channel Addresses::channel() {
+  return ipam::channel_of(allocator_, [this] { deliver(); });
+}
+
+void Addresses::peer_gone(PeerName peer) {
+  allocator_.peer_gone(peer);
+  deliver();
 }
 
 asio::awaitable<bool> Addresses::gone(const std::string& ident, bool check_alive) {
@@ -46,50 +62,63 @@ asio::awaitable<bool> Addresses::gone(const std::string& ident, bool check_alive
   }
 }
 
-asio::awaitable<std::optional<Cidr>> Addresses::allocate(std::string ident, Cidr subnet, bool check_alive) {
-  if (co_await gone(ident, check_alive)) co_return std::nullopt;
-  waiting_.push_back({ident, subnet, asio::steady_timer(executor_)});
-  auto self = std::prev(waiting_.end());
-  Listed listed{[&] { waiting_.erase(self); }};
-  for (bool told = false;; told = true) {
-    if (self->given_up) co_return std::nullopt;
-    auto answer = allocator_.allocate(ident, subnet, check_alive);
-    if (answer) co_return *answer;
-    if (answer.error().kind == ipam::Refusal::Kind::kCancelled) co_return std::nullopt;
-    if (answer.error().kind != ipam::Refusal::Kind::kFull) throw Error(answer.error().text);
-    if (!told) log::warning("waiting for an address: container={} reason={}", ident, answer.error().text);
-    self->retry.expires_after(kRetry);
-    co_await self->retry.async_wait(asio::as_tuple(asio::use_awaitable));
+asio::awaitable<std::optional<Cidr>> Addresses::answer(ipam::Ticket ticket, std::string what) {
+  auto& self = waiting_.try_emplace(ticket, Waiting{asio::steady_timer(executor_), {}}).first->second;
+  Finally leave{[&] {
+    if (!self.answer) allocator_.cancel(ticket);  // a lenient claim goes on after its answer
+    waiting_.erase(ticket);
+  }};
+  deliver();
+  for (bool told = false; !self.answer;) {
+    if (!std::exchange(told, true)) log::info("waiting for an address: {}", what);
+    self.woken.expires_at(asio::steady_timer::time_point::max());
+    co_await self.woken.async_wait(asio::as_tuple(asio::use_awaitable));
     // The timer is cancelled to wake us; the whole coroutine is cancelled when the asker hangs up.
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    if (!self.answer && (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
       throw Error("the request was given up");
   }
+  if (*self.answer) co_return **self.answer;
+  const auto& refusal = self.answer->error();
+  if (refusal.kind == ipam::Refusal::Kind::kCancelled) co_return std::nullopt;
+  throw Error(refusal.text);
 }
 
-asio::awaitable<bool> Addresses::claim(std::string ident, Cidr address, bool check_alive) {
+asio::awaitable<std::optional<Cidr>> Addresses::allocate(std::string ident, Cidr subnet, bool check_alive) {
+  if (co_await gone(ident, check_alive)) co_return std::nullopt;
+  auto ticket = allocator_.ask_allocate(ident, subnet, check_alive);
+  co_return co_await answer(ticket, fmt::format("container={} subnet={}", ident, subnet.str()));
+}
+
+asio::awaitable<bool> Addresses::claim(std::string ident, Cidr address, bool check_alive, bool lenient) {
   if (co_await gone(ident, check_alive)) co_return false;
-  auto answer = allocator_.claim(ident, address, check_alive);
-  if (answer) co_return true;
-  if (answer.error().kind == ipam::Refusal::Kind::kCancelled) co_return false;
-  throw Error(answer.error().text);
+  using Claim = ipam::Allocator::Claim;
+  auto ticket = allocator_.ask_claim(ident, address, check_alive, lenient ? Claim::kLenient : Claim::kAsked);
+  co_return (co_await answer(ticket, fmt::format("container={} address={}", ident, address.str()))).has_value();
+}
+
+void Addresses::found(const std::string& ident, Cidr address, bool container) {
+  allocator_.ask_claim(ident, address, container, ipam::Allocator::Claim::kFound);
+  deliver();
+}
+
+asio::awaitable<void> Addresses::prime() {
+  co_await answer(allocator_.ask_ring(), "until the peers have agreed who owns what");
 }
 
 bool Addresses::release(const std::string& ident, std::optional<Ipv4> address) {
   auto done = address ? allocator_.release(ident, *address) : allocator_.release_all(ident);
-  if (done) changed();
+  deliver();
   return done.has_value();
 }
 
 void Addresses::container_died(const std::string& ident) {
   allocator_.container_died(ident, Clock::now());
-  for (auto& one : waiting_)
-    if (one.ident == ident) one.given_up = true;
-  changed();
+  deliver();
 }
 
 void Addresses::container_destroyed(const std::string& ident) {
   allocator_.container_destroyed(ident);
-  changed();
+  deliver();
 }
 
 void Addresses::reconcile(const std::set<std::string>& running, const std::set<std::string>& existing) {
@@ -100,33 +129,27 @@ void Addresses::reconcile(const std::set<std::string>& running, const std::set<s
     else
       allocator_.container_destroyed(owned.ident);
   }
-  changed();
+  deliver();
 }
 
 void Addresses::tick() {
-  for (const auto& ident : allocator_.tick(Clock::now())) {
+  for (const auto& ident : allocator_.tick(Clock::now()))
     log::info("addresses of a dead container are free: container={}", ident);
-    changed();
-  }
+  deliver();
 }
 
 std::optional<PeerName> Addresses::leave() {
-  auto heir = allocator_.leave([](PeerName) { return false; });
-  for (auto& one : waiting_) one.given_up = true;
-  changed();
+  auto heir =
+      allocator_.leave(allocator_.links().reachable ? allocator_.links().reachable : [](PeerName) { return false; });
+  deliver();
   return heir;
 }
 
-uint64_t Addresses::take_over(const std::string& peer) {
-  auto taken = allocator_.takeover(peer);
-  changed();
-  return taken;
-}
-
-std::vector<std::string> Addresses::waiting() const {
-  std::vector<std::string> list;
-  for (const auto& one : waiting_) list.push_back(one.ident + " " + one.subnet.str());
-  return list;
+uint64_t Addresses::take_over(const std::string& peer, bool force) {
+  auto taken = allocator_.takeover(peer, force);
+  deliver();
+  if (!taken) throw Error(taken.error());
+  return *taken;
 }
 
 }  // namespace weave::router

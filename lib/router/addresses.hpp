@@ -1,16 +1,19 @@
 // Addresses on request: the allocator, with patience and with an eye on whether the asker still lives.
+//
+// The router gives it the way to the other peers (ipam::Links), adds channel() to the mesh under ipam::kChannelName,
+// and calls peer_gone() and tick().
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
-#include <list>
-#include <memory>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ipam/allocator.hpp"
+#include "mesh/channel.hpp"
 
 namespace weave::router {
 
@@ -22,14 +25,19 @@ class Addresses {
   using Alive = std::function<asio::awaitable<bool>(std::string ident)>;
 
   Addresses(asio::any_io_executor executor, ipam::Config config, const ipam::Persisted& stored, ipam::Save save,
-            Alive alive);
+            Alive alive, ipam::Links links = {});
   Addresses(const Addresses&) = delete;
 
   // An address for `ident` in the subnet; waits until one is free. Nothing when it was given up: the container isn't
   // running (`check_alive`) or died meanwhile, or this peer is leaving. Throws Error with the refusal's text.
   asio::awaitable<std::optional<Cidr>> allocate(std::string ident, Cidr subnet, bool check_alive);
-  // Exactly this address; false when given up.
-  asio::awaitable<bool> claim(std::string ident, Cidr address, bool check_alive);
+  // Exactly this address; waits for its owner when that is another peer. False when given up. `lenient`: an owner that
+  // is unknown or out of reach is no reason to wait; the claim is tried on after the answer.
+  asio::awaitable<bool> claim(std::string ident, Cidr address, bool check_alive, bool lenient = false);
+  // An address that a container or the bridge has, found when the router started.
+  void found(const std::string& ident, Cidr address, bool container);
+  // Waits until it is agreed who owns what, and calls for that.
+  asio::awaitable<void> prime();
   // False when there was nothing to release.
   bool release(const std::string& ident, std::optional<Ipv4> address);
 
@@ -39,32 +47,40 @@ class Addresses {
   void container_destroyed(const std::string& ident);
   // What Docker says runs and exists: what doesn't exist is freed, what doesn't run has its grace.
   void reconcile(const std::set<std::string>& running, const std::set<std::string>& existing);
-  // To be called every few seconds.
+  // To be called every ipam::Allocator::kTick.
   void tick();
 
+  // The channel of the mesh. The mesh must not outlive this.
+  mesh::Channel channel();
+  // The mesh has forgotten a peer.
+  void peer_gone(PeerName peer);
+
+  // After it the broadcast that names the heir must be given the time to leave (Weave Net waits half a second).
   std::optional<PeerName> leave();
-  uint64_t take_over(const std::string& peer);
+  // Throws Error for a peer that can be reached, unless forced, and for a nickname of several.
+  uint64_t take_over(const std::string& peer, bool force = false);
 
   ipam::Allocator& allocator() { return allocator_; }
   const ipam::Allocator& allocator() const { return allocator_; }
-  // "<ident> <subnet>" of the requests that wait.
-  std::vector<std::string> waiting() const;
+  // "<ident> <subnet>" of the allocations that wait.
+  std::vector<std::string> waiting() const { return allocator_.waiting(); }
 
  private:
   struct Waiting {
-    std::string ident;
-    Cidr subnet;
-    asio::steady_timer retry;
-    bool given_up = false;
+    asio::steady_timer woken;
+    std::optional<ipam::Answer<Cidr>> answer;
   };
 
-  void changed();
+  // Hands the allocator's answers to those who wait for them: after every call into it.
+  void deliver();
+  // Nothing when given up. Throws Error with the refusal's text.
+  asio::awaitable<std::optional<Cidr>> answer(ipam::Ticket ticket, std::string what);
   asio::awaitable<bool> gone(const std::string& ident, bool check_alive);
 
   asio::any_io_executor executor_;
   ipam::Allocator allocator_;
   Alive alive_;
-  std::list<Waiting> waiting_;  // in order of arrival
+  std::map<ipam::Ticket, Waiting> waiting_;
 };
 
 }  // namespace weave::router

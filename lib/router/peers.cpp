@@ -1,4 +1,6 @@
 // This router as a peer of the mesh.
+#include <sodium/randombytes.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
@@ -11,6 +13,10 @@ constexpr const char* kTable = "router";
 
 std::string rfc3339(std::chrono::system_clock::time_point time) {
   return time == std::chrono::system_clock::time_point{} ? "" : control::rfc3339(time);
+}
+
+int64_t unix_time() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -48,19 +54,58 @@ void Router::start_node(std::vector<std::string>& warnings) {
   mesh::NodeHooks hooks;
   hooks.peers_gone = [this](const std::vector<mesh::Peer>& peers) { peers_gone(peers); };
   node_.emplace(io_.get_executor(), std::move(config), std::move(hooks));
+  if (addresses_) node_->add_channel(ipam::kChannelName, addresses_channel_);
   if (gossiper_) node_->add_channel(names::channel_name, gossiper_->channel());
   node_->start();
   for (auto& trouble : node_->connect(initial_targets())) warnings.push_back(std::move(trouble));
   keep_targets();
 }
 
+ipam::Config Router::ipam_config() const {
+  ipam::Config config{.self = self_,
+                      .nickname = options_.nickname,
+                      .range = *range_of(options_),
+                      .default_subnet = *default_subnet_of(options_),
+                      .seed = {},
+                      .random = {}};
+  randombytes_buf(&config.uid, sizeof config.uid);
+  config.random = [] {
+    uint64_t number;
+    randombytes_buf(&number, sizeof number);
+    return number;
+  };
+  // check() has made sure that it is one of these.
+  const auto& init = options_.ipam_init;
+  if (init == "observer") config.observer = true;
+  if (init.starts_with("consensus=")) config.expected = static_cast<uint32_t>(std::stoul(init.substr(10)));
+  if (init.starts_with("seed="))
+    for (size_t at = 5; at <= init.size();) {
+      auto comma = std::min(init.find(',', at), init.size());
+      config.seed.push_back(*PeerName::parse(init.substr(at, comma - at)));
+      at = comma + 1;
+    }
+  return config;
+}
+
+ipam::Links Router::ipam_links() {
+  ipam::Links links;
+  links.unicast = [this](PeerName to, Bytes message) -> Result<void> {
+    if (!node_) return Refused(std::string("not connected yet"));
+    return node_->unicast(ipam::kChannelName, to, message);
+  };
+  links.broadcast = [this] {
+    if (node_) node_->broadcast(ipam::kChannelName, addresses_channel_.gossip());
+  };
+  links.reachable = [this](PeerName peer) { return node_ && node_->mesh().peers().find(peer) != nullptr; };
+  links.targets = [this] { return node_ ? node_->targets().size() : options_.peers.size(); };
+  links.unix_time = unix_time;
+  return links;
+}
+
 // Names travel as soon as there is a node; what was registered before goes to each new neighbour anyway.
 void Router::gossip_names() {
   names::GossipHooks hooks;
-  hooks.now = [] {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  };
+  hooks.now = unix_time;
   hooks.known = [this](PeerName peer) { return node_ && node_->mesh().peers().find(peer) != nullptr; };
   hooks.broadcast = [this](mesh::Gossip data) {
     if (node_) node_->broadcast(names::channel_name, std::move(data));
@@ -71,8 +116,10 @@ void Router::gossip_names() {
 }
 
 void Router::peers_gone(const std::vector<mesh::Peer>& peers) {
-  for (const auto& peer : peers)
+  for (const auto& peer : peers) {
     if (gossiper_) gossiper_->peer_gone(peer.name);
+    if (addresses_) addresses_->peer_gone(peer.name);
+  }
 }
 
 std::vector<std::string> Router::connect(const std::vector<std::string>& peers, bool replace) {

@@ -28,8 +28,11 @@ control::Report Router::report() {
   router.service_id = options_.service_id;
 
   if (addresses_) {
-    auto known = addresses_->allocator().report([](PeerName) { return false; });
+    auto known = addresses_->allocator().report(addresses_->allocator().links().reachable);
     control::Ipam ipam;
+    if (known.election)
+      ipam.paxos = control::Paxos{known.election->elector, static_cast<int>(known.election->known),
+                                  static_cast<int>(known.election->quorum)};
     ipam.range = known.range.str();
     ipam.range_size = known.range_num_ips;
     ipam.active_ips = known.active_ips;
@@ -37,7 +40,10 @@ control::Report Router::report() {
     for (const auto& share : known.entries)
       ipam.entries.push_back(
           {share.token.str(), share.size, share.peer.str(), share.nickname, share.known, share.version});
-    ipam.pending_allocates = addresses_->waiting();
+    for (const auto& [ident, cidr] : known.pending_claims)
+      ipam.pending_claims.push_back({ident, cidr.address.str(), cidr.prefix});
+    ipam.pending_allocates = known.pending_allocates;
+    ipam.problems = known.problems;
     report.ipam = std::move(ipam);
   }
   if (dns_) {

@@ -1,6 +1,8 @@
 // What the control API asks of the router: addresses, names, exposure.
 #include "router/router.hpp"
 
+#include <boost/asio/use_awaitable.hpp>
+
 #include "base/log.hpp"
 #include "host/expose.hpp"
 #include "router/offload.hpp"
@@ -18,8 +20,8 @@ asio::awaitable<std::optional<Cidr>> Router::allocate(std::string id, std::optio
   co_return co_await addresses_->allocate(std::move(id), subnet.value_or(*default_subnet_of(options_)), check_alive);
 }
 
-asio::awaitable<bool> Router::claim(std::string id, Cidr address, bool check_alive, bool) {
-  co_return co_await addresses_->claim(std::move(id), address, check_alive);
+asio::awaitable<bool> Router::claim(std::string id, Cidr address, bool check_alive, bool lenient) {
+  co_return co_await addresses_->claim(std::move(id), address, check_alive, lenient);
 }
 
 std::vector<Cidr> Router::lookup(const std::string& id, std::optional<Cidr> subnet) {
@@ -37,18 +39,21 @@ bool Router::release(const std::string& id, std::optional<Ipv4> address) {
 }
 
 asio::awaitable<void> Router::ring() {
-  addresses_->allocator().establish();
-  co_return;
+  co_await addresses_->prime();
 }
 
 asio::awaitable<void> Router::leave() {
-  if (addresses_) addresses_->leave();
-  co_return;
+  if (!addresses_) co_return;
+  auto heir = addresses_->leave();
+  if (!heir) co_return;
+  log::info("our addresses go to another peer: peer={}", heir->str());
+  asio::steady_timer on_its_way(io_, std::chrono::milliseconds(500));
+  co_await on_its_way.async_wait(asio::use_awaitable);
 }
 
-std::optional<uint64_t> Router::take_over(const std::string& peer) {
+std::optional<uint64_t> Router::take_over(const std::string& peer, bool force) {
   if (!addresses_) return std::nullopt;
-  return addresses_->take_over(peer);
+  return addresses_->take_over(peer, force);
 }
 
 asio::awaitable<std::optional<std::string>> Router::add_name(std::string id, Ipv4 address, std::string fqdn,

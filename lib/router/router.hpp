@@ -59,7 +59,7 @@ class Router final : public control::Backend {
   bool release(const std::string& id, std::optional<Ipv4> address) override;
   asio::awaitable<void> ring() override;
   asio::awaitable<void> leave() override;
-  std::optional<uint64_t> take_over(const std::string& peer) override;
+  std::optional<uint64_t> take_over(const std::string& peer, bool force) override;
   asio::awaitable<std::optional<std::string>> add_name(std::string id, Ipv4 address, std::string fqdn,
                                                        bool check_alive) override;
   void delete_name(std::optional<std::string> fqdn, std::optional<std::string> id,
@@ -98,6 +98,8 @@ class Router final : public control::Backend {
   // peers.cpp
   std::vector<std::string> initial_targets();
   void keep_targets();
+  ipam::Config ipam_config() const;
+  ipam::Links ipam_links();
   void gossip_names();
   void peers_gone(const std::vector<mesh::Peer>& peers);
   void start_node(std::vector<std::string>& warnings);
@@ -128,6 +130,7 @@ class Router final : public control::Backend {
   PeerName self_;
   std::optional<docker::Client> docker_;
   std::optional<Addresses> addresses_;  // nothing: IPAM is off
+  mesh::Channel addresses_channel_;
   std::optional<names::Database> names_;
   std::optional<Registrar> registrar_;  // nothing: DNS is off
   std::optional<names::Gossiper> gossiper_;

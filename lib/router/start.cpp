@@ -209,10 +209,8 @@ asio::awaitable<void> Router::reclaim() {
   auto& allocator = addresses_->allocator();
   auto claim = [&](const std::string& ident, const Cidr& cidr, bool container) {
     if (auto holder = allocator.holder(cidr.address); holder && (*holder == ident || ident == "_")) return;
-    if (auto done = allocator.claim(ident, cidr, container); !done)
-      log::error("[allocator] {}", done.error().text);
-    else
-      log::info("Found address {} for ID {}", cidr.str(), ident);
+    log::info("Found address {} for ID {}", cidr.str(), ident);
+    addresses_->found(ident, cidr, container);
   };
   for (const auto& cidr : co_await offload(host_, [this] { return host::bridge_addresses(options_.bridge); }))
     claim(std::string(names::expose_id), cidr, false);
@@ -283,16 +281,13 @@ asio::awaitable<std::vector<std::string>> Router::start() {
   std::vector<std::string> warnings;
   std::exception_ptr failure;
   try {
-    if (auto range = range_of(options_)) {
-      addresses_.emplace(io_.get_executor(),
-                         ipam::Config{.self = self_,
-                                      .nickname = options_.nickname,
-                                      .range = *range,
-                                      .default_subnet = *default_subnet_of(options_),
-                                      .seed = {}},
-                         ipam::load(*store_), ipam::save_to(*store_),
-                         [this](std::string ident) { return runs(std::move(ident)); });
-      log::info("[allocator {}] {}", self_.str(), addresses_->allocator().note());
+    if (range_of(options_)) {
+      addresses_.emplace(
+          io_.get_executor(), ipam_config(), ipam::load(*store_), ipam::save_to(*store_),
+          [this](std::string ident) { return runs(std::move(ident)); }, ipam_links());
+      addresses_channel_ = addresses_->channel();
+      for (const auto& line : {addresses_->allocator().note(), addresses_->allocator().mode()})
+        if (!line.empty()) log::info("[allocator {}] {}", self_.str(), line);
     }
     co_await start_dns(warnings);
     co_await prepare_host();

@@ -68,7 +68,7 @@ class MemoryBackend : public Backend {
     left = true;
     co_return;
   }
-  std::optional<uint64_t> take_over(const std::string&) override {
+  std::optional<uint64_t> take_over(const std::string&, bool) override {
     return on.ipam ? std::optional<uint64_t>(0) : std::nullopt;
   }
 

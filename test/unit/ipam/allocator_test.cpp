@@ -56,7 +56,8 @@ TEST_CASE("Addresses survive a restart, in their order and with their holders") 
   CHECK(ipam.allocate("odd ident\n:", kRange)->str() == "10.32.0.3/24");
   CHECK(ipam.release("10.32.0.2", ip("10.32.0.2")));
   auto again = disk.start();
-  CHECK(again.note() == "Initialising with persisted data");
+  CHECK(again.note() == "");
+  CHECK(again.mode() == "Initialising with persisted data");
   CHECK(contents(again) == contents(ipam));
   CHECK(again.ring() == ipam.ring());
   CHECK(again.holder(ip("10.32.0.129")) == "c1");
@@ -144,14 +145,15 @@ TEST_CASE("A seed divides the range at once; stored data goes before it") {
   auto answer = ipam.claim("c", cidr("10.32.0.200/24"));
   REQUIRE_FALSE(answer);
   CHECK(answer.error().kind == Refusal::Kind::kElsewhere);
-  CHECK(answer.error().text == "address 10.32.0.200/24 is owned by other peer 02:00:00:00:00:02");
+  CHECK(answer.error().text ==
+        "address 10.32.0.200/24 is owned by other peer 02:00:00:00:00:02 - no way to other peers");
   ipam.set_nickname(kOther, "host2");
   CHECK(ipam.claim("c", cidr("10.32.0.200/24")).error().text ==
-        "address 10.32.0.200/24 is owned by other peer 02:00:00:00:00:02 (host2)");
+        "address 10.32.0.200/24 is owned by other peer 02:00:00:00:00:02 (host2) - no way to other peers");
   CHECK(ipam.owner_of(ip("10.32.0.200")) == kOther);
   CHECK(ipam.owner_of(ip("10.33.0.0")) == PeerName{});
   auto again = disk.start(config({kSelf}));
-  CHECK(again.note() == "Found persisted IPAM data, ignoring supplied IPAM seed");
+  CHECK(again.mode() == "Found persisted IPAM data, ignoring supplied IPAM seed");
   CHECK(again.ring() == ipam.ring());
 }
 

@@ -52,7 +52,8 @@ Reply serve(Allocator& ipam, const std::string& method, const std::vector<std::s
     ipam.leave([](PeerName) { return false; });
     return {204, ""};
   }
-  if (path[0] == "peer") return {200, fmt::format("{} IPs taken over from {}\n", ipam.takeover(path[1]), path[1])};
+  if (path[0] == "peer")
+    return {200, fmt::format("{} IPs taken over from {}\n", ipam.takeover(path[1]).value(), path[1])};
   if (path[0] != "ip" || path.size() < 2 || path[1].empty() || path.back().empty()) return {};
   const auto& ident = path[1];
   if (method == "PUT" && path.size() == 4) {
