@@ -106,9 +106,14 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
   if (!envelope) return close(id, envelope.error());
   if (envelope->channel.size() > max_channel_name) return log::debug("ignoring a channel with an endless name");
   auto from = connection->status.remote.name;
-  if (tag == Tag::gossip) return receive_gossip(id, from, *envelope);
-  if (tag == Tag::broadcast) return receive_broadcast(id, *envelope);
-  receive_unicast(id, from, *envelope, bytes);
+  speaker_ = from;
+  if (tag == Tag::gossip)
+    receive_gossip(id, from, *envelope);
+  else if (tag == Tag::broadcast)
+    receive_broadcast(id, *envelope);
+  else
+    receive_unicast(id, from, *envelope, bytes);
+  speaker_ = {};
 }
 
 void Mesh::receive_overlay(const Connection& connection, Tag tag, ByteView payload) {

@@ -151,6 +151,8 @@ class Mesh {
   // -- What is known.
 
   const Peers& peers() const { return peers_; }
+  // Whose message is being taken in: the neighbour that sent it, for the functions of a channel. 0 at other times.
+  PeerName speaker() const { return speaker_; }
   const Routes& routes() const;
   std::vector<ConnectionStatus> connections() const;
   // The connection to a peer; nothing when there is none.
@@ -211,6 +213,7 @@ class Mesh {
   Surrogates surrogates_;
   std::vector<Effect> effects_;
 
+  PeerName speaker_;
   Time now_;
   Time next_gossip_;
   std::set<PeerName> to_announce_;

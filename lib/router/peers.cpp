@@ -107,6 +107,7 @@ void Router::gossip_names() {
   names::GossipHooks hooks;
   hooks.now = unix_time;
   hooks.known = [this](PeerName peer) { return node_ && node_->mesh().peers().find(peer) != nullptr; };
+  hooks.neighbour = [this] { return node_ ? node_->mesh().speaker() : PeerName{}; };
   hooks.broadcast = [this](mesh::Gossip data) {
     if (node_) node_->broadcast(names::channel_name, std::move(data));
   };
