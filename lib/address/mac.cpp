@@ -43,7 +43,17 @@ PeerName PeerName::from(const Mac& mac) {
 }
 
 Result<PeerName> PeerName::parse(std::string_view text) {
-  return Mac::parse(text).map(&PeerName::from);
+  // "::" once, for as many groups of zeros as are missing.
+  auto gap = text.find("::");
+  if (gap == text.npos) return Mac::parse(text).map(&PeerName::from);
+  auto before = text.substr(0, gap), after = text.substr(gap + 2);
+  auto groups = [](std::string_view part) { return part.empty() ? 0 : 1 + std::ranges::count(part, ':'); };
+  auto missing = 6 - groups(before) - groups(after);
+  if (missing < 1) return Refused(fmt::format("invalid MAC address: {}", text));
+  std::string full(before);
+  for (; missing > 0; --missing) full += full.empty() ? "0" : ":0";
+  if (!after.empty()) full += ":" + std::string(after);
+  return Mac::parse(full).map(&PeerName::from);
 }
 
 }  // namespace weave

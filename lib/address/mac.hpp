@@ -28,6 +28,7 @@ struct PeerName {
   std::string str() const;
   Mac mac() const;
   static PeerName from(const Mac& mac);
+  // As a MAC; a "::" stands for groups of zeros: "::1" is 00:00:00:00:00:01.
   static Result<PeerName> parse(std::string_view text);
 };
 

@@ -75,6 +75,7 @@ void Cluster::start(size_t peer) {
   };
   channel.on_unicast = [](PeerName, ByteView) -> Result<void> { return {}; };
   node.mesh->add_channel("sim", std::move(channel));
+  if (settings_.channels) settings_.channels(peer, *node.mesh);
   drain(peer);
 }
 
@@ -224,7 +225,6 @@ void Cluster::deliver(ConnectionId id, int to, Bytes message) {
   });
 }
 
-// Carries out what a peer wants done.
 void Cluster::drain(size_t peer) {
   auto& node = nodes_[peer];
   for (auto& effect : node.mesh->take()) {

@@ -25,6 +25,8 @@ struct Settings {
   size_t connection_limit = 0;
   milliseconds relay_every = mesh::relay_interval;
   bool trace = false;  // prints what happens
+  // Adds channels to the mesh of a peer that starts.
+  std::function<void(size_t peer, Mesh& mesh)> channels = {};
 };
 
 struct Count {
@@ -60,6 +62,10 @@ class Cluster {
   bool alive(size_t peer) const { return nodes_[peer].mesh != nullptr; }
   Mesh& mesh(size_t peer) { return *nodes_[peer].mesh; }
   PeerName name(size_t peer) const { return nodes_[peer].name; }
+  // What the peer's clock says.
+  Time local(size_t peer) const;
+  // Carries out what the peer's mesh was told to do from outside.
+  void drain(size_t peer);
   // The first way in which the mesh isn't as it should be: tables that differ, wanted connections missing. Empty: fine.
   std::string unsettled() const;
   // The first way in which routes are wrong: unreachable peers, loops, lengths that differ by direction. Empty: fine.
@@ -100,14 +106,12 @@ class Cluster {
   void at(Time time, std::function<void()> run);
   void after(Duration delay, std::function<void()> run) { at(now_ + delay, std::move(run)); }
   Duration delay();
-  Time local(size_t peer) const;
   Time global(size_t peer, Time local) const;
   void maintain(size_t a, size_t b);
   void dial(size_t a, size_t b);
   void establish(ConnectionId id, int end);
   void close(ConnectionId id, const std::string& reason);
   void deliver(ConnectionId id, int to, Bytes message);
-  void drain(size_t peer);
   bool connected(size_t a, size_t b) const;
 
   Settings settings_;
