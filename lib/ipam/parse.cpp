@@ -60,14 +60,15 @@ Result<Init> parse_init(std::string_view text) {
     init.observer = true;
   } else if (mode == "seed") {
     if (!value) return Refused("seed mode requires peer name list");
-    for (auto rest = *value; !rest.empty();) {
-      auto name = rest.substr(0, rest.find(','));
+    if (value->empty()) return init;
+    for (size_t at = 0; at <= value->size();) {
+      auto name = value->substr(at, value->find(',', at) - at);
       auto peer = PeerName::parse(name);
       if (!peer)
         return Refused(
             fmt::format("bad seed parameter: error parsing peer names: invalid peer name format: \"{}\"", name));
       init.seed.push_back(*peer);
-      rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+      at += name.size() + 1;
     }
   } else if (mode == "consensus") {
     if (!value) return init;
