@@ -32,7 +32,8 @@ control::Report Router::report() {
   router.service_id = options_.service_id;
 
   if (addresses_) {
-    auto known = addresses_->allocator().report([](PeerName) { return false; });
+    const auto& reachable = addresses_->allocator().links().reachable;
+    auto known = addresses_->allocator().report([&](PeerName peer) { return reachable && reachable(peer); });
     control::Ipam ipam;
     ipam.range = known.range.str();
     ipam.range_size = known.range_num_ips;
@@ -41,7 +42,12 @@ control::Report Router::report() {
     for (const auto& share : known.entries)
       ipam.entries.push_back(
           {share.token.str(), share.size, share.peer.str(), share.nickname, share.known, share.version});
-    ipam.pending_allocates = addresses_->waiting();
+    if (known.election)
+      ipam.paxos = control::Paxos{known.election->elector, static_cast<int>(known.election->known),
+                                  static_cast<int>(known.election->quorum)};
+    for (const auto& [ident, cidr] : known.pending_claims)
+      ipam.pending_claims.push_back({ident, cidr.address.str(), cidr.prefix});
+    ipam.pending_allocates = std::move(known.pending_allocates);
     report.ipam = std::move(ipam);
   }
   if (dns_) {

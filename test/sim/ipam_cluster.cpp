@@ -310,6 +310,11 @@ void IpamCluster::crash(size_t peer) {
 void IpamCluster::restart(size_t peer) {
   auto& node = nodes_[peer];
   if (alive(peer) || node.gone) return;
+  // Whoever hasn't heard that it was removed will deal with it as ever.
+  if (node.removed)
+    for (size_t i = 0; i < size(); ++i)
+      if (i != peer && !nodes_[i].gone && (!alive(i) || !nodes_[i].allocator->ring().owned(node.name).empty()))
+        contested_ = true;
   start(peer);
   if (!alive(peer)) return;
   // Containers that the user was never told about, or that are gone, are found out.
