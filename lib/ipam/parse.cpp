@@ -2,6 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include <charconv>
+#include <optional>
+
 namespace weave::ipam {
 namespace {
 
@@ -44,6 +47,40 @@ Result<Ipv4> parse_address(std::string_view text) {
   if (address) return address;
   if (is_ipv6(text)) return Ipv4{};
   return Refused(fmt::format("invalid IP Address: {}", text));
+}
+
+Result<Init> parse_init(std::string_view text) {
+  Init init;
+  auto equals = text.find('=');
+  auto mode = text.substr(0, equals);
+  std::optional<std::string_view> value;
+  if (equals != text.npos) value = text.substr(equals + 1);
+  if (mode == "observer") {
+    if (value) return Refused("observer mode takes no parameter");
+    init.observer = true;
+  } else if (mode == "seed") {
+    if (!value) return Refused("seed mode requires peer name list");
+    if (value->empty()) return init;
+    for (size_t at = 0; at <= value->size();) {
+      auto name = value->substr(at, value->find(',', at) - at);
+      auto peer = PeerName::parse(name);
+      if (!peer)
+        return Refused(
+            fmt::format("bad seed parameter: error parsing peer names: invalid peer name format: \"{}\"", name));
+      init.seed.push_back(*peer);
+      at += name.size() + 1;
+    }
+  } else if (mode == "consensus") {
+    if (!value) return init;
+    int64_t count = 0;
+    auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
+    if (error != std::errc() || end != value->data() + value->size() || count > UINT16_MAX)
+      return Refused(fmt::format("bad consensus parameter: \"{}\" isn't a number of peers", *value));
+    init.expected = static_cast<uint32_t>(std::max<int64_t>(count, 0));
+  } else if (!text.empty()) {
+    return Refused(fmt::format("unknown mode: {}", text));
+  }
+  return init;
 }
 
 }  // namespace weave::ipam

@@ -1,8 +1,10 @@
 // The texts of requests, with the refusals that Weave Net answers.
 #pragma once
 #include <string_view>
+#include <vector>
 
 #include "address/ipv4.hpp"
+#include "address/mac.hpp"
 
 namespace weave::ipam {
 
@@ -16,5 +18,16 @@ Result<Cidr> parse_subnet(std::string_view text);
 
 // A single address, as in a release; IPv6 counts as 0.0.0.0. Refuses "invalid IP Address: ...".
 Result<Ipv4> parse_address(std::string_view text);
+
+// How the range is first divided: the value of --ipalloc-init.
+struct Init {
+  bool observer = false;
+  uint32_t expected = 0;       // peers that will vote; 0: not said
+  std::vector<PeerName> seed;  // empty: by election
+};
+
+// "consensus", "consensus=<peers>", "seed=<name>,...", "observer" or nothing. Refuses with the words that Weave Net
+// puts behind "Unable to parse --ipalloc-init: ".
+Result<Init> parse_init(std::string_view text);
 
 }  // namespace weave::ipam

@@ -52,30 +52,10 @@ void check_addresses(const Options& options) {
                       range.str()));
 }
 
-// Throws unless the words after "=" are there exactly when they must be.
 void check_init(const std::string& text) {
-  if (text.empty()) return;
-  auto refuse = [](const std::string& why) {
-    return Error("Unable to parse --ipalloc-init: " + why,
-                 "use consensus, consensus=<number of peers>, seed=<peer>,<peer>,..., or observer");
-  };
-  auto equals = text.find('=');
-  auto mode = text.substr(0, equals), value = equals == text.npos ? "" : text.substr(equals + 1);
-  if (mode == "observer") {
-    if (equals != text.npos) throw refuse("observer takes no value");
-  } else if (mode == "consensus") {
-    if (equals == text.npos) return;
-    if (value.empty() || value.size() > 6 || value.find_first_not_of("0123456789") != value.npos)
-      throw refuse(fmt::format("bad number of peers '{}'", value));
-  } else if (mode == "seed") {
-    for (size_t at = 0; at <= value.size();) {
-      auto comma = std::min(value.find(',', at), value.size());
-      if (auto peer = PeerName::parse(value.substr(at, comma - at)); !peer) throw refuse(peer.error());
-      at = comma + 1;
-    }
-  } else {
-    throw refuse("unknown mode: " + mode);
-  }
+  if (auto init = ipam::parse_init(text); !init)
+    throw Error("Unable to parse --ipalloc-init: " + init.error(),
+                "use consensus, consensus=<number of peers>, seed=<peer>,<peer>,..., or observer");
 }
 
 void check_names(Options& options) {

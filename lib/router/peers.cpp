@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "ipam/parse.hpp"
 #include "router/router.hpp"
 
 namespace weave::router {
@@ -74,16 +75,10 @@ ipam::Config Router::ipam_config() const {
     randombytes_buf(&number, sizeof number);
     return number;
   };
-  // check() has made sure that it is one of these.
-  const auto& init = options_.ipam_init;
-  if (init == "observer") config.observer = true;
-  if (init.starts_with("consensus=")) config.expected = static_cast<uint32_t>(std::stoul(init.substr(10)));
-  if (init.starts_with("seed="))
-    for (size_t at = 5; at <= init.size();) {
-      auto comma = std::min(init.find(',', at), init.size());
-      config.seed.push_back(*PeerName::parse(init.substr(at, comma - at)));
-      at = comma + 1;
-    }
+  auto init = ipam::parse_init(options_.ipam_init).value();  // check() has seen to that
+  config.seed = std::move(init.seed);
+  config.observer = init.observer;
+  config.expected = init.expected;
   return config;
 }
 

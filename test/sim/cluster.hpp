@@ -27,8 +27,8 @@ struct Settings {
   milliseconds relay_every = mesh::relay_interval;
   bool trace = false;  // prints what happens
   // A router has started, with a mesh that has no connections yet: a place to add channels.
-  std::function<void(size_t peer, Mesh& mesh)> started;
-  std::function<void(size_t peer, const std::vector<mesh::Peer>& gone)> peers_gone;
+  std::function<void(size_t peer, Mesh& mesh)> started = {};
+  std::function<void(size_t peer, const std::vector<mesh::Peer>& gone)> peers_gone = {};
 };
 
 struct Count {

@@ -93,9 +93,12 @@ void IpamCluster::start(size_t peer) {
   ipam::Links links;
   links.unicast = [this, peer](PeerName to, Bytes message) -> Result<void> {
     if (!reachable(peer, index(to))) return Refused("unknown relay destination: " + to.str());
-    deliver(peer, index(to), [from = nodes_[peer].name, message = std::move(message)](ipam::Allocator& receiver) {
-      return receiver.on_unicast(from, message);
-    });
+    deliver(peer, index(to),
+            [this, to, from = nodes_[peer].name, message = std::move(message)](ipam::Allocator& receiver) {
+              if (message.at(0) == static_cast<uint8_t>(ipam::Tag::ring_update))
+                check_harmless(index(to), ByteView(message).subspan(1));
+              return receiver.on_unicast(from, message);
+            });
     return {};
   };
   links.broadcast = [this, peer] { broadcast(peer); };
@@ -128,7 +131,10 @@ void IpamCluster::gossip(size_t peer, uint64_t generation) {
     auto other = pick(size());
     auto state = nodes_[peer].allocator->state();
     if (other == peer || !state || !reachable(peer, other)) continue;
-    deliver(peer, other, [state](ipam::Allocator& receiver) { return receiver.on_state(*state, std::nullopt); });
+    deliver(peer, other, [=, this](ipam::Allocator& receiver) {
+      check_harmless(other, *state);
+      return receiver.on_state(*state, std::nullopt);
+    });
   }
 }
 
@@ -137,7 +143,10 @@ void IpamCluster::greet(size_t a, size_t b) {
   if (a == b || !reachable(a, b)) return;
   for (auto [from, to] : {std::pair(a, b), std::pair(b, a)})
     if (auto state = nodes_[from].allocator->state())
-      deliver(from, to, [state](ipam::Allocator& receiver) { return receiver.on_state(*state, std::nullopt); });
+      deliver(from, to, [this, state, to = to](ipam::Allocator& receiver) {
+        check_harmless(to, *state);
+        return receiver.on_state(*state, std::nullopt);
+      });
 }
 
 void IpamCluster::broadcast(size_t peer) {
@@ -154,6 +163,7 @@ void IpamCluster::broadcast(size_t peer) {
       bool behind = passes_on && to != relay && (random_() & 1);
       if (behind) continue;
       deliver(peer, to, [=, this](ipam::Allocator& receiver) -> Result<void> {
+        check_harmless(to, *state);
         auto taken = receiver.on_state(*state, name);
         if (to != relay || !taken) return taken;
         // Those behind it get its state under the name of the source.
@@ -300,6 +310,11 @@ void IpamCluster::crash(size_t peer) {
 void IpamCluster::restart(size_t peer) {
   auto& node = nodes_[peer];
   if (alive(peer) || node.gone) return;
+  // Whoever hasn't heard that it was removed will deal with it as ever.
+  if (node.removed)
+    for (size_t i = 0; i < size(); ++i)
+      if (i != peer && !nodes_[i].gone && (!alive(i) || !nodes_[i].allocator->ring().owned(node.name).empty()))
+        contested_ = true;
   start(peer);
   if (!alive(peer)) return;
   // Containers that the user was never told about, or that are gone, are found out.
@@ -345,6 +360,29 @@ void IpamCluster::check(size_t peer) {
       if (owned.size(range) != 0)
         wrong(fmt::format("{} and {} both own something of {}", peer, other, range.start.str()));
   }
+}
+
+void IpamCluster::check_harmless(size_t to, ByteView bytes) {
+  const auto& node = nodes_[to];
+  if (contested_ || node.removed || node.gone || !node.allocator) return;
+  auto state = ipam::decode_state(bytes);
+  if (!state) wrong("an unreadable state: " + state.error());
+  if (!state->ring || node.allocator->ring().empty()) return;
+  const auto& received = *state->ring;
+  auto theirs = ipam::Ring::assemble({received.start, received.end}, received.peer, received.entries, received.seeds);
+  if (!theirs) wrong("an unsound ring is sent: " + theirs.error());
+  auto ring = node.allocator->ring();
+  const auto& space = node.allocator->space();
+  auto before = ring.owned(node.name);
+  auto merged = ring.merge(*theirs, [&](std::span<const Ipv4Range> ranges) {
+    return std::ranges::any_of(ranges, [&](Ipv4Range range) { return space.free_count(range) != range.size(); });
+  });
+  if (!merged)
+    wrong(fmt::format("in the place of {} a Weave Net peer would close the connection: {}", to, merged.error()));
+  ipam::RangeSet lost;
+  for (auto range : before) lost.add(range);
+  for (auto range : ring.owned(node.name)) lost.remove(range);
+  if (lost.size() != 0) wrong(fmt::format("in the place of {} a Weave Net peer would stop", to));
 }
 
 std::string IpamCluster::difference() {

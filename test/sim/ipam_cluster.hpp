@@ -116,6 +116,9 @@ class IpamCluster {
   void take_answers(size_t peer);
   void given(size_t peer, const std::string& ident, Ipv4 address);
   void check(size_t peer);
+  // What a state would do to a Weave Net peer in the place of `to`: it must neither close the connection nor lose a
+  // range, which stops it.
+  void check_harmless(size_t to, ByteView state);
   void forget_containers(size_t peer);
   size_t index(PeerName name) const;
   [[noreturn]] void wrong(const std::string& what);

@@ -156,7 +156,7 @@ TEST_CASE("ipam: a quiet cluster agrees and serves everybody") {
 }
 
 TEST_CASE("ipam: partitions and crashes, also in the midst of every write") {
-  with_seeds(250, [](uint64_t seed, Sum& sum) {
+  with_seeds(130, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed,
                          .peers = 2 + seed % 6,
                          .observers = seed % 6 > 3 ? 1u : 0u,
@@ -170,7 +170,7 @@ TEST_CASE("ipam: partitions and crashes, also in the midst of every write") {
 }
 
 TEST_CASE("ipam: a range that is too small for all") {
-  with_seeds(120, [](uint64_t seed, Sum& sum) {
+  with_seeds(90, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 2 + seed % 5, .range = "10.0.0.0/27", .crash = seed % 3 ? 0 : 0.01});
     live(cluster, *Cidr::parse("10.0.0.0/27"), 80, {});
     check_all_well(cluster);
@@ -179,7 +179,7 @@ TEST_CASE("ipam: a range that is too small for all") {
 }
 
 TEST_CASE("ipam: hosts die, are taken over, perhaps twice, and come back") {
-  with_seeds(200, [](uint64_t seed, Sum& sum) {
+  with_seeds(100, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 3 + seed % 4, .crash = seed % 2 ? 0 : 0.01});
     live(cluster, *Cidr::parse("10.0.0.0/24"), 80, {.takeovers = true});
     check_all_well(cluster);
@@ -188,7 +188,7 @@ TEST_CASE("ipam: hosts die, are taken over, perhaps twice, and come back") {
 }
 
 TEST_CASE("ipam: peers leave for good") {
-  with_seeds(120, [](uint64_t seed, Sum& sum) {
+  with_seeds(90, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 3 + seed % 4});
     live(cluster, *Cidr::parse("10.0.0.0/24"), 80, {.leaving = true});
     check_all_well(cluster);
@@ -197,7 +197,7 @@ TEST_CASE("ipam: peers leave for good") {
 }
 
 TEST_CASE("ipam: elections with crashes and partitions in their midst come to one division") {
-  with_seeds(300, [](uint64_t seed, Sum& sum) {
+  with_seeds(200, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 2 + seed % 4, .crash = 0.25});
     for (int step = 0; step < 30; ++step) {
       if (cluster.pick(3) == 0) cluster.allocate(cluster.pick(cluster.size()), "c", *Cidr::parse("10.0.0.0/24"));
@@ -216,7 +216,7 @@ TEST_CASE("ipam: elections with crashes and partitions in their midst come to on
 }
 
 TEST_CASE("ipam: what was taken over twice, or from the living, is settled, and what was given twice is reported") {
-  with_seeds(150, [](uint64_t seed, Sum& sum) {
+  with_seeds(100, [](uint64_t seed, Sum& sum) {
     auto range = *Cidr::parse("10.0.0.0/25");
     IpamCluster cluster({.seed = seed, .peers = 4 + seed % 3, .range = range.str(), .by_seed = true});
     int containers = 0;

@@ -27,3 +27,20 @@ TEST_CASE("Claims may have host bits, releases may be IPv6") {
   CHECK(parse_address("::1")->str() == "0.0.0.0");
   CHECK(parse_address("bogus").error() == "invalid IP Address: bogus");
 }
+
+TEST_CASE("How the range is first divided") {
+  CHECK_FALSE(parse_init("")->observer);
+  CHECK(parse_init("observer")->observer);
+  CHECK(parse_init("consensus")->expected == 0);
+  CHECK(parse_init("consensus=5")->expected == 5);
+  CHECK(parse_init("consensus=0")->expected == 0);
+  CHECK(parse_init("consensus=-1")->expected == 0);
+  CHECK(parse_init("seed=::1,02:00:00:00:00:02")->seed == std::vector{PeerName{1}, PeerName{0x020000000002}});
+  CHECK(parse_init("seed=")->seed.empty());
+  CHECK(parse_init("seed").error() == "seed mode requires peer name list");
+  CHECK(parse_init("seed=zz").error() ==
+        "bad seed parameter: error parsing peer names: invalid peer name format: \"zz\"");
+  CHECK(parse_init("observer=1").error() == "observer mode takes no parameter");
+  CHECK(parse_init("consensus=x").error().starts_with("bad consensus parameter: "));
+  CHECK(parse_init("foo").error() == "unknown mode: foo");
+}

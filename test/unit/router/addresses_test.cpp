@@ -135,3 +135,124 @@ TEST_CASE("a leaving peer gives nothing any more") {
   auto late = host.ask(kThree);
   CHECK((late->done && !late->got));
 }
+
+namespace {
+
+// A host whose only neighbour is played by the test.
+struct Member {
+  asio::io_context io;
+  std::vector<Bytes> sent;  // to the neighbour
+  int broadcasts = 0;
+  bool connected = true;
+  Addresses addresses{io.get_executor(),
+                      {.self = PeerName{1},
+                       .nickname = "h1",
+                       .range = *Cidr::parse("10.0.0.0/24"),
+                       .default_subnet = *Cidr::parse("10.0.0.0/24"),
+                       .seed = {},
+                       .expected = 2},
+                      {},
+                      [](std::span<const Change>) {},
+                      [](std::string) -> asio::awaitable<bool> { co_return true; },
+                      {.unicast = [this](PeerName, Bytes message) -> Result<void> {
+                         if (!connected) return Refused("unknown relay destination");
+                         sent.push_back(std::move(message));
+                         return {};
+                       },
+                       .broadcast = [this] { ++broadcasts; },
+                       .reachable = [this](PeerName) { return connected; },
+                       .targets = [] { return size_t{1}; },
+                       .unix_time = [] { return int64_t{0}; }}};
+  mesh::Channel channel = addresses.channel();
+
+  template <class T>
+  std::shared_ptr<std::pair<bool, std::string>> start(asio::awaitable<T> work) {
+    auto done = std::make_shared<std::pair<bool, std::string>>();
+    asio::co_spawn(io, std::move(work), [done](std::exception_ptr error, auto...) {
+      done->first = true;
+      try {
+        if (error) std::rethrow_exception(error);
+      } catch (const std::exception& e) {
+        done->second = e.what();
+      }
+    });
+    settle();
+    return done;
+  }
+  void settle() {
+    io.restart();
+    while (io.poll_one() != 0) {
+    }
+  }
+  // The neighbour owns the upper half, or all.
+  void ring_comes(bool all = false) {
+    auto range = Cidr::parse("10.0.0.0/24")->range();
+    std::vector<ipam::Entry> entries{{range.start, PeerName{all ? 2u : 1u}, 0, 128},
+                                     {range.start + 128, PeerName{2}, 0, 128}};
+    ipam::State state{.ring = ipam::WireRing{range.start, range.end, PeerName{2}, entries, {PeerName{1}, PeerName{2}}}};
+    CHECK(channel.on_gossip(ipam::encode_state(state)));
+    settle();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("requests wait for the ring that a message brings") {
+  Member host;
+  auto address = host.start(host.addresses.allocate(kOne, *Cidr::parse("10.0.0.0/24"), false));
+  auto ring = host.start(host.addresses.prime());
+  CHECK_FALSE(address->first);
+  CHECK_FALSE(ring->first);
+  CHECK(host.broadcasts == 1);
+  CHECK(host.addresses.allocator().report([](PeerName) { return true; }).status ==
+        "awaiting consensus (quorum: 2, known: 1)");
+  host.ring_comes();
+  CHECK(address->first);
+  CHECK(ring->first);
+  CHECK(host.addresses.allocator().lookup(kOne).size() == 1);
+}
+
+TEST_CASE("a claim of another peer's address waits for its answer") {
+  Member host;
+  host.ring_comes();
+  auto claim = host.start(host.addresses.claim(kOne, *Cidr::parse("10.0.0.200/24"), false));
+  CHECK_FALSE(claim->first);
+  REQUIRE(host.sent.size() == 1);
+  auto denial = host.sent[0];
+  denial[0] = 2;
+  CHECK(host.channel.on_unicast(PeerName{2}, denial));
+  host.settle();
+  CHECK(claim->second == "address 10.0.0.200/24 is owned by other peer 00:00:00:00:00:02");
+}
+
+TEST_CASE("a lenient claim is answered when the owner is out of reach, and tried on") {
+  Member host;
+  host.ring_comes();
+  host.connected = false;
+  auto claim = host.start(host.addresses.claim(kOne, *Cidr::parse("10.0.0.200/24"), false, true));
+  CHECK((claim->first && claim->second.empty()));
+  host.connected = true;
+  host.addresses.tick();
+  CHECK(host.sent.size() == 1);
+}
+
+TEST_CASE("what the mesh passes on of a broadcast is our own state, and nothing once we have left alone") {
+  Member host;
+  host.ring_comes();
+  auto passed = host.channel.on_broadcast(PeerName{2}, ipam::encode_state({.paxos = ipam::PaxosTable{}}));
+  REQUIRE(passed);
+  REQUIRE(*passed);
+  CHECK(ipam::decode_state((*passed)->encode().at(0))->ring.has_value());
+  CHECK((*passed)->merged(**passed) == *passed);
+  REQUIRE(host.sent.size() == 1);  // the ring, for who has none
+  CHECK(host.sent[0][0] == 1);
+}
+
+TEST_CASE("a peer that can be reached is taken over by force only") {
+  Member host;
+  host.ring_comes();
+  CHECK_THROWS_AS(host.addresses.take_over("00:00:00:00:00:02"), Error);
+  CHECK(host.addresses.take_over("00:00:00:00:00:02", true) == 128);
+  CHECK(host.addresses.leave() == std::nullopt);
+  CHECK(host.channel.gossip()->encode().empty());
+}

@@ -51,10 +51,10 @@ TEST_CASE("values that can't be understood are refused with the option's name") 
 }
 
 TEST_CASE("the mode of IPAM's first division is understood or refused in Weave Net's words") {
-  for (auto good : {"", "observer", "consensus", "consensus=3", "seed=02:00:00:00:00:01,02:00:00:00:00:02"})
+  for (auto good : {"", "observer", "consensus", "consensus=3", "seed=", "seed=02:00:00:00:00:01,02:00:00:00:00:02"})
     CHECK(refusal({.ipam_init = good}).empty());
   CHECK(refusal({.ipam_init = "foo"}) == "Unable to parse --ipalloc-init: unknown mode: foo");
-  for (auto bad : {"consensus=", "consensus=x", "seed=", "seed=02:00:00:00:00:01,", "observer=1"})
+  for (auto bad : {"consensus=", "consensus=x", "seed=02:00:00:00:00:01,", "observer=1"})
     CHECK_THAT(refusal({.ipam_init = bad}), Catch::StartsWith("Unable to parse --ipalloc-init: "));
 }
 
