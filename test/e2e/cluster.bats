@@ -1,0 +1,97 @@
+# Addresses shared out between three hosts.
+load host
+
+setup() { for h in h1 h2 h3; do host_up $h --no-engine; done; }
+teardown() { hosts_down; }
+
+launch() {  # HOST OPTIONS-AND-PEERS...
+  local host=$1
+  shift
+  on "$host" weave launch --docker-api= --plugin=false --no-dns "$@" >/dev/null
+}
+
+# allocate HOST ID [SUBNET]: what a script of Weave Net would do
+allocate() { on "$1" curl -sf -m 8 -X POST "http://127.0.0.1:6784/ip/$2${3:+/$3}"; }
+
+owners() { on "$1" weave status ipam | grep -c 'of total'; }
+owns() { on "$1" weave status ipam | grep -q "($2) .*IPs"; }
+owners_are() { [ "$(owners "$1")" = "$2" ]; }
+
+@test "three hosts that name each other agree, and allocate different addresses" {
+  launch h1 "$E2E_UNDERLAY.12" "$E2E_UNDERLAY.13"
+  launch h2 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.13"
+  launch h3 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.12"
+  all=$(for h in h1 h2 h3; do for i in 1 2 3; do allocate $h c$i; echo; done; done)
+  [ "$(sort -u <<<"$all" | grep -c '/12')" = 9 ]
+  for h in h1 h2 h3; do eventually owners_are $h 3; done
+  [ "$(allocate h1 c1)" = "$(head -1 <<<"$all")" ]
+}
+
+@test "one of three alone waits for consensus, and says so" {
+  launch h1 "$E2E_UNDERLAY.12" "$E2E_UNDERLAY.13"
+  run allocate h1 c1
+  [ "$status" != 0 ]
+  on h1 weave status | grep -q 'awaiting consensus (quorum: 2, known: 1)'
+  launch h2 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.13"
+  [[ $(allocate h1 c1) == 10.*/12 ]]
+}
+
+@test "a host that joins gets space from another; prime returns when there is a ring" {
+  launch h1
+  [ "$(allocate h1 c1)" = 10.32.0.1/12 ]
+  launch h2 "$E2E_UNDERLAY.11"
+  on h2 timeout 8 weave prime
+  second=$(allocate h2 c2)
+  [[ $second == 10.*/12 ]] && [ "$second" != 10.32.0.1/12 ]
+  eventually owners_are h1 2
+}
+
+@test "a dead host's addresses are taken over, of a living one only with force" {
+  launch h1 "$E2E_UNDERLAY.12"
+  launch h2 "$E2E_UNDERLAY.11"
+  allocate h1 c1
+  allocate h2 c2
+  eventually owners_are h1 2
+  run on h1 weave rmpeer h2
+  [ "$status" = 1 ]
+  on h2 pkill -9 -x weave
+  eventually on h1 sh -c 'weave status ipam | grep "(h2).*- unreachable!"'
+  [[ $(on h1 weave rmpeer h2) == *" IPs taken over from h2" ]]
+  owners_are h1 1
+  [[ $(allocate h1 c3 10.44.0.0/24) == 10.44.0.*/24 ]]
+  run on h1 weave rmpeer nosuch
+  [ "$status" = 1 ]
+}
+
+@test "reset hands the addresses over" {
+  launch h1 "$E2E_UNDERLAY.12"
+  launch h2 "$E2E_UNDERLAY.11"
+  allocate h1 c1
+  allocate h2 c2
+  eventually owners_are h1 2
+  on h2 weave reset
+  eventually owners_are h1 1
+  on h1 weave status ipam | grep -q '(100.0% of total)'
+}
+
+@test "a claim of an address that another host owns is settled between the hosts" {
+  launch h1 "$E2E_UNDERLAY.12"
+  launch h2 "$E2E_UNDERLAY.11"
+  first=$(allocate h1 c1)
+  allocate h2 c2
+  run on h2 curl -s -m 8 -X PUT "http://127.0.0.1:6784/ip/thief/$first"
+  [[ $output == *"is owned by other peer"* ]]
+  free=$(sed 's/\.[0-9]*\//.99\//' <<<"$first")
+  on h2 curl -sf -m 8 -X PUT "http://127.0.0.1:6784/ip/c9/$free"
+  [ "$(on h2 curl -s http://127.0.0.1:6784/ip/c9)" = "$free" ]
+}
+
+@test "clusters that were divided apart don't mix, and say what is wrong" {
+  launch h1
+  launch h2
+  allocate h1 c1
+  allocate h2 c2
+  on h2 weave connect "$E2E_UNDERLAY.11"
+  eventually on h2 sh -c 'weave status connections | grep "seeded by different peers"'
+  [[ $(allocate h1 c3) == 10.*/12 ]]
+}
