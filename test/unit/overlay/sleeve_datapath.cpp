@@ -1,4 +1,4 @@
-#include "overlay/sleeve_socket.hpp"
+#include "overlay/sleeve_datapath.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
@@ -7,11 +7,11 @@ using namespace weave;
 using namespace weave::overlay;
 using namespace std::chrono_literals;
 
-TEST_CASE("two sockets on loopback establish a connection by real packets") {
+TEST_CASE("two data paths on loopback establish a connection by real packets") {
   asio::io_context io;
   Ipv4 one_ip{0x7f000001}, other_ip{0x7f000002};
-  SleeveSocket one(io.get_executor(), one_ip, 0), other(io.get_executor(), other_ip, 0);
   PeerName a{1}, b{2};
+  SleeveDatapath one(io.get_executor(), a, one_ip, 0), other(io.get_executor(), b, other_ip, 0);
   std::unique_ptr<Forwarder> at_a, at_b;
   bool a_up = false, b_up = false, fragments = false;
   auto pump = [&] {
@@ -60,6 +60,6 @@ TEST_CASE("two sockets on loopback establish a connection by real packets") {
 
 TEST_CASE("an address in use is said so") {
   asio::io_context io;
-  SleeveSocket one(io.get_executor(), {0x7f000001}, 0);
-  CHECK_THROWS_WITH(SleeveSocket(io.get_executor(), {0x7f000001}, one.port()), Catch::Contains("in use"));
+  SleeveDatapath one(io.get_executor(), {1}, {0x7f000001}, 0);
+  CHECK_THROWS_WITH(SleeveDatapath(io.get_executor(), {2}, {0x7f000001}, one.port()), Catch::Contains("in use"));
 }
