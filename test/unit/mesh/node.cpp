@@ -79,7 +79,7 @@ struct Heard {
             .on_gossip = [](ByteView) -> Result<Gossip> { return Gossip(); },
             .on_broadcast = [this](PeerName, ByteView data) -> Result<Gossip> {
               broadcasts.emplace_back(as_text(data));
-              return std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(data.begin(), data.end())});
+              return std::make_shared<OpaqueData>(Bytes(data.begin(), data.end()));
             },
             .on_unicast = [this](PeerName, ByteView data) -> Result<void> {
               unicasts.emplace_back(as_text(data));
@@ -90,7 +90,7 @@ struct Heard {
 
 Gossip text(std::string_view words) {
   auto view = as_bytes(words);
-  return std::make_shared<OpaqueData>(std::vector<Bytes>{Bytes(view.begin(), view.end())});
+  return std::make_shared<OpaqueData>(Bytes(view.begin(), view.end()));
 }
 
 }  // namespace
