@@ -38,6 +38,9 @@ node_up() {
   on "h$n" sh -c 'nohup "$@" >/run/log 2>&1 & echo $! >/run/pid' sh weave "02:00:00:00:00:0$n" weave --report /run/report "$@"
 }
 
+# node_down N: returns when the node has let go of its port
+node_down() { on "h$1" sh -c 'kill $(cat /run/pid); while kill -0 $(cat /run/pid) 2>/dev/null; do sleep 0.02; done; rm /run/report'; }
+
 # reports N PATTERN: the node's report has such a line
 reports() { on "h$1" grep -q "$2" /run/report; }
 # linked N M [MTU]: the connection carries frames, and how large ones is known
@@ -93,8 +96,8 @@ seen() {
   bulk 1 2 32
   bulk 2 1 32
   # in clear it can, so the test would see it
-  on h1 sh -c 'kill $(cat /run/pid)'
-  on h2 sh -c 'kill $(cat /run/pid)'
+  node_down 1
+  node_down 2
   node_up 1
   node_up 2 10.99.0.11
   linked 1 2 1438
@@ -140,8 +143,8 @@ seen() {
   MTU=9000 node_host 2 10.99.0.11
   on h2 ip link set eth0 mtu 1300
   on h1 ip route add 10.99.0.12 dev eth0 mtu lock 1300
-  on h1 sh -c 'kill $(cat /run/pid)'
-  on h2 sh -c 'kill $(cat /run/pid)'
+  node_down 1
+  node_down 2
   node_up 1
   node_up 2 10.99.0.11
   linked 1 2 1238
