@@ -43,8 +43,11 @@ node_down() { on "h$1" sh -c 'kill $(cat /run/pid); while kill -0 $(cat /run/pid
 
 # reports N PATTERN: the node's report has such a line
 reports() { on "h$1" grep -q "$2" /run/report; }
-# linked N M [MTU]: the connection carries frames, and how large ones is known
-linked() { eventually reports "$1" "connection 02:00:00:00:00:0$2 established sleeve ${3:-[0-9]*}"; }
+# linked N M [MTU]: the connection is up, how large frames may be is known, and both agree to use it, which takes a second
+linked() {
+  eventually reports "$1" "connection 02:00:00:00:00:0$2 established sleeve ${3:-[0-9]*}"
+  eventually reports "$1" "route 02:00:00:00:00:0$2 02"
+}
 in_c() {
   local n=$1
   shift
@@ -77,13 +80,13 @@ bulk() {
   in_c 1 ip neigh show 10.32.0.2 | grep -q lladdr
 }
 
-# seen N: what a packet capture at the host sees while its container is pinged
-seen() {
-  on "h$1" sh -c 'rm -f /run/capture /run/tcpdump; tcpdump -Z root -Uqni eth0 -s0 -w /run/capture udp >/run/tcpdump 2>&1 & echo $! >/run/pid.tcpdump'
+# capture N: $BATS_TEST_TMPDIR/seen is what passes at the host while its container is pinged
+capture() {
+  on "h$1" sh -c 'rm -f /run/capture /run/tcpdump; tcpdump -Z root -c 6 -qni eth0 -s0 -w /run/capture udp >/run/tcpdump 2>&1 &'
   eventually on "h$1" grep -q "listening on" /run/tcpdump
   in_c 1 ping -c 3 -i 0.2 -W 2 -p 5345435245545f5445585421 "10.32.0.$1"
-  eventually on "h$1" sh -c '[ $(stat -c %s /run/capture) -gt 500 ]'
-  on "h$1" sh -c 'kill $(cat /run/pid.tcpdump); strings /run/capture 2>/dev/null || cat /run/capture' | tr -d '\0'
+  eventually on "h$1" grep -q "packets captured" /run/tcpdump
+  on "h$1" cat /run/capture >"$BATS_TEST_TMPDIR/seen"
 }
 
 @test "the same encrypted, and nothing of it can be read on the way" {
@@ -91,7 +94,8 @@ seen() {
   node_host 2 --password secret 10.99.0.11
   linked 1 2 1414
   linked 2 1 1414
-  ! seen 2 | grep -qa SECRET_TEXT
+  capture 2
+  ! grep -qa SECRET_TEXT "$BATS_TEST_TMPDIR/seen" || false
   in_c 2 ping -c 2 -i 0.2 -W 2 -s 60000 10.32.0.1
   bulk 1 2 32
   bulk 2 1 32
@@ -102,7 +106,8 @@ seen() {
   node_up 2 10.99.0.11
   linked 1 2 1438
   linked 2 1 1438
-  seen 2 | grep -qa SECRET_TEXT
+  capture 2
+  grep -qa SECRET_TEXT "$BATS_TEST_TMPDIR/seen"
 }
 
 @test "a host that the others don't reach is reached over a relay" {
