@@ -271,8 +271,9 @@ void SleeveDatapath::Impl::send_to_peers() {
     poll(wanted.data(), wanted.size(), -1);
     if (wanted[1].revents) return;
     if (wanted[0].revents & (POLLERR | POLLNVAL)) {
-      hand_over([](Impl& impl) { impl.lost_bridge(); });
-      return;
+      if (hand_over([](Impl& impl) { impl.lost_bridge(); })) return;
+      if (poll(&wanted[1], 1, 10) > 0) return;
+      continue;
     }
     const auto& current = reader.refresh();
     auto now = clock_now();

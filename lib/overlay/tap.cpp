@@ -34,6 +34,9 @@ Tap::Tap(const std::string& name, const std::string& bridge) : fd_(open("/dev/ne
   auto attempt = [&](const std::string& what, bool ok) {
     if (!ok) throw errno_error(fmt::format("cannot {} {}", what, name));
   };
+  UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  auto master = request(bridge);
+  attempt("find " + bridge + " for", ioctl(control.get(), SIOCGIFMTU, &master) == 0);
   auto interface = request(name);
   interface.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   attempt("create the interface", ioctl(fd_.get(), TUNSETIFF, &interface) == 0);
@@ -44,9 +47,7 @@ Tap::Tap(const std::string& name, const std::string& bridge) : fd_(open("/dev/ne
   attempt("set up", fcntl(fd_.get(), F_SETFL, O_NONBLOCK) == 0);
   silence(name);
 
-  UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  auto port = request(name), master = request(bridge);
-  attempt("find " + bridge + " for", ioctl(control.get(), SIOCGIFMTU, &master) == 0);
+  auto port = request(name);
   port.ifr_mtu = master.ifr_mtu;
   // What is larger than a TAP may be wouldn't fit a packet of sleeve's either.
   if (ioctl(control.get(), SIOCSIFMTU, &port) != 0) {
