@@ -31,7 +31,7 @@ void Carrier::captured(const SleeveTables& tables, const VnetHeader& header, std
     log::debug("sleeve: a captured frame is dropped: {}", segments.error());
     return;
   }
-  act(tables, decision, {}, *segments, now);
+  act(tables, decision, {}, *segments, Hops::in_use, now);
 }
 
 void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
@@ -42,11 +42,21 @@ void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRe
   }
   if (decision.moved)
     log::debug("sleeve: discovered a MAC at {} that was at {}", record.source.str(), decision.moved->str());
-  act(tables, decision, from, Segments(record.frame), now);
+  // What other peers have sent by sleeve goes on by sleeve: it works on every connection, whatever is better there.
+  act(tables, decision, from, Segments(record.frame), Hops::all, now);
+}
+
+void Carrier::brought(const SleeveTables& tables, const SleeveRecord& record, Time now) {
+  auto decision = decide_received(*tables.routes, macs_, {}, record.source, record.destination, record.frame, now);
+  decision.inject = false;
+  if (decision.drop)
+    counters_.drop(*decision.drop);
+  else
+    act(tables, decision, {}, Segments(record.frame), Hops::in_use, now);
 }
 
 void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments,
-                  Time now) {
+                  Hops which, Time now) {
   if (decision.inject) edge_.inject(segments.frame());
   bool ours = decision.source == tables.routes->self;
   for (auto hop : decision.hops) {
@@ -60,8 +70,7 @@ void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName
       continue;
     }
     const auto& path = found->second;
-    // What other peers have sent by sleeve goes on by sleeve: it works on every connection, whatever is better there.
-    if (ours && !path.in_use) {
+    if (which == Hops::in_use && !path.in_use) {
       counters_.drop(Drop::other_overlay);
     } else if (!path.remote) {
       counters_.drop(Drop::no_address);
@@ -126,7 +135,7 @@ void Carrier::answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName 
   log::debug("sleeve: sending ICMP 3,4 towards {}: PMTU={}", source.str(), mtu);
   // As if the peer had sent it that the frame was for.
   auto decision = decide_received(*tables.routes, macs_, {}, destination, source, answer, now);
-  if (!decision.drop) act(tables, decision, {}, Segments(answer), now);
+  if (!decision.drop) act(tables, decision, {}, Segments(answer), Hops::all, now);
 }
 
 }  // namespace weave::overlay

@@ -28,11 +28,17 @@ class Carrier {
   void captured(const SleeveTables& tables, const VnetHeader& header, std::span<uint8_t> frame, Time now);
   // A container's frame that came from a neighbour.
   void received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now);
+  // A frame of another peer that another overlay has brought here, and that it can't take further. Goes to neighbours
+  // for whose frames sleeve is in use; the bridge has got it already, or isn't to get it.
+  void brought(const SleeveTables& tables, const SleeveRecord& record, Time now);
   // Sends what is left. To be called when no frame is at hand, and before the tables are changed.
   void flush() { packer_.flush(); }
 
  private:
-  void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Time now);
+  // To which of the next hops: those that another overlay doesn't see to, or all.
+  enum class Hops { in_use, all };
+  void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Hops which,
+           Time now);
   void send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
             const Segments& segments, bool flooded, Time now);
   void answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,

@@ -60,16 +60,15 @@ std::thread quiet_thread(const char* name, F run) {
   return thread;
 }
 
-SleeveDiagnostics::Flow sum(const SleeveCounters::Flow& one, const SleeveCounters::Flow& other) {
-  return {one.packets + other.packets, one.bytes + other.bytes};
+void add(const SleeveCounters::Flow& flow, SleeveDiagnostics::Flow& sum) {
+  sum.packets += flow.packets.load(std::memory_order_relaxed);
+  sum.bytes += flow.bytes.load(std::memory_order_relaxed);
 }
 
-std::map<std::string, uint64_t> drops_of(const SleeveCounters& counters) {
-  std::map<std::string, uint64_t> out;
+void add_drops(const SleeveCounters& counters, std::map<std::string, uint64_t>& sum) {
   for (size_t i = 0; i < drop_kinds; ++i)
     if (auto count = counters.drops[i].load(std::memory_order_relaxed))
-      out.emplace(name_of(static_cast<Drop>(i)), count);
-  return out;
+      sum[std::string(name_of(static_cast<Drop>(i)))] += count;
 }
 
 }  // namespace
@@ -119,6 +118,11 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
     update(tunnel->remote, found->second.sleeve);
     if (changed) changed();
   }
+  void relay(const SleeveRecord& record) {
+    if (!relay_tables) relay_tables.emplace(tables);
+    relay_carrier.brought(relay_tables->refresh(), record, clock_now());
+    relay_carrier.flush();
+  }
   void start_threads();
   void stop_threads();
   void lost_bridge() {
@@ -160,11 +164,15 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   std::shared_ptr<const RouteTable> routes;
   Published<SleeveTables> tables{nullptr};
   MacTable macs;
-  SleeveCounters sending, receiving;
+  SleeveCounters sending, receiving, relaying;  // of the threads, in their order
   std::string interface;
   std::unique_ptr<Tap> tap;  // changed only while the threads stand still
   StopSignal stop;
   std::thread receiver, sender;
+  std::optional<Published<SleeveTables>::Reader> relay_tables;
+  Carrier relay_carrier{macs, relaying, {.transmit = transmitter(relaying, false), .inject = [this](ByteView frame) {
+                                           write_to_bridge(relaying, {}, frame);
+                                         }}};
   std::atomic<int> handed_over{0};
   bool ended = false;
 };
@@ -377,17 +385,21 @@ void SleeveDatapath::learn_local(const Mac& mac) {
   impl_->macs.learn(mac, impl_->self, clock_now());
 }
 
+void SleeveDatapath::relay(PeerName source, PeerName destination, ByteView frame) {
+  impl_->relay({source, destination, frame});
+}
+
 SleeveDiagnostics SleeveDatapath::diagnostics() const {
-  const auto &s = impl_->sending, &r = impl_->receiving;
   SleeveDiagnostics out;
   out.interface = impl_->interface;
-  out.captured = sum(s.captured, r.captured);
-  out.injected = sum(s.injected, r.injected);
-  out.sent = sum(s.sent, r.sent);
-  out.received = sum(s.received, r.received);
-  out.relayed = sum(s.relayed, r.relayed);
-  out.dropped_sending = drops_of(s);
-  out.dropped_receiving = drops_of(r);
+  for (const auto* counters : {&impl_->sending, &impl_->receiving, &impl_->relaying}) {
+    add(counters->captured, out.captured);
+    add(counters->injected, out.injected);
+    add(counters->sent, out.sent);
+    add(counters->received, out.received);
+    add(counters->relayed, out.relayed);
+    add_drops(*counters, counters == &impl_->sending ? out.dropped_sending : out.dropped_receiving);
+  }
   out.macs = impl_->macs.entries(clock_now());
   std::sort(out.macs.begin(), out.macs.end(), [](const auto& a, const auto& b) { return a.mac < b.mac; });
   return out;

@@ -67,6 +67,11 @@ class SleeveDatapath {
   // This MAC is on this host from now on, wherever it was: for containers that we attach ourselves.
   void learn_local(const Mac& mac);
 
+  // Takes a container's frame further that another overlay has brought here from `source`, for `destination` (as on the
+  // wire: the peer it is for, or this one when it is flooded): by sleeve, to the next hops for which sleeve is in use.
+  // It isn't given to the bridge.
+  void relay(PeerName source, PeerName destination, ByteView frame);
+
   SleeveDiagnostics diagnostics() const;
   uint16_t port() const;
 

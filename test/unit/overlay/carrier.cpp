@@ -239,6 +239,25 @@ TEST_CASE("frames leave in clear by no encrypted connection") {
         packets[0].payload.end());
 }
 
+TEST_CASE("what another overlay has brought goes on by sleeve where sleeve is in use, and there only") {
+  Chain net;
+  net.two.tables.paths.at(a).in_use = false;
+  // As if a's frames came to b otherwise than by sleeve.
+  auto frame = test::tcp_frame({.from = at_a, .to = everybody});
+  net.two.carrier.brought(net.two.tables, {a, b, frame}, net.two.now);
+  net.settle();
+  CHECK(net.two.injected.empty());
+  CHECK(net.one.injected.empty());
+  CHECK(net.three.injected == std::vector<Bytes>{frame});
+  net.two.carrier.brought(net.two.tables, {c, a, frame}, net.two.now);
+  CHECK(net.two.take().empty());
+  CHECK(net.two.dropped(Drop::other_overlay) == 1);
+  // By sleeve it comes, by sleeve it goes.
+  net.three.capture(test::tcp_frame({.from = at_c, .to = at_a}));
+  net.settle();
+  CHECK(net.one.injected.size() == 1);
+}
+
 TEST_CASE("what can't be sent is counted by reason") {
   Chain net;
   net.one.tables.paths.at(b).in_use = false;
