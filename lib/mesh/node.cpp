@@ -157,6 +157,8 @@ void Node::Impl::apply(OverlayMessage& effect) {
 }
 
 void Node::Impl::apply(PeersGone& effect) {
+  if (sleeve)
+    for (const auto& peer : effect.peers) sleeve->forget(peer.name);
   if (auto hook = hooks.peers_gone) hook(effect.peers);
 }
 
@@ -166,7 +168,20 @@ void Node::Impl::apply(TopologyChanged&) {
 }
 
 void Node::Impl::apply(RoutesChanged&) {
+  give_routes();
   notify(hooks.routes_changed);
+}
+
+void Node::Impl::give_routes() {
+  if (!sleeve) return;
+  auto table = std::make_shared<overlay::RouteTable>();
+  table->self = config.name;
+  const auto& routes = mesh.routes();
+  for (const auto& [to, hop] : routes.unicast(Edges::established))
+    if (to != config.name) table->next_hop.emplace(to, hop);
+  for (const auto& [name, peer] : mesh.peers().table())
+    table->broadcast.emplace(name, routes.broadcast(name, Edges::established));
+  sleeve->set_routes(std::move(table));
 }
 
 void Node::Impl::apply(ShortIdsChanged&) {
@@ -284,6 +299,10 @@ void Node::gossip(const std::string& channel, Gossip data) {
 
 const Mesh& Node::mesh() const {
   return impl_->mesh;
+}
+
+overlay::SleeveDatapath* Node::sleeve() {
+  return impl_->sleeve.get();
 }
 
 NodeStatus Node::status() const {

@@ -23,6 +23,7 @@
 #include "mesh/mesh.hpp"
 #include "mesh/resolver.hpp"
 #include "mesh/tcp_session.hpp"
+#include "overlay/sleeve_datapath.hpp"
 #include "overlay/switch.hpp"
 
 namespace weave::mesh {
@@ -54,8 +55,6 @@ struct NodeHooks {
   std::function<Result<std::unique_ptr<overlay::Forwarder>>(const std::string& overlay, const overlay::Link& link,
                                                             std::function<void()> changed)>
       make_forwarder;
-  // A container's frame that came by sleeve.
-  std::function<void(PeerName source, PeerName destination, ByteView frame)> sleeve_frame;
 };
 
 // A connection, or a target without one, as `weave status connections` shows it.
@@ -114,6 +113,9 @@ class Node {
 
   const Mesh& mesh() const;
   NodeStatus status() const;
+  // Sleeve's data path, between start() and stop(): its start(bridge) has container frames carried. It gets connections
+  // and routes from here. Null when this node has none, for it listens on an IPv6 address or hasn't started.
+  overlay::SleeveDatapath* sleeve();
   // The TCP port listened on.
   uint16_t port() const;
 

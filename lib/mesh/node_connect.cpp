@@ -51,8 +51,8 @@ void Node::Impl::listen() {
   // An IPv6 host has no sleeve: its packets name IPv4 addresses only.
   if (!host || host->is_v4()) {
     Ipv4 ip{host ? host->to_v4().to_uint() : 0};
-    sleeve = std::make_unique<overlay::SleeveSocket>(executor, ip, config.port);
-    if (hooks.sleeve_frame) sleeve->on_frame(hooks.sleeve_frame);
+    sleeve = std::make_unique<overlay::SleeveDatapath>(executor, config.name, ip, config.port);
+    give_routes();
   }
   asio::co_spawn(executor, accept(shared_from_this()), asio::detached);
 }

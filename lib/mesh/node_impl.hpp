@@ -7,7 +7,6 @@
 
 #include "mesh/admission.hpp"
 #include "mesh/node.hpp"
-#include "overlay/sleeve_socket.hpp"
 
 namespace weave::mesh {
 
@@ -42,6 +41,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   void apply(RoutesChanged& effect);
   void apply(ShortIdsChanged& effect);
   void collect_overlays();
+  void give_routes();
   void set_timer();
   // Has pump() called soon, by the io_context.
   void wake();
@@ -78,7 +78,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   std::optional<Ip> host;
   Mesh mesh;
   Maker maker;
-  std::unique_ptr<overlay::SleeveSocket> sleeve;
+  std::unique_ptr<overlay::SleeveDatapath> sleeve;
   asio::ip::tcp::acceptor acceptor;
   asio::steady_timer timer, accept_pause;
   Time timer_at = Time::max();

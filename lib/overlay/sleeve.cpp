@@ -25,11 +25,11 @@ bool all_zero(ByteView bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
 }
 
-bool is_special(ByteView frame) {
+}  // namespace
+
+bool Sleeve::is_special(ByteView frame) {
   return frame.size() >= ethernet_header && all_zero(frame.first(ethernet_header));
 }
-
-}  // namespace
 
 std::string UdpAddress::str() const {
   return fmt::format("{}:{}", ip.str(), port);
@@ -38,8 +38,7 @@ std::string UdpAddress::str() const {
 Sleeve::Sleeve(Link link, const SleevePort& port)
     : link_(std::move(link)),
       port_(port),
-      sealer_(link_.self, link_.key, link_.initiator),
-      opener_(link_.key, link_.initiator),
+      tunnel_(std::make_shared<SleeveTunnel>(link_.self, link_.remote, link_.key, link_.initiator)),
       search_(sleeve_overhead(!link_.key.empty())) {
   if (link_.initiator) remote_ = link_.remote_address;
 }
@@ -51,30 +50,10 @@ void Sleeve::confirm(Time now) {
   send_heartbeat(now);
 }
 
-void Sleeve::receive(ByteView packet, const UdpAddress& from, Time now) {
-  if (!confirmed_ || failed_) return;
-  auto opened = opener_.open(packet);
-  // Anybody can send such packets; lines without their particulars are counted, not repeated.
-  if (!opened) {
-    log::debug("sleeve ->[{}]: from {}: {}", link_.remote_label, from.str(), opened.error());
-    log::warning("sleeve ->[{}]: packets are dropped that don't authenticate", link_.remote_label);
-    return;
-  }
-  if (!*opened) return;
-  auto decoded = decode_records(**opened);
-  for (const auto& record : decoded.records) {
-    if (!is_special(record.frame)) {
-      if (port_.deliver) port_.deliver(record.source, record.destination, record.frame);
-    } else if (record.source == link_.remote && record.destination == link_.self) {
-      receive_special(record.frame, from, now);
-    }
-  }
-  if (decoded.error.empty()) return;
-  log::debug("sleeve ->[{}]: from {}: {}", link_.remote_label, from.str(), decoded.error);
-  log::warning("sleeve ->[{}]: malformed packets", link_.remote_label);
-}
-
-void Sleeve::receive_special(ByteView frame, const UdpAddress& from, Time now) {
+void Sleeve::receive(const SleeveRecord& record, const UdpAddress& from, Time now) {
+  auto frame = record.frame;
+  if (!confirmed_ || failed_ || !is_special(frame)) return;
+  if (record.source != link_.remote || record.destination != link_.self) return;
   auto content = frame.subspan(ethernet_header);
   if (frame.size() == heartbeat_size) {
     receive_heartbeat(content, from, now);
@@ -85,6 +64,23 @@ void Sleeve::receive_special(ByteView frame, const UdpAddress& from, Time now) {
     mtu.u16(static_cast<uint16_t>(content.size()));
     answer(mtu_verified, mtu.take());
   }
+}
+
+void Sleeve::too_big(int path_mtu, Time now) {
+  // Several packets may have met the same limit before it became known.
+  if (failed_ || !confirmed_ || path_mtu - sleeve_overhead(!link_.key.empty()) >= search_.mtu()) return;
+  search_.too_big(path_mtu, now);
+  send_mtu_tests(now);
+}
+
+SleevePath Sleeve::path() const {
+  return {.tunnel = tunnel_,
+          .remote = remote_,
+          .local = link_.local ? link_.local->ip : Ipv4(),
+          .mtu = search_.mtu(),
+          .max_payload = search_.max_payload(),
+          .fragments_pass = fragments_pass_,
+          .in_use = in_use_};
 }
 
 void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now) {
@@ -194,7 +190,7 @@ void Sleeve::send_special(size_t frame_size, bool df, Time now, ByteView content
   append_record(records, link_.self, link_.remote, frame);
   // The peer and what is between us know us by the address of the TCP connection.
   auto from = link_.local ? link_.local->ip : Ipv4();
-  auto sent = port_.send(*remote_, from, sealer_.seal(records.out(), df), df);
+  auto sent = port_.send(*remote_, from, tunnel_->sealer.seal(records.out(), df), df);
   if (sent.ok) {
     send_trouble_.clear();
   } else if (sent.path_mtu > 0) {

@@ -13,14 +13,15 @@
 // Heartbeats go every 500 ms until the peer acknowledges one, then every 10 s. Who accepted the TCP connection learns
 // the peer's UDP address from its first heartbeat. 60 s without a heartbeat end it.
 //
-// Container frames will be carried by the data path on its own threads: it needs seal(), remote() and mtu() of here for
-// what it sends, and SleevePort::deliver for what comes.
+// Container frames are carried by the data path on its own threads (SleeveDatapath). It opens the packets that come,
+// and hands over the router's own frames; what it needs for sending is in path().
 #pragma once
 #include <functional>
 
 #include "overlay/forwarder.hpp"
 #include "overlay/mtu_search.hpp"
 #include "overlay/sleeve_packet.hpp"
+#include "overlay/sleeve_tables.hpp"
 
 namespace weave::overlay {
 
@@ -34,8 +35,6 @@ struct SleevePort {
   // Sends a UDP payload from the router's port at once, and from the address of the host that is named (0: any).
   // `df`: in one piece or not at all.
   std::function<Sent(const UdpAddress& to, Ipv4 from, ByteView payload, bool df)> send;
-  // A container's frame came in; the view ends with the call. May be empty.
-  std::function<void(PeerName source, PeerName destination, ByteView frame)> deliver;
 };
 
 class Sleeve : public Forwarder {
@@ -43,8 +42,12 @@ class Sleeve : public Forwarder {
   // `port` must outlive this.
   Sleeve(Link link, const SleevePort& port);
 
-  // A UDP payload whose sender's name is the peer's.
-  void receive(ByteView packet, const UdpAddress& from, Time now);
+  // Whether a frame is the router's own.
+  static bool is_special(ByteView frame);
+  // Such a frame, from a packet of the peer's. Ignored unless it is the peer's for us.
+  void receive(const SleeveRecord& record, const UdpAddress& from, Time now);
+  // The kernel has refused a container's packet; `path_mtu` is that of its route, in bytes.
+  void too_big(int path_mtu, Time now);
 
   void confirm(Time now) override;
   void control(uint8_t tag, ByteView payload, Time now) override;
@@ -53,13 +56,12 @@ class Sleeve : public Forwarder {
   ForwarderEvents take_events() override { return std::exchange(events_, {}); }
   std::optional<uint16_t> mtu() const override { return search_.mtu(); }
 
-  const std::optional<UdpAddress>& remote() const { return remote_; }
-  bool encrypted() const { return !link_.key.empty(); }
-  // Whether fragments of the underlay reach the peer, as far as known.
-  bool fragments_pass() const { return fragments_pass_; }
+  void in_use(bool yes) override { in_use_ = yes; }
+
+  // What container frames are sent by.
+  SleevePath path() const;
 
  private:
-  void receive_special(ByteView frame, const UdpAddress& from, Time now);
   void receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now);
   void send_heartbeat(Time now);
   void send_special(size_t frame_size, bool df, Time now, ByteView content = {});
@@ -70,13 +72,12 @@ class Sleeve : public Forwarder {
 
   Link link_;
   const SleevePort& port_;
-  SleeveSealer sealer_;
-  SleeveOpener opener_;
+  std::shared_ptr<SleeveTunnel> tunnel_;
   std::optional<UdpAddress> remote_;
   MtuSearch search_;
   ForwarderEvents events_;
   bool confirmed_ = false, established_ = false, heard_ = false, failed_ = false;
-  bool fragments_pass_ = false;
+  bool fragments_pass_ = false, in_use_ = true;
   std::string send_trouble_;
   Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max();
   Time fragment_test_at_ = Time::max(), fragment_answer_until_ = Time::max();

@@ -36,22 +36,41 @@ void append_record(Writer& out, PeerName source, PeerName destination, ByteView 
   out.bytes(frame);
 }
 
+void put_record_header(std::span<uint8_t> out, PeerName source, PeerName destination, size_t frame_size) {
+  auto source_bytes = source.mac().bytes, destination_bytes = destination.mac().bytes;
+  std::copy(source_bytes.begin(), source_bytes.end(), out.begin());
+  std::copy(destination_bytes.begin(), destination_bytes.end(), out.begin() + sleeve_name_size);
+  put_u16(out, 2 * sleeve_name_size, static_cast<uint16_t>(frame_size));
+}
+
+std::optional<SleeveRecord> RecordReader::next() {
+  if (claimed_ || garbage_ || in_.at_end()) return std::nullopt;
+  if (in_.left() < sleeve_record_header) {
+    garbage_ = in_.left();
+    return std::nullopt;
+  }
+  SleeveRecord record;
+  record.source = get_name(in_);
+  record.destination = get_name(in_);
+  size_t size = in_.u16();
+  if (size > in_.left()) {
+    claimed_ = size;
+    return std::nullopt;
+  }
+  record.frame = in_.bytes(size);
+  return record;
+}
+
+std::string RecordReader::error() const {
+  if (claimed_) return fmt::format("a frame of {} bytes in a packet with {} left", claimed_, in_.left());
+  return garbage_ ? fmt::format("trailing garbage of {} bytes", garbage_) : std::string();
+}
+
 SleeveRecords decode_records(ByteView bytes) {
   SleeveRecords out;
-  Reader in(bytes);
-  while (in.left() >= sleeve_record_header) {
-    SleeveRecord record;
-    record.source = get_name(in);
-    record.destination = get_name(in);
-    size_t size = in.u16();
-    if (size > in.left()) {
-      out.error = fmt::format("a frame of {} bytes in a packet with {} left", size, in.left());
-      return out;
-    }
-    record.frame = in.bytes(size);
-    out.records.push_back(record);
-  }
-  if (!in.at_end()) out.error = fmt::format("trailing garbage of {} bytes", in.left());
+  RecordReader in(bytes);
+  while (auto record = in.next()) out.records.push_back(*record);
+  out.error = in.error();
   return out;
 }
 
@@ -95,31 +114,50 @@ Bytes seal_sleeve(PeerName sender, ByteView records, uint64_t sequence, bool df,
   return packet;
 }
 
+void SleeveSealer::seal_in_place(std::span<uint8_t> packet, bool df) {
+  auto name = self_.mac().bytes;
+  std::copy(name.begin(), name.end(), packet.begin());
+  if (key_.empty()) return;
+  uint64_t counter = sent_[df].fetch_add(1, std::memory_order_relaxed) | (df ? df_bit : 0);
+  for (size_t i = 0; i < 8; ++i) packet[sleeve_name_size + i] = static_cast<uint8_t>(counter >> (8 * (7 - i)));
+  auto nonce = nonce_of(initiator_, counter);
+  auto records = packet.subspan(sleeve_encrypted_header);
+  crypto_secretbox_detached(records.data(), &packet[sleeve_encrypted_header - crypto_secretbox_MACBYTES],
+                            records.data(), records.size(), nonce.data(), key_.data());
+}
+
 Bytes SleeveSealer::seal(ByteView records, bool df) {
-  if (!key_.empty()) return seal_sleeve(self_, records, sent_[df]++, df, key_, initiator_);
-  Writer out;
-  put_name(out, self_);
-  out.bytes(records);
-  return out.take();
+  Bytes packet(header() + records.size());
+  std::copy(records.begin(), records.end(), packet.begin() + static_cast<ptrdiff_t>(header()));
+  seal_in_place(packet, df);
+  return packet;
 }
 
 Result<std::optional<Bytes>> SleeveOpener::open(ByteView packet) {
-  Reader in(packet);
-  in.skip(sleeve_name_size);
-  if (!in.ok()) return Refused("UDP packet too short");
-  if (key_.empty()) return Bytes(in.rest().begin(), in.rest().end());
+  Bytes copy(packet.begin(), packet.end());
+  auto opened = open_in_place(copy);
+  if (!opened) return Refused(opened.error());
+  if (!*opened) return std::nullopt;
+  return Bytes((*opened)->begin(), (*opened)->end());
+}
+
+Result<std::optional<ByteView>> SleeveOpener::open_in_place(std::span<uint8_t> packet) {
+  if (packet.size() < sleeve_name_size) return Refused("UDP packet too short");
+  if (key_.empty()) return ByteView(packet.subspan(sleeve_name_size));
+  Reader in(packet.subspan(sleeve_name_size));
   if (in.left() < 8)
     return Refused(fmt::format("encrypted UDP packet too short; expected length >= 8, got {}", in.left()));
   uint64_t counter = in.u64();
-  auto sealed = in.rest();
   constexpr const char* refused = "UDP packet decryption failed";
-  if (sealed.size() < crypto_secretbox_MACBYTES) return Refused(refused);
-  Bytes records(sealed.size() - crypto_secretbox_MACBYTES);
+  if (packet.size() < sleeve_encrypted_header) return Refused(refused);
+  auto records = packet.subspan(sleeve_encrypted_header);
   auto nonce = nonce_of(!initiator_, counter);
-  if (crypto_secretbox_open_easy(records.data(), sealed.data(), sealed.size(), nonce.data(), key_.data()) != 0)
+  if (crypto_secretbox_open_detached(records.data(), records.data(),
+                                     &packet[sleeve_encrypted_header - crypto_secretbox_MACBYTES], records.size(),
+                                     nonce.data(), key_.data()) != 0)
     return Refused(refused);
   if (!seen_[counter >> 63].accept(counter & ~df_bit)) return std::nullopt;
-  return std::optional(std::move(records));
+  return ByteView(records);
 }
 
 }  // namespace weave::overlay

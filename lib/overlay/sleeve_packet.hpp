@@ -13,6 +13,7 @@
 // with its own count from 0: packets sent with the IP header's "don't fragment", and those without.
 #pragma once
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,12 +23,13 @@
 #include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/secret.hpp"
+#include "overlay/frame.hpp"
 
 namespace weave::overlay {
 
 constexpr size_t sleeve_name_size = 6;
 constexpr size_t sleeve_record_header = 14;
-constexpr size_t ethernet_header = 14;
+constexpr size_t sleeve_plain_header = 6, sleeve_encrypted_header = 30;
 constexpr size_t max_udp_payload = 65507;
 
 // What sleeve adds to a container's IP packet until it is an IP packet of the underlay, in bytes: IP and UDP header,
@@ -42,6 +44,23 @@ struct SleeveRecord {
 };
 
 void append_record(Writer& out, PeerName source, PeerName destination, ByteView frame);
+// Writes a record's header to the first sleeve_record_header bytes of `out`.
+void put_record_header(std::span<uint8_t> out, PeerName source, PeerName destination, size_t frame_size);
+
+// Takes one record after the other from the contents of a packet.
+class RecordReader {
+ public:
+  explicit RecordReader(ByteView bytes) : in_(bytes) {}
+  // Nothing at the end, and when something is wrong; what came before stays valid. It points into the bytes.
+  std::optional<SleeveRecord> next();
+  // What is wrong, once next() has returned nothing; empty: nothing.
+  std::string error() const;
+
+ private:
+  Reader in_;
+  size_t claimed_ = 0;  // by a frame that isn't all there
+  size_t garbage_ = 0;
+};
 
 // The records, and what is wrong behind them; the ones before stay valid. They point into `bytes`.
 struct SleeveRecords {
@@ -73,10 +92,14 @@ class ReplayWindow {
 // The UDP payload of an encrypted packet with a given place in its stream: 0 <= `sequence` < 2^63.
 Bytes seal_sleeve(PeerName sender, ByteView records, uint64_t sequence, bool df, const Secret& key, bool initiator);
 
-// Builds packets of one connection.
+// Builds packets of one connection. Several threads may do so at a time: each packet gets a number of its own.
 class SleeveSealer {
  public:
   SleeveSealer(PeerName self, Secret key, bool initiator) : self_(self), key_(std::move(key)), initiator_(initiator) {}
+  // What stands before the records, in bytes.
+  size_t header() const { return key_.empty() ? sleeve_plain_header : sleeve_encrypted_header; }
+  // Completes a packet in place: its records stand behind header() bytes of room.
+  void seal_in_place(std::span<uint8_t> packet, bool df);
   // The whole UDP payload. Without key it goes in clear.
   Bytes seal(ByteView records, bool df);
 
@@ -84,7 +107,7 @@ class SleeveSealer {
   PeerName self_;
   Secret key_;
   bool initiator_;
-  uint64_t sent_[2] = {0, 0};
+  std::atomic<uint64_t> sent_[2] = {0, 0};
 };
 
 // Opens packets of one connection.
@@ -94,6 +117,8 @@ class SleeveOpener {
   // The records in a packet (sender's name included). Refuses, with Weave Net's words, what doesn't authenticate;
   // nothing when the packet has come before.
   Result<std::optional<Bytes>> open(ByteView packet);
+  // The same without a copy: the answer lies within the packet.
+  Result<std::optional<ByteView>> open_in_place(std::span<uint8_t> packet);
 
  private:
   Secret key_;

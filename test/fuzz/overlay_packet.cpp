@@ -15,11 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const PeerName us{0x02000000000b}, peer{0x02000000000a};
   size_t sent = 0;
   SleevePort port{[&](const UdpAddress&, Ipv4, ByteView payload, bool) -> SleevePort::Sent {
-                    if (payload.size() > max_udp_payload) abort();
-                    if (++sent > 100) abort();
-                    return payload.size() > 1472 ? SleevePort::Sent{false, 1500, "too big"} : SleevePort::Sent{};
-                  },
-                  [](PeerName, PeerName, ByteView) {}};
+    if (payload.size() > max_udp_payload) abort();
+    if (++sent > 100) abort();
+    return payload.size() > 1472 ? SleevePort::Sent{false, 1500, "too big"} : SleevePort::Sent{};
+  }};
   auto decoded = decode_records(bytes);
   Writer again;
   for (const auto& record : decoded.records) append_record(again, record.source, record.destination, record.frame);
@@ -44,9 +43,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return made;
       });
       overlays.confirm(Time{});
-      sleeve->receive(bytes, {{2}, 2}, Time{});
+      auto receive = [&](Bytes packet) {
+        auto opened = sleeve->path().tunnel->opener.open_in_place(packet);
+        if (!opened || !*opened) return;
+        for (const auto& record : decode_records(**opened).records) sleeve->receive(record, {{2}, 2}, Time{});
+      };
+      receive(Bytes(bytes.begin(), bytes.end()));
       // Records that authenticate.
-      if (encrypted) sleeve->receive(seal_sleeve(peer, bytes, 1, true, key, true), {{2}, 2}, Time{});
+      if (encrypted) receive(seal_sleeve(peer, bytes, 1, true, key, true));
       overlays.collect();
       if (size > 0) overlays.control(data[0], bytes.subspan(1), Time{});
       overlays.tick(Time{} + std::chrono::seconds(1));

@@ -1,0 +1,57 @@
+// What one thread of sleeve's data path does with frames, without sockets: asks where each goes (forwarding.hpp),
+// chooses the stream that suits the path, cuts, packs (packer.hpp).
+//
+//                       fits the path                                  too large for it
+//     IPv4, DF set      DF stream                                      ICMP "fragmentation needed" to its sender
+//     IPv4, DF clear    if the underlay's fragments arrive: non-DF stream
+//                       otherwise: DF stream                           fragmented here, then DF stream
+//     anything else     non-DF stream                                  non-DF stream, fragments or not
+#pragma once
+#include <functional>
+
+#include "overlay/packer.hpp"
+#include "overlay/segment.hpp"
+
+namespace weave::overlay {
+
+class Carrier {
+ public:
+  using Time = MacTable::Time;
+  struct Edge {
+    Packer::Transmit transmit;
+    std::function<void(ByteView frame)> inject;  // a complete frame for the bridge
+  };
+  // `macs` and `counters` must outlive this; the counters are this thread's.
+  Carrier(MacTable& macs, SleeveCounters& counters, Edge edge);
+
+  // A frame of the bridge; it may be changed. `tables` must live until flush().
+  void captured(const SleeveTables& tables, const VnetHeader& header, std::span<uint8_t> frame, Time now);
+  // A container's frame that came from a neighbour.
+  void received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now);
+  // A frame of another peer that another overlay has brought here, and that it can't take further. Goes to neighbours
+  // for whose frames sleeve is in use; the bridge has got it already, or isn't to get it.
+  void brought(const SleeveTables& tables, const SleeveRecord& record, Time now);
+  // Sends what is left. To be called when no frame is at hand, and before the tables are changed.
+  void flush() { packer_.flush(); }
+
+ private:
+  // To which of the next hops: those that another overlay doesn't see to, or all.
+  enum class Hops { in_use, all };
+  void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Hops which,
+           Time now);
+  void send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
+            const Segments& segments, bool flooded, Time now);
+  void answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,
+                      const Segments& segments, Time now);
+  void put(const SleevePath& path, bool df, PeerName source, PeerName destination, ByteView frame);
+
+  MacTable& macs_;
+  SleeveCounters& counters_;
+  Edge edge_;
+  Packer packer_;
+  Bytes scratch_;
+  int answers_left_ = 0;  // of ICMP, until the next refill
+  Time refill_at_ = Time::min();
+};
+
+}  // namespace weave::overlay

@@ -1,0 +1,76 @@
+// Where a container's frame goes: decided from its two MACs, from what has been learnt of MACs, and from the routes.
+//
+//     captured from the bridge                         come from a peer, of source peer S for destination peer D
+//     ─ from a MAC behind another peer: drop           ─ D isn't us: pass it on towards D
+//     ─ to a local MAC: the bridge sees to it          ─ D is us: learn that the sender's MAC is behind S, give the
+//     ─ to a MAC behind X: send to X                     frame to the bridge, and unless its receiver is known to be
+//     ─ otherwise: flood                                 local, flood it on
+//
+// To flood means: one copy to each neighbour that the routes name for broadcasts of the *source* peer, with the
+// neighbour as destination. All peers compute these routes alike, so everybody gets a flooded frame once.
+//
+// Weave Net's forwarding, with three differences that peers don't see: a frame of our own that comes back, one that
+// would leave by where it came from, and one whose sender can't be (zero, multicast, or our own MAC) are dropped.
+#pragma once
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "overlay/frame.hpp"
+#include "overlay/mac_table.hpp"
+
+namespace weave::overlay {
+
+// Why frames or packets are dropped.
+enum class Drop : uint8_t {
+  malformed,       // too short, or inconsistent
+  hostile_source,  // sent by a MAC that can't be
+  elsewhere,       // captured here, but its MAC belongs behind another peer
+  reserved,        // for bridges, not to be passed on
+  local,           // its receiver is on this host: nothing is lost
+  own,             // left this host before
+  unknown_peer,    // of or for a peer that isn't in the mesh
+  no_route,        // no way to the destination
+  loop,            // would leave by where it came from
+  no_connection,   // the next hop isn't connected by sleeve
+  other_overlay,   // another overlay carries it: nothing is lost
+  no_address,      // the next hop hasn't shown its UDP address yet
+  too_big,         // for the path
+  refused,         // by the kernel: no buffers, no route to the host, ...
+  unknown_sender,  // a packet of nobody that is connected
+  not_authentic,   // a packet that doesn't open
+  replayed,        // a packet that has come before
+  bridge_refused,  // couldn't be given to the bridge
+  congested,       // the router couldn't keep up
+};
+constexpr size_t drop_kinds = static_cast<size_t>(Drop::congested) + 1;
+// A name for metrics and reports, such as "no_route".
+std::string_view name_of(Drop drop);
+
+// The routes for data as the mesh sees them at one moment. Never changed once it is shared.
+struct RouteTable {
+  PeerName self;
+  std::unordered_map<PeerName, PeerName> next_hop;                // by destination; not ourself
+  std::unordered_map<PeerName, std::vector<PeerName>> broadcast;  // by source peer, of all peers known, with ourself
+};
+
+struct Decision {
+  std::optional<Drop> drop;        // nothing is to be done, for this reason
+  bool inject = false;             // give it to the bridge
+  PeerName source;                 // for the record's header
+  PeerName destination;            // 0: each hop is the destination of its copy
+  std::span<const PeerName> hops;  // to send it to; valid as long as the table
+  std::optional<PeerName> moved;   // the sender's MAC was behind this peer until now
+  bool flooded() const { return destination.value == 0; }
+};
+
+// The largest frame that can't be told from a frame of the router itself has a zero source MAC, so none passes here.
+Decision decide_captured(const RouteTable& routes, MacTable& macs, ByteView frame, MacTable::Time now);
+
+// `from`: the neighbour that it came from; 0: ourself.
+Decision decide_received(const RouteTable& routes, MacTable& macs, PeerName from, PeerName source, PeerName destination,
+                         ByteView frame, MacTable::Time now);
+
+}  // namespace weave::overlay
