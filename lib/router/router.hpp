@@ -104,6 +104,7 @@ class Router final : public control::Backend {
   void peers_gone(const std::vector<mesh::Peer>& peers);
   void start_node(std::vector<std::string>& warnings);
   void report_peers(control::Router& router);
+  void report_sleeve(control::Router& router, const std::vector<mesh::Peer>& peers);
 
   // plugin.cpp
   // `patient`: a server that can't start yet is tried again.

@@ -1,0 +1,83 @@
+# The founding transcript over two hosts with an engine each, and what users do between hosts.
+load host
+
+setup() {
+  host_up h1
+  host_up h2
+}
+teardown() { hosts_down; }
+
+both() {  # OPTIONS...
+  on h1 weave launch "$@" "$E2E_UNDERLAY.12" >/dev/null
+  on h2 weave launch "$@" "$E2E_UNDERLAY.11" >/dev/null
+  eventually on h1 sh -c 'weave status connections | grep " established "'
+}
+
+run_on() {  # HOST NAME
+  on "$1" docker run -dP --name="$2" --hostname="$2.weave.local" --net=weave $(on "$1" weave dns-args) busybox httpd -f -h /www >/dev/null
+}
+
+# Fetches web1's page from web2, and counts how often its text is seen between the hosts.
+clear_text_on_the_wire() {
+  nsenter -t "$(pid_of underlay)" -n timeout 8 tcpdump -i underlay -w "$BATS_TEST_TMPDIR/wire.pcap" -U 2>/dev/null &
+  eventually test -s "$BATS_TEST_TMPDIR/wire.pcap"
+  [ "$(on h2 docker exec web2 wget -qO- http://10.32.0.1)" = 'hello from weave' ] || echo failed
+  sleep 0.3
+  kill $! 2>/dev/null || true
+  grep -ac 'hello from weave' "$BATS_TEST_TMPDIR/wire.pcap" || true
+}
+
+@test "web2 on one host pings web1 on the other by name, and both hosts know both names" {
+  both
+  run_on h1 web1
+  run_on h2 web2
+  for h in h1 h2; do
+    eventually on $h sh -c 'weave status dns | grep "^web1 " && weave status dns | grep "^web2 "'
+  done
+  [ "$(on h1 weave status dns)" = "$(on h2 weave status dns)" ]
+  eventually on h2 docker exec web2 ping -c 1 -W 2 web1
+  [ "$(clear_text_on_the_wire)" -gt 0 ]  # so that its absence means something in the next test
+  on h1 docker rm -f web1
+  eventually on h2 sh -c '! weave status dns | grep "^web1 "'
+}
+
+@test "encrypted: the same, and nothing in clear on the wire between" {
+  both --password=s3cret
+  run_on h1 web1
+  run_on h2 web2
+  eventually on h2 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  [ "$(clear_text_on_the_wire)" = 0 ]
+}
+
+@test "large packets and much data arrive whole" {
+  both
+  run_on h1 web1
+  run_on h2 web2
+  eventually on h2 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  eventually on h2 docker exec web2 ping -c 1 -W 2 -s 60000 10.32.0.1
+  on h1 docker exec web1 sh -c 'head -c 20000000 /dev/urandom >/www/data'
+  sum=$(on h1 docker exec web1 md5sum /www/data | cut -d' ' -f1)
+  [ "$(on h2 docker exec web2 sh -c 'wget -qO- http://10.32.0.1/data | md5sum' | cut -d' ' -f1)" = "$sum" ]
+}
+
+@test "attached and exposed across hosts" {
+  both
+  on h1 docker run -d --name=c1 --net=none busybox sleep 600
+  on h2 docker run -d --name=c2 --net=none busybox sleep 600
+  a1=$(on h1 weave attach net:10.40.0.0/24 c1)
+  a2=$(on h2 weave attach net:10.40.0.0/24 c2)
+  [ "$a1" != "$a2" ]
+  eventually on h2 docker exec c2 ping -c 1 -W 2 "$a1"
+  host=$(on h1 weave expose net:10.40.0.0/24)
+  eventually on h2 docker exec c2 ping -c 1 -W 2 "$host"
+}
+
+@test "a router that restarts keeps its containers reachable afterwards" {
+  both
+  run_on h1 web1
+  run_on h2 web2
+  eventually on h2 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  on h1 pkill -9 -f '^weave router'
+  back() { on h1 sh -c 'weave status connections | grep -q " established "' && on h2 docker exec web2 ping -c 1 -W 1 10.32.0.1; }
+  eventually back
+}
