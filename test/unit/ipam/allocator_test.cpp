@@ -305,6 +305,40 @@ TEST_CASE("Leaving alone doesn't store that nobody owns the range") {
   CHECK(again.ring().owner(ip("10.32.0.1")) == kSelf);
 }
 
+TEST_CASE("What was promised in an election, and as whom, survives a restart until there is a ring") {
+  Disk disk;
+  auto elector = config();
+  elector.expected = 3;
+  elector.uid = 7;
+  PaxosTable before;
+  {
+    Allocator ipam(elector, load(*disk.store), save_to(*disk.store));
+    ipam.ask_ring();
+    before = *decode_state(*ipam.state())->paxos;
+    REQUIRE(before.begin()->first == NodeId{kSelf, 7});
+  }
+  elector.uid = 8;
+  {
+    Allocator again(elector, load(*disk.store), save_to(*disk.store));
+    CHECK(decode_state(*again.state())->paxos == before);
+    Allocator other({kOther, "host2", kRange, kRange, {kOther}}, {}, forget);
+    REQUIRE(again.on_state(*other.state(), std::nullopt));
+  }
+  CHECK_FALSE(disk.store->get("ipam", "election"));
+  disk.store->put("ipam", "election", "7 1 me 7");
+  CHECK_THROWS_AS(disk.start(), Error);
+}
+
+TEST_CASE("Nicknames survive a restart, so that the dead can be named") {
+  Disk disk;
+  disk.start(config({kSelf, kOther})).set_nickname(kOther, "host2");
+  auto again = disk.start();
+  CHECK(again.nickname(kOther) == "host2");
+  CHECK(again.takeover("host2") == 128);
+  again.peer_gone(kOther);
+  CHECK(disk.start().nickname(kOther).empty());
+}
+
 TEST_CASE("Random requests agree with a plain model, and the store with both") {
   Disk disk;
   uint32_t seed = 20201124;
