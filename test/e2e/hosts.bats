@@ -19,9 +19,9 @@ run_on() {  # HOST NAME
 
 # Fetches web1's page from web2, and counts how often its text is seen between the hosts.
 clear_text_on_the_wire() {
-  nsenter -t "$(pid_of underlay)" -n timeout 8 tcpdump -i underlay -w "$BATS_TEST_TMPDIR/wire.pcap" -U 2>/dev/null &
+  nsenter -t "$(pid_of underlay)" -n timeout 8 tcpdump --immediate-mode -i h2 -w "$BATS_TEST_TMPDIR/wire.pcap" -U 2>/dev/null &
   eventually test -s "$BATS_TEST_TMPDIR/wire.pcap"
-  [ "$(on h2 docker exec web2 wget -qO- http://10.32.0.1)" = 'hello from weave' ] || echo failed
+  [ "$(on h2 docker exec web2 wget -qO- http://web1)" = 'hello from weave' ] || echo failed
   sleep 0.3
   kill $! 2>/dev/null || true
   grep -ac 'hello from weave' "$BATS_TEST_TMPDIR/wire.pcap" || true
@@ -45,7 +45,7 @@ clear_text_on_the_wire() {
   both --password=s3cret
   run_on h1 web1
   run_on h2 web2
-  eventually on h2 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  eventually on h2 docker exec web2 ping -c 1 -W 2 web1
   [ "$(clear_text_on_the_wire)" = 0 ]
 }
 
@@ -53,11 +53,11 @@ clear_text_on_the_wire() {
   both
   run_on h1 web1
   run_on h2 web2
-  eventually on h2 docker exec web2 ping -c 1 -W 2 10.32.0.1
-  eventually on h2 docker exec web2 ping -c 1 -W 2 -s 60000 10.32.0.1
+  eventually on h2 docker exec web2 ping -c 1 -W 2 web1
+  eventually on h2 docker exec web2 ping -c 1 -W 2 -s 60000 web1
   on h1 docker exec web1 sh -c 'head -c 20000000 /dev/urandom >/www/data'
   sum=$(on h1 docker exec web1 md5sum /www/data | cut -d' ' -f1)
-  [ "$(on h2 docker exec web2 sh -c 'wget -qO- http://10.32.0.1/data | md5sum' | cut -d' ' -f1)" = "$sum" ]
+  [ "$(on h2 docker exec web2 sh -c 'wget -qO- http://web1/data | md5sum' | cut -d' ' -f1)" = "$sum" ]
 }
 
 @test "attached and exposed across hosts" {
@@ -76,8 +76,8 @@ clear_text_on_the_wire() {
   both
   run_on h1 web1
   run_on h2 web2
-  eventually on h2 docker exec web2 ping -c 1 -W 2 10.32.0.1
+  eventually on h2 docker exec web2 ping -c 1 -W 2 web1
   on h1 pkill -9 -f '^weave router'
-  back() { on h1 sh -c 'weave status connections | grep -q " established "' && on h2 docker exec web2 ping -c 1 -W 1 10.32.0.1; }
+  back() { on h1 sh -c 'weave status connections | grep -q " established "' && on h2 docker exec web2 ping -c 1 -W 1 web1; }
   eventually back
 }
