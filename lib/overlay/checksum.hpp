@@ -25,7 +25,7 @@ inline uint64_t add_to_sum(ByteView bytes, uint64_t sum = 0) {
     sum += word;
   }
   uint32_t tail = 0;
-  std::memcpy(&tail, at, left);
+  if (left > 0) std::memcpy(&tail, at, left);
   return sum + tail;
 }
 

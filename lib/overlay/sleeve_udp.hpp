@@ -27,8 +27,8 @@ class SleeveUdp {
 
   // One packet, at once or not at all. Any thread.
   SleevePort::Sent send(const UdpAddress& to, Ipv4 from, ByteView payload, bool df) const;
-  // Packets of `packet_size` bytes each, the last perhaps shorter, at most 64. `wait`: until there is room in the
-  // socket's buffer. Answers how many were refused, and why the last one was. Any thread.
+  // Packets of `packet_size` bytes each, the last perhaps shorter, at most 64. `wait`: up to 100 ms
+  // for room in the socket's buffer. Answers how many were refused, and why the last one was. Any thread.
   struct BatchSent {
     size_t refused = 0;
     SleevePort::Sent last;
