@@ -61,6 +61,7 @@ Link read_link(ByteView message) {
                    if (type == IFLA_MTU) link.mtu = read_fixed<uint32_t>(value);
                    if (type == IFLA_MASTER) link.master = read_fixed<int>(value);
                    if (type == IFLA_LINK) link.peer = read_fixed<int>(value);
+                   if (type == IFLA_LINK_NETNSID) link.peer_elsewhere = true;
                    if (type == IFLA_ADDRESS && value.size() == 6) std::copy_n(value.begin(), 6, link.mac.bytes.begin());
                    if (type == IFLA_LINKINFO)
                      each_attribute(value, [&](uint16_t inner, ByteView kind) {
@@ -187,6 +188,42 @@ void Netlink::create_dummy(const std::string& name) {
   message.text(IFLA_INFO_KIND, "dummy");
   message.close(info);
   checked(message.take(), "cannot create dummy link " + name);
+}
+
+void Netlink::create_vxlan(const std::string& name, uint16_t port) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.text(IFLA_IFNAME, checked_name(name));
+  auto info = message.open(IFLA_LINKINFO);
+  message.text(IFLA_INFO_KIND, "vxlan");
+  auto data = message.open(IFLA_INFO_DATA);
+  // With learning on, kernels since 2024 drop frames with a source MAC of zero, which Weave Net's heartbeats have.
+  message.value<uint8_t>(IFLA_VXLAN_COLLECT_METADATA, 1).value<uint8_t>(IFLA_VXLAN_LEARNING, 0);
+  message.value<uint16_t>(IFLA_VXLAN_PORT, htons(port)).value<uint8_t>(IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1);
+  message.close(data);
+  message.close(info);
+  checked(message.take(), "cannot create VXLAN device " + name);
+}
+
+std::optional<Vxlan> Netlink::vxlan(const std::string& name) {
+  auto answer = exchange(Message(RTM_GETLINK, 0, link_header()).text(IFLA_IFNAME, checked_name(name)).take());
+  if (answer.code || answer.messages.empty()) return {};
+  ByteView message = answer.messages.front();
+  bool is_vxlan = false;
+  Vxlan found;
+  auto see_data = [&](uint16_t type, ByteView value) {
+    if (type == IFLA_VXLAN_PORT) found.port = ntohs(read_fixed<uint16_t>(value));
+    if (type == IFLA_VXLAN_COLLECT_METADATA) found.external = read_fixed<uint8_t>(value) != 0;
+    if (type == IFLA_VXLAN_LEARNING) found.learning = read_fixed<uint8_t>(value) != 0;
+  };
+  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof(ifinfomsg)))),
+                 [&](uint16_t type, ByteView value) {
+                   if (type != IFLA_LINKINFO) return;
+                   each_attribute(value, [&](uint16_t inner, ByteView payload) {
+                     if (inner == IFLA_INFO_KIND) is_vxlan = read_text(payload) == "vxlan";
+                     if (inner == IFLA_INFO_DATA) each_attribute(payload, see_data);
+                   });
+                 });
+  return is_vxlan ? std::optional(found) : std::nullopt;
 }
 
 void Netlink::create_veth(const Veth& veth) {

@@ -22,6 +22,7 @@ struct Link {
   bool running = false;  // with carrier
   int master = 0;        // index of the bridge that it is a port of; 0 = none
   int peer = 0;          // index of the other end of a veth, in that end's namespace; 0 = unknown
+  bool peer_elsewhere = false;  // the other end is in another namespace
 };
 
 struct Address {
@@ -46,6 +47,13 @@ struct Veth {
   std::optional<Mac> peer_mac;
 };
 
+// A VXLAN device whose tunnels are chosen packet by packet (external mode).
+struct Vxlan {
+  uint16_t port = 0;  // UDP
+  bool external = false;
+  bool learning = true;
+};
+
 // Every operation throws weave::Error with what was attempted and the kernel's reason.
 class Netlink {
  public:
@@ -62,6 +70,10 @@ class Netlink {
   void create_bridge(const std::string& name);
   void create_veth(const Veth& veth);
   void create_dummy(const std::string& name);
+  // In external mode, without learning; down.
+  void create_vxlan(const std::string& name, uint16_t port);
+  // Nothing when there is no such link, or it is something else.
+  std::optional<Vxlan> vxlan(const std::string& name);
   // False when there is no such link.
   bool remove_link(const std::string& name);
   void set_up(int index, bool up = true);
