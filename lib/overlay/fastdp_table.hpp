@@ -73,7 +73,7 @@ using FastWrite = std::variant<WriteHop, WritePeer, WriteFlood, WriteSource, For
 
 class FastTable {
  public:
-  static constexpr std::chrono::seconds linger{10};
+  static constexpr std::chrono::seconds linger{30};
   static constexpr uint32_t slots = 1024;        // 1 .. 1023 are used
   static constexpr size_t most_neighbours = 256;  // of one flood
 
