@@ -93,7 +93,7 @@ struct FastKernel::Ring {
   ~Ring() { ring_buffer__free(buffer); }
 };
 
-FastKernel::FastKernel(const std::string& pin_directory, bool direct) {
+FastKernel::FastKernel(const std::string& pin_directory, bool direct, bool testing) {
   libbpf_set_print(keep_words);
   last_words.clear();
   auto directory = pin_directory.empty() ? std::string() : prepared(pin_directory);
@@ -118,8 +118,11 @@ FastKernel::FastKernel(const std::string& pin_directory, bool direct) {
       }
     }
     bpf_program* every = nullptr;
-    bpf_object__for_each_program(every, object_)
-        bpf_program__set_autoload(every, direct || std::string_view(bpf_program__name(every)) != "from_container");
+    bpf_object__for_each_program(every, object_) {
+      std::string_view name = bpf_program__name(every);
+      bool wanted = name == "from_container" ? direct : name != "from_tunnel_test" || testing;
+      bpf_program__set_autoload(every, wanted);
+    }
   };
   auto close = [&] {
     bpf_object__close(object_);
@@ -375,20 +378,19 @@ void FastKernel::read_heartbeats() {
   ring_buffer__consume(ring_->buffer);
 }
 
-FastKernel::Ran FastKernel::run(const std::string& name, ByteView frame, int link) const {
+FastKernel::Ran FastKernel::run(const std::string& name, ByteView frame, uint32_t vni, Ipv4 remote) const {
   Bytes out(frame.size() + 256);
   __sk_buff context{};
-  context.ifindex = static_cast<uint32_t>(link);
+  context.cb[0] = vni;
+  context.cb[1] = remote.value;
   bpf_test_run_opts options{};
   options.sz = sizeof options;
   options.data_in = frame.data();
   options.data_size_in = static_cast<uint32_t>(frame.size());
   options.data_out = out.data();
   options.data_size_out = static_cast<uint32_t>(out.size());
-  if (link) {
-    options.ctx_in = &context;
-    options.ctx_size_in = sizeof context;
-  }
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof context;
   if (int code = bpf_prog_test_run_opts(program(name), &options)) throw bpf_error("cannot run " + name, code);
   out.resize(options.data_size_out);
   return {static_cast<int>(options.retval), std::move(out)};

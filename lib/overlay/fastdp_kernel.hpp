@@ -28,8 +28,8 @@ class FastKernel {
  public:
   // Loads the programs, with the maps that are pinned in the directory if they are of the same layout; new maps are
   // pinned there. An empty directory name: nothing is pinned. `direct`: from_container, too, and delivery into
-  // containers' namespaces. Throws Error with the kernel's reason.
-  FastKernel(const std::string& pin_directory, bool direct);
+  // containers' namespaces. `testing`: from_tunnel_test, too. Throws Error with the kernel's reason.
+  FastKernel(const std::string& pin_directory, bool direct, bool testing = false);
   ~FastKernel();
   FastKernel(const FastKernel&) = delete;
   FastKernel& operator=(const FastKernel&) = delete;
@@ -69,8 +69,9 @@ class FastKernel {
     int verdict;
     Bytes frame;
   };
-  // Runs a program on a frame by itself (BPF_PROG_TEST_RUN). Throws Error.
-  Ran run(const std::string& program, ByteView frame, int link = 0) const;
+  // Runs a program on a frame by itself (BPF_PROG_TEST_RUN), as if it came in on the loopback device. `vni` and
+  // `remote` are for from_tunnel_test. Copies that a program sends are really sent. Throws Error.
+  Ran run(const std::string& program, ByteView frame, uint32_t vni = 0, Ipv4 remote = {}) const;
 
   // Removes the pins.
   static void unpin(const std::string& pin_directory);
