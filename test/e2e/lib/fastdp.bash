@@ -23,7 +23,7 @@ fastdp_up() {
   [ -e "$E2E_STATE/$host.pid" ] || host_up "$host" --no-engine
   on "$host" sh -c 'cat >/usr/local/bin/fastdp_host; chmod +x /usr/local/bin/fastdp_host' <"$FASTDP_HOST"
   on "$host" sh -c '
-    ip link add weave address $(printf 02:bb:00:00:00:%02x $1) type bridge
+    ip link add weave address $(printf 02:bb:00:00:00:%02x $(( $1 % 256 ))) type bridge
     ip link set weave mtu ${2:-1410} up' bridge "$id" "${MTU:-1410}"
   container_up "$host" c "$id"
   fastdp_start "$host" "$id" "$mode"
@@ -35,8 +35,8 @@ container_up() {
   on "$1" sh -c '
     ip netns add $1; ip -n $1 link set lo up
     mtu=$(cat /sys/class/net/weave/mtu)
-    ip link add vethwepl$1 mtu $mtu type veth peer name eth0 mtu $mtu address $(printf 02:cc:00:00:00:%02x $2) netns $1
-    ip -n $1 addr add 10.32.0.$2/24 brd + dev eth0; ip -n $1 link set eth0 up
+    ip link add vethwepl$1 mtu $mtu type veth peer name eth0 mtu $mtu address $(printf 02:cc:00:00:00:%02x $(( $2 % 256 ))) netns $1
+    ip -n $1 addr add 10.32.0.$(( $2 % 256 ))/24 brd + dev eth0; ip -n $1 link set eth0 up
     ip link set vethwepl$1 master weave up' up "$2" "$3"
 }
 
