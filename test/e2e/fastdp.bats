@@ -62,9 +62,9 @@ works() {
   on h2 sh -c 'kill $(cat /run/tcpdump.pid)'
   on h2 tcpdump -T vxlan -nvv -r /run/cap 2>/dev/null >"$BATS_TEST_TMPDIR/cap"
   grep -q 'ttl 64.*flags \[DF\], proto UDP' "$BATS_TEST_TMPDIR/cap"
-  grep -q '10.99.0.11.* 10.99.0.12.6784: .*vni 10197062$' "$BATS_TEST_TMPDIR/cap"  # 0x9b9c46
-  grep -q '10.99.0.12.* 10.99.0.11.6784: .*vni 12872121$' "$BATS_TEST_TMPDIR/cap"  # 0xc469b9
-  ! grep '6784: \[' "$BATS_TEST_TMPDIR/cap" | grep -v 'no cksum'
+  grep -q "10.99.0.11.* 10.99.0.12.6784: .*vni 10198086" "$BATS_TEST_TMPDIR/cap"  # 0x9b9c46
+  grep -q "10.99.0.12.* 10.99.0.11.6784: .*vni 12872121" "$BATS_TEST_TMPDIR/cap"  # 0xc469b9
+  [ -z "$(on h2 tcpdump -n -r /run/cap "udp[6:2] != 0" 2>/dev/null)" ]
 }
 
 @test "three hosts: frames are relayed, and broadcasts passed on, when a direct link is cut" {
