@@ -41,7 +41,7 @@ Options mesh_options(const NodeConfig& config) {
   self.name = config.name;
   self.nickname = config.nickname;
   self.uid = random_uid();
-  self.short_id = static_cast<ShortId>(random_number() & max_short_id);
+  self.short_id = config.short_id.value_or(static_cast<ShortId>(random_number())) & max_short_id;
   return {.self = std::move(self), .connection_limit = config.conn_limit, .random = random_number};
 }
 

@@ -83,11 +83,11 @@ void FastForwarder::tick(Time now) {
 void FastForwarder::send_heartbeat(Time now) {
   heartbeat_at_ = now + (established_ || !healthy_ ? slow_heartbeat : fast_heartbeat);
   auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
-  std::string trouble;
-  if (!self || !remote)
-    trouble = "a short id isn't known";
-  else
-    trouble = port_.send(hop_, encode_heartbeat(make_vni(*self, *remote), link_.conn_uid, port_.mtu));
+  if (!self || !remote) {  // usual right after the connection; the topology brings it
+    trouble_ = "a short id isn't known";
+    return;
+  }
+  auto trouble = port_.send(hop_, encode_heartbeat(make_vni(*self, *remote), link_.conn_uid, port_.mtu));
   if (!trouble.empty() && trouble != trouble_)
     log::warning("fastdp ->[{}]: heartbeats can't be sent to {}:{}: {}", link_.remote_label, hop_.remote.str(),
                  hop_.port, trouble);
