@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -55,6 +56,7 @@ Link read_link(ByteView message) {
   auto header = read_fixed<ifinfomsg>(message);
   Link link{.index = header.ifi_index, .up = (header.ifi_flags & IFF_UP) != 0};
   link.running = (header.ifi_flags & IFF_RUNNING) != 0;
+  link.ethernet = header.ifi_type == ARPHRD_ETHER;
   each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof header))),
                  [&](uint16_t type, ByteView value) {
                    if (type == IFLA_IFNAME) link.name = read_text(value);
@@ -394,28 +396,48 @@ bool Netlink::remove_address(int link, const Cidr& cidr) {
   return true;
 }
 
+static Route read_route(ByteView message) {
+  auto fixed = read_fixed<rtmsg>(message);
+  Route route;
+  route.destination.prefix = fixed.rtm_dst_len;
+  route.scope = fixed.rtm_scope;
+  route.protocol = fixed.rtm_protocol;
+  route.type = fixed.rtm_type;
+  route.table = fixed.rtm_table;
+  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
+                 [&](uint16_t type, ByteView value) {
+                   if (type == RTA_DST) route.destination.address = read_address(value);
+                   if (type == RTA_OIF) route.link = read_fixed<int>(value);
+                   if (type == RTA_GATEWAY) route.gateway = read_address(value);
+                   if (type == RTA_TABLE) route.table = read_fixed<uint32_t>(value);
+                   if (type == RTA_PRIORITY) route.metric = read_fixed<uint32_t>(value);
+                 });
+  return route;
+}
+
+std::optional<Route> Netlink::route_to(Ipv4 destination, Ipv4 source) {
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  header.rtm_dst_len = 32;
+  if (source.value) header.rtm_src_len = 32;
+  Message message(RTM_GETROUTE, 0, header);
+  message.value(RTA_DST, htonl(destination.value));
+  if (source.value) message.value(RTA_SRC, htonl(source.value));
+  auto answer = exchange(message.take());
+  if (answer.code || answer.messages.empty()) return {};
+  auto route = read_route(answer.messages.front());
+  return route.type == RTN_UNICAST && route.link ? std::optional(route) : std::nullopt;
+}
+
 std::vector<Route> Netlink::routes() {
   rtmsg header{};
   header.rtm_family = AF_INET;
   std::vector<Route> routes;
   for (const auto& message :
        checked(Message(RTM_GETROUTE, NLM_F_DUMP, header).take(), "cannot list the routes").messages) {
-    auto fixed = read_fixed<rtmsg>(message);
-    Route route;
-    route.destination.prefix = fixed.rtm_dst_len;
-    route.scope = fixed.rtm_scope;
-    route.protocol = fixed.rtm_protocol;
-    route.type = fixed.rtm_type;
-    route.table = fixed.rtm_table;
-    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
-                   [&](uint16_t type, ByteView value) {
-                     if (type == RTA_DST) route.destination.address = read_address(value);
-                     if (type == RTA_OIF) route.link = read_fixed<int>(value);
-                     if (type == RTA_GATEWAY) route.gateway = read_address(value);
-                     if (type == RTA_TABLE) route.table = read_fixed<uint32_t>(value);
-                     if (type == RTA_PRIORITY) route.metric = read_fixed<uint32_t>(value);
-                   });
-    if (route.table == RT_TABLE_MAIN && route.type == RTN_UNICAST && !(fixed.rtm_flags & RTM_F_CLONED))
+    auto route = read_route(message);
+    if (route.table == RT_TABLE_MAIN && route.type == RTN_UNICAST &&
+        !(read_fixed<rtmsg>(message).rtm_flags & RTM_F_CLONED))
       routes.push_back(route);
   }
   return routes;

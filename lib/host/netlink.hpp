@@ -18,10 +18,11 @@ struct Link {
   std::string kind;  // "bridge", "veth", "vxlan", "openvswitch", ...; empty for physical devices and loopback
   Mac mac;
   uint32_t mtu = 0;
-  bool up = false;       // administratively
-  bool running = false;  // with carrier
-  int master = 0;        // index of the bridge that it is a port of; 0 = none
-  int peer = 0;          // index of the other end of a veth, in that end's namespace; 0 = unknown
+  bool up = false;              // administratively
+  bool running = false;         // with carrier
+  bool ethernet = false;        // frames have an Ethernet header; true of loopback, too
+  int master = 0;               // index of the bridge that it is a port of; 0 = none
+  int peer = 0;                 // index of the other end of a veth, in that end's namespace; 0 = unknown
   bool peer_elsewhere = false;  // the other end is in another namespace
 };
 
@@ -100,6 +101,9 @@ class Netlink {
   // False when it isn't there.
   bool remove_address(int link, const Cidr& cidr);
 
+  // The unicast route that a packet from `source` (0: any of ours) would take; nothing when there is none, or
+  // `destination` is this host.
+  std::optional<Route> route_to(Ipv4 destination, Ipv4 source = {});
   // Unicast IPv4 routes of the main table.
   std::vector<Route> routes();
   // `destination` through the link, directly (scope link) or by a gateway. False when the route exists.

@@ -1,7 +1,7 @@
 #include "overlay/fast_datapath.hpp"
 
-#include <fmt/ranges.h>
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -27,8 +27,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto epoch_length = 1min;
-constexpr uint32_t most_epochs = 10;   // a MAC that wasn't seen for so long is forgotten
-constexpr auto settle = 50ms;          // links change in swarms
+constexpr uint32_t most_epochs = 10;  // a MAC that wasn't seen for so long is forgotten
+constexpr auto settle = 50ms;         // links change in swarms
 
 // Heartbeats leave from an ordinary socket: only the destination port means something to the peer.
 UniqueFd heartbeat_socket() {
@@ -73,9 +73,9 @@ UniqueFd link_monitor() {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   sockaddr_nl groups{};
   groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_LINK;
+  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_IFADDR;
   if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&groups), sizeof groups) != 0)
-    throw errno_error("cannot watch the links");
+    throw errno_error("cannot watch links and routes");
   return fd;
 }
 
@@ -150,23 +150,57 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     auto settings = kernel->settings();
     settings.bridge_port = static_cast<uint32_t>(veth.bridge.index);
     settings.sleeve = 0;
+    settings.port = config.port;
     if (settings.epoch == 0) settings.epoch = 1;
     kernel->set_settings(settings);
     bridge_mac = bridge.mac;
     kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, settings.epoch);
-    if (!adopted) return;
-    auto found = kernel->read_snapshot();
-    adopted_id = found.self;
-    auto hops = kernel->read_hops();
-    // Devices of other ports are needed as long as hops use them; their indices may be stale.
-    bool stale = false;
-    for (const auto& [hop, slot] : hops) stale = stale || !device_exists(hop.port);
-    auto now = Clock::now();
-    table.adopt(found, hops, stale || config.encrypted ? now - FastTable::linger : now);
-    if (stale || config.encrypted) apply(FastSnapshot{.self = found.self, .peers = {}, .floods = {}, .sources = {}});
+    if (adopted) adopt();
   }
 
-  bool device_exists(uint16_t udp) { return net.vxlan(vxlan_name(udp)).has_value(); }
+  // Takes over the frames that an earlier router's maps keep flowing: with our programs, devices as they are now, and
+  // no other ways than our mode knows.
+  void adopt() {
+    adopted_id = kernel->settings().self == FASTDP_NO_SELF
+                     ? std::nullopt
+                     : std::optional(static_cast<uint16_t>(kernel->settings().self));
+    auto now = Clock::now();
+    try {
+      std::vector<FastWrite> writes;
+      for (const auto& [found, slot] : kernel->read_hops()) {
+        auto hop = found;
+        if (hop.underlay && !(pushes() && watch_wire(hop.underlay))) {
+          FastKernel::detach(hop.underlay);
+          hop.underlay = 0;
+          hop.gateway = {};
+        }
+        writes.emplace_back(WriteHop{slot, hop});
+      }
+      kernel->apply(writes, [this](uint16_t udp) { return device_of(udp); });
+    } catch (const Error& error) {
+      log::warning("fastdp: what an earlier router left can't be gone on with: {}", error.what());
+      now -= FastTable::linger;
+    }
+    // It may have had no password.
+    if (config.encrypted) now -= FastTable::linger;
+    table.adopt(kernel->read_snapshot(), kernel->read_hops(), now);
+    apply(FastSnapshot{.self = adopted_id, .peers = {}, .floods = {}, .sources = {}});
+  }
+
+  bool pushes() const { return mode == FastMode::direct && config.push; }
+
+  // Frames that come by this interface of the underlay may be taken there; false when the kernel refuses.
+  bool watch_wire(int link) {
+    if (underlays.contains(link)) return true;
+    try {
+      kernel->attach("from_wire", link);
+      underlays.insert(link);
+      return true;
+    } catch (const Error& error) {
+      log::warning("fastdp: frames take the way by the VXLAN device: {}", error.what());
+      return false;
+    }
+  }
 
   uint32_t device_of(uint16_t udp) {
     auto found = devices.find(udp);
@@ -191,12 +225,27 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
                          .neighbours = {}};
     for (const auto& [name, fast] : topology.neighbours) {
       auto found = forwarders.find(name);
-      picture.neighbours[name] = fast && found != forwarders.end() ? std::optional(hop(found->second)) : std::nullopt;
+      if (fast && found != forwarders.end())
+        picture.neighbours[name] = with_underlay(hop(found->second));
+      else
+        picture.neighbours[name] = std::nullopt;
     }
     auto wanted = make_snapshot(picture);
     // The peer may use this overlay before we do.
-    for (const auto& [name, forwarder] : forwarders) wanted.sources.insert(hop(forwarder).remote);
+    for (const auto& [name, forwarder] : forwarders) wanted.sources[hop(forwarder).remote] = hop(forwarder).local;
     apply(std::move(wanted));
+  }
+
+  // The hop with the way that the kernel would take to it, if frames may go there past the VXLAN device.
+  FastHop with_underlay(FastHop hop) {
+    if (!pushes()) return hop;
+    auto route = net.route_to(hop.remote, hop.local);
+    auto link = route ? net.find_link(route->link) : std::nullopt;
+    // Tunnels and the like have no Ethernet header to put on.
+    if (!link || !link->ethernet || !watch_wire(link->index)) return hop;
+    hop.underlay = link->index;
+    hop.gateway = route->gateway.value_or(Ipv4{});
+    return hop;
   }
 
   static FastHop hop(const Registered* forwarder);
@@ -261,6 +310,8 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       if (self->stopped) co_return;
       drain(self->links.native_handle());
       self->guarded([&] { self->refresh_ports(); });
+      // The way to a neighbour may have changed.
+      if (self->table.wanted().self) self->guarded([&] { self->update(); });
     }
   }
   static asio::awaitable<void> watch_time(std::shared_ptr<Impl> self) {
@@ -297,7 +348,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   bool adopted = false, stopped = false, first_refresh = true;
   std::optional<uint16_t> adopted_id;
   std::map<uint16_t, int> devices;  // by VXLAN port
-  std::set<int> containers;
+  std::set<int> containers, underlays;
   int sleeve = 0;
   FastTable table;
   Topology topology;
@@ -417,7 +468,8 @@ FastDatapath::Status FastDatapath::status() const {
              .wanted = impl_->table.wanted()};
   for (const auto& [udp, device] : impl_->devices) out.ports.push_back(udp);
   auto counters = impl_->kernel->counters();
-  for (size_t i = 0; i < counters.size(); ++i) out.counters.push_back({counter_name(i), counters[i], i >= FASTDP_DROPS});
+  for (size_t i = 0; i < counters.size(); ++i)
+    out.counters.push_back({counter_name(i), counters[i], i >= FASTDP_DROPS});
   auto epoch = impl_->kernel->settings().epoch;
   for (const auto& entry : impl_->kernel->macs()) {
     Place place{.mac = entry.mac, .peer = {}, .container = 0, .minutes = epoch - entry.epoch};
@@ -428,15 +480,13 @@ FastDatapath::Status FastDatapath::status() const {
   return out;
 }
 
-void FastDatapath::remove(const std::string& bridge, const std::string& pin_directory) {
+void FastDatapath::remove(const std::string& pin_directory) {
   std::vector<std::string> failures;
   host::Netlink net;
-  auto owner = net.find_link(bridge);
   for (const auto& link : net.links()) try {
       if (link.kind == "vxlan" && link.name.starts_with("vxlan-")) net.remove_link(link.name);
       if (link.name == bridge_side) net.remove_link(link.name);
-      if (owner && link.master == owner->index && link.kind == "veth" && link.peer_elsewhere)
-        FastKernel::detach(link.index);
+      FastKernel::detach(link.index);
     } catch (const Error& error) {
       failures.emplace_back(error.what());
     }

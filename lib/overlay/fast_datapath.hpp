@@ -25,6 +25,9 @@ struct FastDatapathConfig {
   FastMode mode = FastMode::direct;  // the best that may be tried
   uint16_t port = 6784;              // VXLAN: the router's port and one
   std::string bridge = "weave";      // is there
+  // In direct mode: outer headers are put on and taken off without the VXLAN device, past the host's own OUTPUT and
+  // POSTROUTING rules, where that is possible.
+  bool push = true;
   // The router has a password: nothing that an earlier one left is adopted, lest it go on in clear.
   bool encrypted = false;
   std::string pin_directory = "/sys/fs/bpf/weave";  // empty: maps end with the programs
@@ -95,7 +98,7 @@ class FastDatapath {
 
   // Removes all of it, of whatever router: for `weave reset` and for a launch without it. Containers stay on the
   // bridge. Goes on after a failure and throws one Error with all of them.
-  static void remove(const std::string& bridge = "weave", const std::string& pin_directory = "/sys/fs/bpf/weave");
+  static void remove(const std::string& pin_directory = "/sys/fs/bpf/weave");
 
  private:
   struct Impl;

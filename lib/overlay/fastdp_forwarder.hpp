@@ -19,6 +19,10 @@ namespace weave::overlay {
 struct FastHop {
   Ipv4 local, remote;
   uint16_t port = 0;  // of VXLAN, at both ends
+  // The way there, if the programs may push the outer headers themselves: the interface, and the gateway on it (0: the
+  // remote address is on link). Interface 0: the VXLAN device finds it.
+  int underlay = 0;
+  Ipv4 gateway{};
 
   auto operator<=>(const FastHop&) const = default;
 };

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint32_t filter_handle = 1, filter_priority = 1;
+// Ours among the filters of others: interfaces of the underlay aren't ours alone.
+constexpr uint32_t filter_handle = 1, filter_priority = 6783;
 
 // What libbpf has said since the last look: it explains the errno. One thread owns the datapath.
 std::string last_words;
@@ -108,8 +109,8 @@ FastKernel::FastKernel(const std::string& pin_directory, bool direct, bool testi
     bpf_object__for_each_map(each, object_) {
       size_t size = 0;
       if (bpf_map__is_internal(each)) {
-        auto* constants = static_cast<fastdp_constants*>(const_cast<void*>(
-            static_cast<const void*>(bpf_map__initial_value(each, &size))));
+        auto* constants = static_cast<fastdp_constants*>(
+            const_cast<void*>(static_cast<const void*>(bpf_map__initial_value(each, &size))));
         if (!constants || size < sizeof *constants) continue;
         constants->direct = direct;
         constants->old_tunnel_key = !kernel_has_local_address();
@@ -120,7 +121,7 @@ FastKernel::FastKernel(const std::string& pin_directory, bool direct, bool testi
     bpf_program* every = nullptr;
     bpf_object__for_each_program(every, object_) {
       std::string_view name = bpf_program__name(every);
-      bool wanted = name == "from_container" ? direct : name != "from_tunnel_test" || testing;
+      bool wanted = name == "from_container" || name == "from_wire" ? direct : name != "from_tunnel_test" || testing;
       bpf_program__set_autoload(every, wanted);
     }
   };
@@ -262,6 +263,8 @@ void FastKernel::apply(const std::vector<FastWrite>& writes, const std::function
       hop.local = write.hop.local.value;
       hop.port = write.hop.port;
       hop.device = device(write.hop.port);
+      hop.underlay = static_cast<uint32_t>(write.hop.underlay);
+      hop.gateway = write.hop.gateway.value;
       put("hops", write.slot, hop);
     } else if constexpr (std::is_same_v<Write, WritePeer>) {
       using To = WritePeer::To;
@@ -287,8 +290,8 @@ void FastKernel::apply(const std::vector<FastWrite>& writes, const std::function
       else
         bpf_map_delete_elem(map("floods"), &id);
     } else if constexpr (std::is_same_v<Write, WriteSource>) {
-      fastdp_source source{};
-      if (write.accepted)
+      fastdp_source source{write.local.value_or(Ipv4{}).value};
+      if (write.local)
         put("sources", write.address.value, source);
       else
         bpf_map_delete_elem(map("sources"), &write.address.value);
@@ -309,7 +312,11 @@ std::map<FastHop, uint32_t> FastKernel::read_hops() const {
   for (auto slot : used) {
     fastdp_hop hop{};
     if (bpf_map_lookup_elem(map("hops"), &slot, &hop) == 0)
-      hops[{{hop.local}, {hop.remote}, static_cast<uint16_t>(hop.port)}] = slot;
+      hops[{.local = {hop.local},
+            .remote = {hop.remote},
+            .port = static_cast<uint16_t>(hop.port),
+            .underlay = static_cast<int>(hop.underlay),
+            .gateway = {hop.gateway}}] = slot;
   }
   return hops;
 }
@@ -331,8 +338,8 @@ FastSnapshot FastKernel::read_snapshot() const {
     auto count = std::min<uint32_t>(flood.count, FASTDP_FLOOD);
     out.floods[static_cast<uint16_t>(id)] = {flood.ids, flood.ids + count};
   });
-  each_entry<uint32_t, fastdp_source>(map("sources"),
-                                      [&](uint32_t address, const fastdp_source&) { out.sources.insert({address}); });
+  each_entry<uint32_t, fastdp_source>(
+      map("sources"), [&](uint32_t address, const fastdp_source& source) { out.sources[{address}] = {source.local}; });
   return out;
 }
 
@@ -402,27 +409,10 @@ void FastKernel::unpin(const std::string& pin_directory) {
 }
 
 const char* counter_name(size_t counter) {
-  static constexpr const char* names[] = {"sent",
-                                          "received",
-                                          "relayed",
-                                          "to_sleeve",
-                                          "from_sleeve",
-                                          "direct",
-                                          "moved",
-                                          "heartbeats",
-                                          "source_mac",
-                                          "spoofed",
-                                          "conflict",
-                                          "outer_source",
-                                          "unknown_peer",
-                                          "own",
-                                          "no_route",
-                                          "loop",
-                                          "local",
-                                          "stp",
-                                          "no_self",
-                                          "heartbeat_unread",
-                                          "error"};
+  static constexpr const char* names[] = {
+      "sent",     "received",   "relayed",    "to_sleeve", "from_sleeve", "direct",           "pushed",       "popped",
+      "moved",    "heartbeats", "source_mac", "spoofed",   "conflict",    "outer_source",     "unknown_peer", "own",
+      "no_route", "loop",       "local",      "stp",       "no_self",     "heartbeat_unread", "error"};
   static_assert(std::size(names) == FASTDP_COUNTERS);
   return counter < std::size(names) ? names[counter] : "";
 }

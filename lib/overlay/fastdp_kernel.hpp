@@ -27,8 +27,8 @@ struct MacPlace {
 class FastKernel {
  public:
   // Loads the programs, with the maps that are pinned in the directory if they are of the same layout; new maps are
-  // pinned there. An empty directory name: nothing is pinned. `direct`: from_container, too, and delivery into
-  // containers' namespaces. `testing`: from_tunnel_test, too. Throws Error with the kernel's reason.
+  // pinned there. An empty directory name: nothing is pinned. `direct`: from_container and from_wire, too, and
+  // delivery into containers' namespaces. `testing`: from_tunnel_test, too. Throws Error with the kernel's reason.
   FastKernel(const std::string& pin_directory, bool direct, bool testing = false);
   ~FastKernel();
   FastKernel(const FastKernel&) = delete;

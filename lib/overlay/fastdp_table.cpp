@@ -36,7 +36,8 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
     if (name == topology.self) continue;
     FastWay way{.kind = FastWay::Kind::unreachable, .hop = {}, .name = name};
     auto next = topology.next_hop.find(name);
-    auto neighbour = next == topology.next_hop.end() ? topology.neighbours.end() : topology.neighbours.find(next->second);
+    auto neighbour =
+        next == topology.next_hop.end() ? topology.neighbours.end() : topology.neighbours.find(next->second);
     if (neighbour != topology.neighbours.end()) {
       way.kind = neighbour->second ? FastWay::Kind::fast : FastWay::Kind::sleeve;
       if (neighbour->second) way.hop = *neighbour->second;
@@ -52,7 +53,7 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
     if (!ids.empty()) out.floods[*id] = std::move(ids);
   }
   for (const auto& [name, hop] : topology.neighbours)
-    if (hop) out.sources.insert(hop->remote);
+    if (hop) out.sources[hop->remote] = hop->local;
   return out;
 }
 
@@ -60,7 +61,7 @@ void FastTable::adopt(const FastSnapshot& found, const std::map<FastHop, uint32_
   self_ = found.self;
   for (const auto& [id, way] : found.peers) peers_[id] = {way, now + linger};
   for (const auto& [id, neighbours] : found.floods) floods_[id] = {neighbours, now + linger};
-  for (auto address : found.sources) sources_[address] = {true, now + linger};
+  for (const auto& [address, local] : found.sources) sources_[address] = {local, now + linger};
   for (const auto& [hop, slot] : hops) {
     slots_[slot] = {hop, true, Time::min()};
     by_hop_[hop] = slot;
@@ -139,9 +140,8 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
            peers_,
            [&](uint16_t id) {
              auto found = wanted_.peers.find(id);
-             return found != wanted_.peers.end() &&
-                    (found->second.kind != FastWay::Kind::unreachable ||
-                     peers_.at(id).value.kind == FastWay::Kind::unreachable);
+             return found != wanted_.peers.end() && (found->second.kind != FastWay::Kind::unreachable ||
+                                                     peers_.at(id).value.kind == FastWay::Kind::unreachable);
            },
            now)) {
     auto found = wanted_.peers.find(id);
@@ -165,13 +165,19 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
     writes.emplace_back(WriteFlood{source, list});
     floods_[source] = {std::move(list)};
   }
-  for (auto source : expire(floods_, [&](uint16_t id) { return wanted_.floods.contains(id); }, now))
+  for (auto source : expire(
+           floods_, [&](uint16_t id) { return wanted_.floods.contains(id); }, now))
     writes.emplace_back(WriteFlood{source, {}});
 
-  for (auto address : wanted_.sources)
-    if (sources_.try_emplace(address, Entry<bool>{true}).second) writes.emplace_back(WriteSource{address, true});
-  for (auto address : expire(sources_, [&](Ipv4 ip) { return wanted_.sources.contains(ip); }, now))
-    writes.emplace_back(WriteSource{address, false});
+  for (const auto& [address, local] : wanted_.sources) {
+    auto found = sources_.find(address);
+    if (found != sources_.end() && found->second.value == local) continue;
+    sources_[address] = {local};
+    writes.emplace_back(WriteSource{address, local});
+  }
+  for (auto address : expire(
+           sources_, [&](Ipv4 ip) { return wanted_.sources.contains(ip); }, now))
+    writes.emplace_back(WriteSource{address, {}});
 
   release_slots(now);
   return writes;

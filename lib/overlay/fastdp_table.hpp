@@ -3,8 +3,8 @@
 //     snapshot: id 7 by 10.0.0.7, id 8 by 10.0.0.7 (it is relayed there), id 9 by sleeve
 //     maps:     peers[7] = peers[8] = 1, peers[9] = sleeve     hops[1] = 10.0.0.7, ...
 //
-// Frames read the maps meanwhile. So a hop's slot is written before anything points at it, never changed while something
-// does, and only used again some time after nothing does.
+// Frames read the maps meanwhile. So a hop's slot is written before anything points at it, never changed while
+// something does, and only used again some time after nothing does.
 //
 // Who vanishes from the topology keeps its way for a while, unless it comes back by another one: that is what carries
 // established flows over the restart of a router, theirs or ours.
@@ -31,9 +31,9 @@ struct FastWay {
 // A picture of the topology, by short ids.
 struct FastSnapshot {
   std::optional<uint16_t> self;
-  std::map<uint16_t, FastWay> peers;                  // without ourself
-  std::map<uint16_t, std::vector<uint16_t>> floods;   // source, ourself included -> the neighbours that get its floods
-  std::set<Ipv4> sources;                             // outer addresses that frames may come from
+  std::map<uint16_t, FastWay> peers;                 // without ourself
+  std::map<uint16_t, std::vector<uint16_t>> floods;  // source, ourself included -> the neighbours that get its floods
+  std::map<Ipv4, Ipv4> sources;                      // outer address that frames may come from -> ours they come to
 
   bool operator==(const FastSnapshot&) const = default;
 };
@@ -41,9 +41,9 @@ struct FastSnapshot {
 // What a snapshot is made from. Names that have no short id are left out.
 struct FastTopology {
   PeerName self;
-  std::map<PeerName, uint16_t> ids;            // ourself included; of several that claim an id only the one who owns it
-  std::map<PeerName, PeerName> next_hop;       // destination -> neighbour, over established connections
-  std::map<PeerName, std::vector<PeerName>> broadcast;  // source, ourself included -> neighbours
+  std::map<PeerName, uint16_t> ids;       // ourself included; of several that claim an id only the one who owns it
+  std::map<PeerName, PeerName> next_hop;  // destination -> neighbour, over established connections
+  std::map<PeerName, std::vector<PeerName>> broadcast;    // source, ourself included -> neighbours
   std::map<PeerName, std::optional<FastHop>> neighbours;  // connected: by this hop, or by sleeve
 };
 FastSnapshot make_snapshot(const FastTopology& topology);
@@ -64,7 +64,7 @@ struct WriteFlood {
 };
 struct WriteSource {
   Ipv4 address;
-  bool accepted;
+  std::optional<Ipv4> local;  // nothing: no entry
 };
 struct ForgetMacs {  // of a short id that means another peer now, or none
   uint16_t id;
@@ -74,7 +74,7 @@ using FastWrite = std::variant<WriteHop, WritePeer, WriteFlood, WriteSource, For
 class FastTable {
  public:
   static constexpr std::chrono::seconds linger{30};
-  static constexpr uint32_t slots = 1024;        // 1 .. 1023 are used
+  static constexpr uint32_t slots = 1024;         // 1 .. 1023 are used
   static constexpr size_t most_neighbours = 256;  // of one flood
 
   // What the maps hold already; before the first update. All of it is as if it had vanished from the topology just now.
@@ -99,7 +99,7 @@ class FastTable {
   std::optional<uint16_t> self_;
   std::map<uint16_t, Entry<FastWay>> peers_;
   std::map<uint16_t, Entry<std::vector<uint16_t>>> floods_;
-  std::map<Ipv4, Entry<bool>> sources_;
+  std::map<Ipv4, Entry<Ipv4>> sources_;
   struct Slot {
     FastHop hop;
     bool used = false;

@@ -10,11 +10,11 @@
 /* To be raised with every change of a map: programs with another layout get maps of their own. */
 #define FASTDP_LAYOUT 1
 
-#define FASTDP_IDS 4096      /* short ids */
-#define FASTDP_HOPS 1024     /* hop slots; 0 isn't used */
-#define FASTDP_FLOOD 256     /* neighbours that one flood can go to */
-#define FASTDP_MACS 65536    /* entries of the MAC table, the least used of which go first */
-#define FASTDP_SOURCES 4096  /* outer addresses that frames are taken from */
+#define FASTDP_IDS 4096     /* short ids */
+#define FASTDP_HOPS 1024    /* hop slots; 0 isn't used */
+#define FASTDP_FLOOD 256    /* neighbours that one flood can go to */
+#define FASTDP_MACS 65536   /* entries of the MAC table, the least used of which go first */
+#define FASTDP_SOURCES 4096 /* outer addresses that frames are taken from */
 #define FASTDP_TAP_BYTES 65536
 
 /* Fixed when the programs are loaded. */
@@ -29,6 +29,7 @@ struct fastdp_settings {
   __u32 epoch;       /* the MAC table's clock, moved on by the control: without it nothing ages */
   __u32 bridge_port; /* interface index of the bridge's side of the veth pair */
   __u32 sleeve;      /* interface index of sleeve's TAP; 0: none */
+  __u32 port;        /* our VXLAN port, whose packets from_wire looks at */
 };
 #define FASTDP_NO_SELF 0xffffffffu
 
@@ -56,9 +57,8 @@ struct fastdp_flood {
 
 /* sources[outer address]: frames are taken from there. */
 struct fastdp_source {
-  __u32 flags;
+  __u32 local; /* our address that they come to */
 };
-#define FASTDP_SOURCE_ENCRYPTED 1u
 
 /* macs[MAC]: where it was last seen. */
 struct fastdp_mac {
@@ -83,15 +83,17 @@ struct fastdp_heartbeat {
 
 /* statistics[reason]: frames, one counter a CPU. */
 enum fastdp_counter {
-  FASTDP_SENT,       /* to the tunnel, floods as often as they went */
-  FASTDP_RECEIVED,   /* from the tunnel, for here */
-  FASTDP_RELAYED,    /* from the tunnel to the tunnel */
-  FASTDP_TO_SLEEVE,  /* handed to sleeve */
+  FASTDP_SENT,      /* to the tunnel, floods as often as they went */
+  FASTDP_RECEIVED,  /* from the tunnel, for here */
+  FASTDP_RELAYED,   /* from the tunnel to the tunnel */
+  FASTDP_TO_SLEEVE, /* handed to sleeve */
   FASTDP_FROM_SLEEVE,
-  FASTDP_DIRECT,     /* straight into a container */
-  FASTDP_MOVED,      /* MACs seen elsewhere than before */
+  FASTDP_DIRECT, /* straight into a container */
+  FASTDP_PUSHED, /* of those sent: past the VXLAN device */
+  FASTDP_POPPED, /* of those received: past the VXLAN device */
+  FASTDP_MOVED,  /* MACs seen elsewhere than before */
   FASTDP_HEARTBEATS,
-  FASTDP_DROPS, /* from here on: dropped, by reason */
+  FASTDP_DROPS,                          /* from here on: dropped, by reason */
   FASTDP_DROP_SOURCE_MAC = FASTDP_DROPS, /* zero or multicast */
   FASTDP_DROP_SPOOFED,                   /* a container's or our own MAC, from elsewhere */
   FASTDP_DROP_CONFLICT,                  /* from our bridge, but at home with another peer */

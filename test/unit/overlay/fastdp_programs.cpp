@@ -28,8 +28,8 @@ namespace {
 
 constexpr uint16_t us = 1, b = 2, c = 3, d = 4;
 const FastHop to_b{{0x0a000001}, {0x0a000002}, 6784}, to_d{{0x0a000001}, {0x0a000004}, 6784};
-const Mac ours{{2, 0, 0, 0, 0, 1}}, other{{2, 0, 0, 0, 0, 9}}, at_b{{2, 0, 0, 0, 0, 2}}, all{{255, 255, 255, 255, 255, 255}},
-    none{};
+const Mac ours{{2, 0, 0, 0, 0, 1}}, other{{2, 0, 0, 0, 0, 9}}, at_b{{2, 0, 0, 0, 0, 2}},
+    all{{255, 255, 255, 255, 255, 255}}, none{};
 constexpr uint16_t ipv4 = 0x0800, arp = 0x0806;
 
 Bytes frame(const Mac& to, const Mac& from, uint16_t type = ipv4, Bytes payload = Bytes(46)) {
@@ -63,7 +63,7 @@ struct Programs {
     snapshot.peers[6] = {FastWay::Kind::sleeve, {}, {15}};
     snapshot.floods[us] = {b, d};
     snapshot.floods[b] = {d};
-    snapshot.sources = {to_b.remote, to_d.remote};
+    snapshot.sources = {{to_b.remote, to_b.local}, {to_d.remote, to_d.local}};
     kernel.apply(table.update(snapshot, {}), [](uint16_t) { return 1; });
     auto settings = kernel.settings();
     settings.bridge_port = 1;
@@ -81,14 +81,12 @@ struct Programs {
     before = now;
     return out;
   }
-  Counted run(const std::string& program, const Bytes& bytes, uint32_t vni = 0,
-                                      Ipv4 remote = {}) {
+  Counted run(const std::string& program, const Bytes& bytes, uint32_t vni = 0, Ipv4 remote = {}) {
     verdict = kernel.run(program, bytes, vni, remote).verdict;
     return counted();
   }
   Counted from_bridge(const Bytes& bytes) { return run("from_bridge", bytes); }
-  Counted from_tunnel(const Bytes& bytes, uint16_t source, uint16_t destination,
-                                              Ipv4 remote = to_b.remote) {
+  Counted from_tunnel(const Bytes& bytes, uint16_t source, uint16_t destination, Ipv4 remote = to_b.remote) {
     return run("from_tunnel_test", bytes, make_vni(source, destination), remote);
   }
   uint32_t place(const Mac& mac) {
@@ -117,7 +115,8 @@ void with_programs(Test&& test, bool direct = true) {
       programs.emplace(direct);
     } catch (const Error& error) {
       std::string reason = error.what();
-      if (reason.find("not permitted") == std::string::npos && reason.find("not implemented") == std::string::npos) throw;
+      if (reason.find("not permitted") == std::string::npos && reason.find("not implemented") == std::string::npos)
+        throw;
       WARN("skipped: the kernel refuses: " << reason);
       return;
     }

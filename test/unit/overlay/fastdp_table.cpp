@@ -30,8 +30,8 @@ struct Maps {
         floods[flood->source] = flood->neighbours;
         if (flood->neighbours.empty()) floods.erase(flood->source);
       } else if (auto* source = std::get_if<WriteSource>(&write)) {
-        if (source->accepted)
-          sources.insert(source->address);
+        if (source->local)
+          sources[source->address] = *source->local;
         else
           sources.erase(source->address);
       } else {
@@ -58,7 +58,7 @@ struct Maps {
   std::map<uint32_t, FastHop> hops;
   std::map<uint16_t, WritePeer> peers;
   std::map<uint16_t, std::vector<uint16_t>> floods;
-  std::set<Ipv4> sources;
+  std::map<Ipv4, Ipv4> sources;
   std::vector<uint16_t> forgotten;
 };
 
@@ -80,7 +80,7 @@ TEST_CASE("a snapshot speaks of short ids") {
   CHECK(snapshot.peers.at(3) == FastWay{FastWay::Kind::fast, to_b, c});
   CHECK(snapshot.peers.at(4) == FastWay{FastWay::Kind::sleeve, {}, d});
   CHECK(snapshot.floods.at(1) == std::vector<uint16_t>{2, 4});
-  CHECK(snapshot.sources == std::set<Ipv4>{{2}});
+  CHECK(snapshot.sources == std::map<Ipv4, Ipv4>{{{2}, {1}}});
   CHECK_FALSE(snapshot.peers.contains(1));
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("what an earlier router left is adopted, and lingers until it is confi
   found.peers[2] = {FastWay::Kind::fast, to_b, {}};
   found.peers[3] = {FastWay::Kind::fast, to_b, {}};
   found.floods[1] = {2};
-  found.sources = {{2}};
+  found.sources = {{{2}, {1}}};
   maps.hops[7] = to_b;
   maps.peers.insert({2, {2, WritePeer::To::hop, 7}});
   maps.peers.insert({3, {3, WritePeer::To::hop, 7}});
