@@ -225,7 +225,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
                          .neighbours = {}};
     for (const auto& [name, fast] : topology.neighbours) {
       auto found = forwarders.find(name);
-      if (fast && found != forwarders.end())
+      if (found != forwarders.end() && (fast || resumes(name, found->second)))
         picture.neighbours[name] = with_underlay(hop(found->second));
       else
         picture.neighbours[name] = std::nullopt;
@@ -248,6 +248,9 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     return hop;
   }
 
+  // A router came back: frames go on where they went before, instead of by sleeve till the first acknowledgement.
+  bool resumes(PeerName name, const Registered* forwarder);
+  bool any_on_probation(Time now) const;
   static FastHop hop(const Registered* forwarder);
   void receive(const ReceivedHeartbeat& heartbeat);
 
@@ -322,7 +325,9 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       co_await timer.async_wait(kTuple);
       if (self->stopped) co_return;
       auto now = Clock::now();
-      if (self->table.next_tick() <= now) self->guarded([&] { self->update(); });
+      bool probing = self->any_on_probation(now);
+      if (self->table.next_tick() <= now || probing || self->probed) self->guarded([&] { self->update(); });
+      self->probed = probing;
       if (epoch_at > now) continue;
       epoch_at = now + epoch_length;
       self->guarded([&] { self->next_epoch(); });
@@ -345,7 +350,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   int bridge_index = 0;
   Mac bridge_mac;
   std::unique_ptr<FastKernel> kernel;
-  bool adopted = false, stopped = false, first_refresh = true;
+  bool adopted = false, stopped = false, first_refresh = true, probed = false;
   std::optional<uint16_t> adopted_id;
   std::map<uint16_t, int> devices;  // by VXLAN port
   std::set<int> containers, underlays;
@@ -382,6 +387,17 @@ class FastDatapath::Impl::Registered : public FastForwarder {
   std::shared_ptr<Impl> impl_;
   std::function<void()> changed_;
 };
+
+bool FastDatapath::Impl::any_on_probation(Time now) const {
+  return std::any_of(forwarders.begin(), forwarders.end(),
+                     [&](const auto& entry) { return entry.second->on_probation(now); });
+}
+
+bool FastDatapath::Impl::resumes(PeerName name, const Registered* forwarder) {
+  auto id = port.short_id(name);
+  auto current = id ? table.current(*id) : std::nullopt;
+  return current && current->remote == forwarder->hop().remote && forwarder->on_probation(Clock::now());
+}
 
 FastHop FastDatapath::Impl::hop(const Registered* forwarder) {
   return forwarder->hop();

@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 constexpr auto fast_heartbeat = 500ms;
 constexpr auto slow_heartbeat = 10s;
 constexpr auto heartbeat_timeout = 60s;
+constexpr auto probation = 5s;  // several fast heartbeats
 
 enum Tag : uint8_t { heartbeat_ack = 0, ipsec_parameters = 1 };
 
@@ -36,6 +37,7 @@ void FastForwarder::confirm(Time now) {
   if (confirmed_) return;
   confirmed_ = true;
   timeout_at_ = now + heartbeat_timeout;
+  probation_until_ = now + probation;
   send_heartbeat(now);
 }
 

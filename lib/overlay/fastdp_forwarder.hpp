@@ -66,6 +66,8 @@ class FastForwarder : public Forwarder {
   const Link& link() const { return link_; }
   const FastHop& hop() const { return hop_; }
   bool confirmed() const { return confirmed_; }
+  // The peer's acknowledgement isn't in yet, and may still come: the confirmation is a few seconds old.
+  bool on_probation(Time now) const { return confirmed_ && !established_ && now < probation_until_; }
   // The MTU that the peer's heartbeats show; nothing before the first.
   std::optional<uint16_t> remote_mtu() const { return remote_mtu_; }
   // Why our heartbeats don't leave; empty when they do.
@@ -81,7 +83,7 @@ class FastForwarder : public Forwarder {
   bool confirmed_ = false, established_ = false, heard_ = false, healthy_ = true;
   std::optional<uint16_t> remote_mtu_;
   std::string trouble_;
-  Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max();
+  Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max(), probation_until_ = Time::min();
 };
 
 }  // namespace weave::overlay

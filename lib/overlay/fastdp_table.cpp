@@ -183,6 +183,12 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
   return writes;
 }
 
+std::optional<FastHop> FastTable::current(uint16_t id) const {
+  auto found = peers_.find(id);
+  if (found == peers_.end() || found->second.value.kind != FastWay::Kind::fast) return {};
+  return found->second.value.hop;
+}
+
 Time FastTable::next_tick() const {
   auto next = Time::max();
   for (const auto& [id, entry] : peers_) next = std::min(next, entry.until);

@@ -83,6 +83,8 @@ class FastTable {
   std::vector<FastWrite> update(FastSnapshot wanted, Time now);
   // When something is due: then update with the same snapshot. Time::max(): nothing.
   Time next_tick() const;
+  // The fast hop that frames for an id take now, wanted or lingering.
+  std::optional<FastHop> current(uint16_t id) const;
   // The one last asked for.
   const FastSnapshot& wanted() const { return wanted_; }
 

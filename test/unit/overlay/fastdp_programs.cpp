@@ -68,6 +68,7 @@ struct Programs {
     auto settings = kernel.settings();
     settings.bridge_port = 1;
     settings.epoch = 5;
+    settings.port = 6784;
     kernel.set_settings(settings);
     before = kernel.counters();
   }
@@ -312,6 +313,119 @@ TEST_CASE("frames for sleeve are dropped while it has no TAP, and tagged with th
     it.counted();
     // Two tags: one of them may still stand beside the frame, not in it.
     CHECK(relayed.size() > 60);
+  });
+}
+
+namespace {
+
+// As a neighbour sends it: Ethernet, IPv4, UDP, VXLAN, and the frame.
+Bytes packet(const Bytes& inner, uint16_t source, uint16_t destination, uint8_t tos = 0, Ipv4 from = to_b.remote,
+             Ipv4 to = to_b.local, uint16_t udp = 6784, uint16_t fragment = 0x4000) {
+  Writer out;
+  out.bytes(ours.bytes);
+  out.bytes(other.bytes);
+  out.u16(ipv4);
+  out.u8(0x45);
+  out.u8(tos);
+  out.u16(static_cast<uint16_t>(inner.size() + 36));
+  out.u16(0);
+  out.u16(fragment);
+  out.u16(64 << 8 | 17);
+  out.u16(0);
+  out.u32(from.value);
+  out.u32(to.value);
+  out.u16(40000);
+  out.u16(udp);
+  out.u16(static_cast<uint16_t>(inner.size() + 16));
+  out.u16(0);
+  out.u32(0x08000000);
+  out.u32(make_vni(source, destination) << 8);
+  out.bytes(inner);
+  return out.take();
+}
+
+Bytes ip_payload(uint8_t tos = 0) {
+  Bytes payload(46);
+  payload[0] = 0x45;
+  payload[1] = tos;
+  return payload;
+}
+
+const FastHop push_to_b{to_b.local, to_b.remote, to_b.port, 1, {}};
+
+}  // namespace
+
+TEST_CASE("a packet on the wire for a container here is taken off its headers", "[bpf]") {
+  with_programs([](Programs& it) {
+    it.run("from_container", frame(all, ours));
+    auto inner = frame(ours, at_b, ipv4, ip_payload());
+    auto ran = it.kernel.run("from_wire", packet(inner, b, us));
+    CHECK(ran.verdict == TC_ACT_REDIRECT);
+    CHECK(ran.frame == inner);
+    CHECK(it.counted() == Counted{{"direct", 1}, {"popped", 1}, {"received", 1}});
+    CHECK(it.place(at_b) == b);
+    // Nobody takes over a container's MAC this way either.
+    CHECK(it.run("from_wire", packet(frame(ours, ours, ipv4, ip_payload()), b, us)) == Counted{{"spoofed", 1}});
+  });
+}
+
+TEST_CASE("what isn't quite usual on the wire takes the kernel's way", "[bpf]") {
+  with_programs([](Programs& it) {
+    it.run("from_container", frame(all, ours));
+    it.kernel.set_mac(other, FASTDP_PLACE_BRIDGE, 5);
+    auto inner = frame(ours, at_b, ipv4, ip_payload());
+    Ipv4 stranger{0x0a0000ff};
+    auto with = [&](size_t at, uint8_t value) {
+      auto changed = packet(inner, b, us);
+      changed[at] = value;
+      return changed;
+    };
+    auto truncated = packet(inner, b, us);
+    truncated.resize(truncated.size() - 1);
+    for (const auto& odd : {packet(inner, b, us, 3),                                         // met congestion
+                            packet(inner, b, us, 0, stranger),                               // from a stranger
+                            packet(inner, b, us, 0, to_b.remote, stranger),                  // for somebody else
+                            packet(inner, b, us, 0, to_b.remote, to_b.local, 6785),          // another port
+                            packet(inner, b, us, 0, to_b.remote, to_b.local, 6784, 0x2000),  // a fragment
+                            packet(inner, b, d), packet(inner, 77, us), packet(inner, us, us),
+                            packet(frame(ours, none, ipv4, ip_payload()), b, us),
+                            packet(frame(all, at_b, ipv4, ip_payload()), b, us),    // a flood
+                            packet(frame(other, at_b, ipv4, ip_payload()), b, us),  // behind the bridge
+                            packet(frame(ours, at_b, arp), b, us), packet(frame(none, none, 0), b, us),
+                            with(42, 0x0c), with(49, 1), with(14, 0x46), with(23, 6), with(40, 1), truncated}) {
+      CHECK(it.run("from_wire", odd).empty());
+      CHECK(it.verdict == TC_ACT_UNSPEC);
+    }
+    CHECK(it.place(at_b) == 0xdead);
+  });
+}
+
+TEST_CASE("headers are put on as the VXLAN device does it", "[bpf]") {
+  with_programs([](Programs& it) {
+    auto snapshot = it.table.wanted();
+    snapshot.peers[b].hop = push_to_b;
+    it.kernel.apply(it.table.update(snapshot, {}), [](uint16_t) { return 1; });
+    it.kernel.set_mac(at_b, b, 5);
+    it.run("from_container", frame(all, ours));
+    // Congestion marks inside -> outside.
+    for (auto [in, out] : {std::pair<uint8_t, uint8_t>{0, 0}, {1, 1}, {2, 2}, {3, 2}, {0xb8, 0}, {0xba, 2}}) {
+      auto inner = frame(at_b, ours, ipv4, ip_payload(in));
+      auto ran = it.kernel.run("from_container", inner);
+      CHECK(ran.verdict == TC_ACT_REDIRECT);
+      CHECK(it.counted() == Counted{{"pushed", 1}, {"sent", 1}});
+      auto expected = packet(inner, us, b, out, to_b.local, to_b.remote);
+      REQUIRE(ran.frame.size() == expected.size());
+      uint32_t sum = 0;
+      for (size_t i = 14; i < 34; i += 2) sum += static_cast<uint32_t>(ran.frame[i] << 8 | ran.frame[i + 1]);
+      CHECK((sum & 0xffff) + (sum >> 16) == 0xffff);
+      auto port = ran.frame[34] << 8 | ran.frame[35];
+      CHECK(port >= 32768);
+      CHECK(port < 61000);
+      // Apart from the link's addresses, the checksum and the source port.
+      for (size_t i : {24, 25, 34, 35}) ran.frame[i] = expected[i];
+      CHECK(Bytes(ran.frame.begin() + 14, ran.frame.end()) == Bytes(expected.begin() + 14, expected.end()));
+    }
+    CHECK(it.run("from_container", frame(at_b, ours, arp)) == Counted{{"sent", 1}});
   });
 }
 
