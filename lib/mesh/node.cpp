@@ -189,6 +189,10 @@ void Node::Impl::collect_overlays() {
       mesh.overlay_established(id, now());
       connections_changed = true;
     }
+    if (auto in_use = overlays.name(); in_use != session.overlay) {
+      session.overlay = std::move(in_use);
+      connections_changed = true;
+    }
     if (!overlays.failed().empty()) failed.emplace_back(id, overlays.failed());
   }
   for (const auto& [id, reason] : failed) {
