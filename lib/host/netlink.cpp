@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -55,12 +56,14 @@ Link read_link(ByteView message) {
   auto header = read_fixed<ifinfomsg>(message);
   Link link{.index = header.ifi_index, .up = (header.ifi_flags & IFF_UP) != 0};
   link.running = (header.ifi_flags & IFF_RUNNING) != 0;
+  link.ethernet = header.ifi_type == ARPHRD_ETHER;
   each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof header))),
                  [&](uint16_t type, ByteView value) {
                    if (type == IFLA_IFNAME) link.name = read_text(value);
                    if (type == IFLA_MTU) link.mtu = read_fixed<uint32_t>(value);
                    if (type == IFLA_MASTER) link.master = read_fixed<int>(value);
                    if (type == IFLA_LINK) link.peer = read_fixed<int>(value);
+                   if (type == IFLA_LINK_NETNSID) link.peer_elsewhere = true;
                    if (type == IFLA_ADDRESS && value.size() == 6) std::copy_n(value.begin(), 6, link.mac.bytes.begin());
                    if (type == IFLA_LINKINFO)
                      each_attribute(value, [&](uint16_t inner, ByteView kind) {
@@ -187,6 +190,42 @@ void Netlink::create_dummy(const std::string& name) {
   message.text(IFLA_INFO_KIND, "dummy");
   message.close(info);
   checked(message.take(), "cannot create dummy link " + name);
+}
+
+void Netlink::create_vxlan(const std::string& name, uint16_t port) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+  message.text(IFLA_IFNAME, checked_name(name));
+  auto info = message.open(IFLA_LINKINFO);
+  message.text(IFLA_INFO_KIND, "vxlan");
+  auto data = message.open(IFLA_INFO_DATA);
+  // With learning on, kernels since 2024 drop frames with a source MAC of zero, which Weave Net's heartbeats have.
+  message.value<uint8_t>(IFLA_VXLAN_COLLECT_METADATA, 1).value<uint8_t>(IFLA_VXLAN_LEARNING, 0);
+  message.value<uint16_t>(IFLA_VXLAN_PORT, htons(port)).value<uint8_t>(IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1);
+  message.close(data);
+  message.close(info);
+  checked(message.take(), "cannot create VXLAN device " + name);
+}
+
+std::optional<Vxlan> Netlink::vxlan(const std::string& name) {
+  auto answer = exchange(Message(RTM_GETLINK, 0, link_header()).text(IFLA_IFNAME, checked_name(name)).take());
+  if (answer.code || answer.messages.empty()) return {};
+  ByteView message = answer.messages.front();
+  bool is_vxlan = false;
+  Vxlan found;
+  auto see_data = [&](uint16_t type, ByteView value) {
+    if (type == IFLA_VXLAN_PORT) found.port = ntohs(read_fixed<uint16_t>(value));
+    if (type == IFLA_VXLAN_COLLECT_METADATA) found.external = read_fixed<uint8_t>(value) != 0;
+    if (type == IFLA_VXLAN_LEARNING) found.learning = read_fixed<uint8_t>(value) != 0;
+  };
+  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof(ifinfomsg)))),
+                 [&](uint16_t type, ByteView value) {
+                   if (type != IFLA_LINKINFO) return;
+                   each_attribute(value, [&](uint16_t inner, ByteView payload) {
+                     if (inner == IFLA_INFO_KIND) is_vxlan = read_text(payload) == "vxlan";
+                     if (inner == IFLA_INFO_DATA) each_attribute(payload, see_data);
+                   });
+                 });
+  return is_vxlan ? std::optional(found) : std::nullopt;
 }
 
 void Netlink::create_veth(const Veth& veth) {
@@ -357,28 +396,48 @@ bool Netlink::remove_address(int link, const Cidr& cidr) {
   return true;
 }
 
+static Route read_route(ByteView message) {
+  auto fixed = read_fixed<rtmsg>(message);
+  Route route;
+  route.destination.prefix = fixed.rtm_dst_len;
+  route.scope = fixed.rtm_scope;
+  route.protocol = fixed.rtm_protocol;
+  route.type = fixed.rtm_type;
+  route.table = fixed.rtm_table;
+  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
+                 [&](uint16_t type, ByteView value) {
+                   if (type == RTA_DST) route.destination.address = read_address(value);
+                   if (type == RTA_OIF) route.link = read_fixed<int>(value);
+                   if (type == RTA_GATEWAY) route.gateway = read_address(value);
+                   if (type == RTA_TABLE) route.table = read_fixed<uint32_t>(value);
+                   if (type == RTA_PRIORITY) route.metric = read_fixed<uint32_t>(value);
+                 });
+  return route;
+}
+
+std::optional<Route> Netlink::route_to(Ipv4 destination, Ipv4 source) {
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  header.rtm_dst_len = 32;
+  if (source.value) header.rtm_src_len = 32;
+  Message message(RTM_GETROUTE, 0, header);
+  message.value(RTA_DST, htonl(destination.value));
+  if (source.value) message.value(RTA_SRC, htonl(source.value));
+  auto answer = exchange(message.take());
+  if (answer.code || answer.messages.empty()) return {};
+  auto route = read_route(answer.messages.front());
+  return route.type == RTN_UNICAST && route.link ? std::optional(route) : std::nullopt;
+}
+
 std::vector<Route> Netlink::routes() {
   rtmsg header{};
   header.rtm_family = AF_INET;
   std::vector<Route> routes;
   for (const auto& message :
        checked(Message(RTM_GETROUTE, NLM_F_DUMP, header).take(), "cannot list the routes").messages) {
-    auto fixed = read_fixed<rtmsg>(message);
-    Route route;
-    route.destination.prefix = fixed.rtm_dst_len;
-    route.scope = fixed.rtm_scope;
-    route.protocol = fixed.rtm_protocol;
-    route.type = fixed.rtm_type;
-    route.table = fixed.rtm_table;
-    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
-                   [&](uint16_t type, ByteView value) {
-                     if (type == RTA_DST) route.destination.address = read_address(value);
-                     if (type == RTA_OIF) route.link = read_fixed<int>(value);
-                     if (type == RTA_GATEWAY) route.gateway = read_address(value);
-                     if (type == RTA_TABLE) route.table = read_fixed<uint32_t>(value);
-                     if (type == RTA_PRIORITY) route.metric = read_fixed<uint32_t>(value);
-                   });
-    if (route.table == RT_TABLE_MAIN && route.type == RTN_UNICAST && !(fixed.rtm_flags & RTM_F_CLONED))
+    auto route = read_route(message);
+    if (route.table == RT_TABLE_MAIN && route.type == RTN_UNICAST &&
+        !(read_fixed<rtmsg>(message).rtm_flags & RTM_F_CLONED))
       routes.push_back(route);
   }
   return routes;

@@ -18,10 +18,12 @@ struct Link {
   std::string kind;  // "bridge", "veth", "vxlan", "openvswitch", ...; empty for physical devices and loopback
   Mac mac;
   uint32_t mtu = 0;
-  bool up = false;       // administratively
-  bool running = false;  // with carrier
-  int master = 0;        // index of the bridge that it is a port of; 0 = none
-  int peer = 0;          // index of the other end of a veth, in that end's namespace; 0 = unknown
+  bool up = false;              // administratively
+  bool running = false;         // with carrier
+  bool ethernet = false;        // frames have an Ethernet header; true of loopback, too
+  int master = 0;               // index of the bridge that it is a port of; 0 = none
+  int peer = 0;                 // index of the other end of a veth, in that end's namespace; 0 = unknown
+  bool peer_elsewhere = false;  // the other end is in another namespace
 };
 
 struct Address {
@@ -46,6 +48,13 @@ struct Veth {
   std::optional<Mac> peer_mac;
 };
 
+// A VXLAN device whose tunnels are chosen packet by packet (external mode).
+struct Vxlan {
+  uint16_t port = 0;  // UDP
+  bool external = false;
+  bool learning = true;
+};
+
 // Every operation throws weave::Error with what was attempted and the kernel's reason.
 class Netlink {
  public:
@@ -62,6 +71,10 @@ class Netlink {
   void create_bridge(const std::string& name);
   void create_veth(const Veth& veth);
   void create_dummy(const std::string& name);
+  // In external mode, without learning; down.
+  void create_vxlan(const std::string& name, uint16_t port);
+  // Nothing when there is no such link, or it is something else.
+  std::optional<Vxlan> vxlan(const std::string& name);
   // False when there is no such link.
   bool remove_link(const std::string& name);
   void set_up(int index, bool up = true);
@@ -88,6 +101,9 @@ class Netlink {
   // False when it isn't there.
   bool remove_address(int link, const Cidr& cidr);
 
+  // The unicast route that a packet from `source` (0: any of ours) would take; nothing when there is none, or
+  // `destination` is this host.
+  std::optional<Route> route_to(Ipv4 destination, Ipv4 source = {});
   // Unicast IPv4 routes of the main table.
   std::vector<Route> routes();
   // `destination` through the link, directly (scope link) or by a gateway. False when the route exists.

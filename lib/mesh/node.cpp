@@ -41,7 +41,7 @@ Options mesh_options(const NodeConfig& config) {
   self.name = config.name;
   self.nickname = config.nickname;
   self.uid = random_uid();
-  self.short_id = static_cast<ShortId>(random_number() & max_short_id);
+  self.short_id = config.short_id.value_or(static_cast<ShortId>(random_number())) & max_short_id;
   return {.self = std::move(self), .connection_limit = config.conn_limit, .random = random_number};
 }
 
@@ -202,6 +202,10 @@ void Node::Impl::collect_overlays() {
       mesh.overlay_send(id, static_cast<Tag>(message[0]), ByteView(message).subspan(1), now());
     if (overlays.established() && !std::exchange(session.established, true)) {
       mesh.overlay_established(id, now());
+      connections_changed = true;
+    }
+    if (auto in_use = overlays.name(); in_use != session.overlay) {
+      session.overlay = std::move(in_use);
       connections_changed = true;
     }
     if (!overlays.failed().empty()) failed.emplace_back(id, overlays.failed());

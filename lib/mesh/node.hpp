@@ -40,6 +40,8 @@ struct NodeConfig {
   bool discovery = true;
   // In order of preference, "fastdp" before "sleeve". Overlays besides sleeve need a maker in NodeHooks.
   std::vector<std::string> overlays{"sleeve"};
+  // Ours, if nobody else has it: that of the router before, whose frames are still on their way. Nothing: any.
+  std::optional<ShortId> short_id;
   ResolverConfig resolver;
   SessionLimits limits;
 };

@@ -21,6 +21,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
     bool encrypted = false;
     std::unique_ptr<overlay::OverlaySwitch> overlays;
     bool established = false;
+    std::string overlay;  // in use, when connections_changed was last told
   };
   using Sessions = std::map<ConnectionId, Session>;
   struct Introducing;

@@ -1,0 +1,513 @@
+#include "overlay/fast_datapath.hpp"
+
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "overlay/fast_devices.hpp"
+#include "overlay/fastdp_kernel.hpp"
+
+namespace weave::overlay {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr auto epoch_length = 1min;
+constexpr uint32_t most_epochs = 10;  // a MAC that wasn't seen for so long is forgotten
+constexpr auto settle = 50ms;         // links change in swarms
+
+// Heartbeats leave from an ordinary socket: only the destination port means something to the peer.
+UniqueFd heartbeat_socket() {
+  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) throw errno_error("cannot open a UDP socket for heartbeats");
+  // "Don't fragment", whatever has been learnt of the path: a path that has recovered must be noticed.
+  int probe = IP_PMTUDISC_PROBE, on = 1;
+  ::setsockopt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof probe);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on);
+  return fd;
+}
+
+std::string send_from(int socket, const FastHop& hop, ByteView payload) {
+  sockaddr_in remote{};
+  remote.sin_family = AF_INET;
+  remote.sin_port = htons(hop.port);
+  remote.sin_addr.s_addr = htonl(hop.remote.value);
+  iovec data{const_cast<uint8_t*>(payload.data()), payload.size()};
+  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(in_pktinfo))> space{};
+  msghdr message{};
+  message.msg_name = &remote;
+  message.msg_namelen = sizeof remote;
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = space.data();
+  message.msg_controllen = space.size();
+  auto* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = IPPROTO_IP;
+  header->cmsg_type = IP_PKTINFO;
+  header->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
+  in_pktinfo info{};
+  info.ipi_spec_dst.s_addr = htonl(hop.local.value);
+  std::memcpy(CMSG_DATA(header), &info, sizeof info);
+  if (::sendmsg(socket, &message, MSG_NOSIGNAL) >= 0) return {};
+  if (errno == EMSGSIZE)
+    return fmt::format("the largest frames, {} bytes with their headers, don't fit the interface's MTU",
+                       payload.size() + 28);
+  return errno_text(errno);
+}
+
+UniqueFd link_monitor() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  sockaddr_nl groups{};
+  groups.nl_family = AF_NETLINK;
+  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_IFADDR;
+  if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&groups), sizeof groups) != 0)
+    throw errno_error("cannot watch links and routes");
+  return fd;
+}
+
+void drain(int fd) {
+  std::array<uint8_t, 16384> buffer;
+  while (::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0 || errno == ENOBUFS || errno == EINTR) {
+    if (errno == ENOBUFS) errno = 0;
+  }
+}
+
+}  // namespace
+
+const char* to_string(FastMode mode) {
+  return mode == FastMode::direct ? "direct" : "bridge";
+}
+
+struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
+  class Registered;
+
+  Impl(asio::any_io_executor executor_, FastDatapathConfig config_)
+      : executor(std::move(executor_)),
+        config(std::move(config_)),
+        links(executor),
+        ring(executor),
+        socket(heartbeat_socket()) {
+    auto bridge = net.link(config.bridge);
+    bridge_index = bridge.index;
+    port.port = config.port;
+    port.mtu = static_cast<uint16_t>(std::min<uint32_t>(bridge.mtu, 65000));
+    port.send = [this](const FastHop& hop, ByteView payload) { return send_from(socket.get(), hop, payload); };
+    port.short_id = [this](PeerName name) -> std::optional<uint16_t> {
+      auto found = topology.ids.find(name);
+      return found == topology.ids.end() ? std::nullopt : std::optional(found->second);
+    };
+    std::vector<std::string> made;
+    try {
+      auto veth = ensure_fast_veth(net, bridge);
+      if (veth.created) made.emplace_back(bridge_side);
+      auto vxlan = ensure_fast_vxlan(net, config.port);
+      if (vxlan.created) made.push_back(vxlan_name(config.port));
+      load();
+      prepare(bridge, veth);
+      kernel->attach("from_tunnel", vxlan.link.index);
+      devices[config.port] = vxlan.link.index;
+      kernel->attach("from_bridge", veth.datapath.index);
+    } catch (...) {
+      for (const auto& name : made) net.remove_link(name);
+      if (!adopted) FastKernel::unpin(config.pin_directory);
+      throw;
+    }
+    refresh_ports();
+    kernel->on_heartbeat = [this](const ReceivedHeartbeat& heartbeat) { receive(heartbeat); };
+    links.assign(link_monitor().release());
+    ring.assign(::fcntl(kernel->heartbeats_fd(), F_DUPFD_CLOEXEC, 0));
+  }
+
+  void load() {
+    mode = config.mode;
+    if (mode == FastMode::direct) try {
+        kernel = std::make_unique<FastKernel>(config.pin_directory, true);
+      } catch (const Error& error) {
+        reason = error.what();
+        log::warning("fastdp: no direct delivery, frames cross the bridge: {}", reason);
+        mode = FastMode::bridge;
+      }
+    if (!kernel) kernel = std::make_unique<FastKernel>(config.pin_directory, false);
+    adopted = kernel->adopted();
+  }
+
+  // Brings the maps to where the programs may use them.
+  void prepare(const host::Link& bridge, const FastVeth& veth) {
+    auto settings = kernel->settings();
+    settings.bridge_port = static_cast<uint32_t>(veth.bridge.index);
+    settings.sleeve = 0;
+    settings.port = config.port;
+    if (settings.epoch == 0) settings.epoch = 1;
+    kernel->set_settings(settings);
+    bridge_mac = bridge.mac;
+    kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, settings.epoch);
+    if (adopted) adopt();
+  }
+
+  // Takes over the frames that an earlier router's maps keep flowing: with our programs, devices as they are now, and
+  // no other ways than our mode knows.
+  void adopt() {
+    adopted_id = kernel->settings().self == FASTDP_NO_SELF
+                     ? std::nullopt
+                     : std::optional(static_cast<uint16_t>(kernel->settings().self));
+    auto now = Clock::now();
+    try {
+      std::vector<FastWrite> writes;
+      for (const auto& [found, slot] : kernel->read_hops()) {
+        auto hop = found;
+        if (hop.underlay && !(pushes() && watch_wire(hop.underlay))) {
+          FastKernel::detach(hop.underlay);
+          hop.underlay = 0;
+          hop.gateway = {};
+        }
+        writes.emplace_back(WriteHop{slot, hop});
+      }
+      kernel->apply(writes, [this](uint16_t udp) { return device_of(udp); });
+    } catch (const Error& error) {
+      log::warning("fastdp: what an earlier router left can't be gone on with: {}", error.what());
+      now -= FastTable::linger;
+    }
+    // It may have had no password.
+    if (config.encrypted) now -= FastTable::linger;
+    table.adopt(kernel->read_snapshot(), kernel->read_hops(), now);
+    apply(FastSnapshot{.self = adopted_id, .peers = {}, .floods = {}, .sources = {}});
+  }
+
+  bool pushes() const { return mode == FastMode::direct && config.push; }
+
+  // Frames that come by this interface of the underlay may be taken there; false when the kernel refuses.
+  bool watch_wire(int link) {
+    if (underlays.contains(link)) return true;
+    try {
+      kernel->attach("from_wire", link);
+      underlays.insert(link);
+      return true;
+    } catch (const Error& error) {
+      log::warning("fastdp: frames take the way by the VXLAN device: {}", error.what());
+      return false;
+    }
+  }
+
+  uint32_t device_of(uint16_t udp) {
+    auto found = devices.find(udp);
+    if (found != devices.end()) return static_cast<uint32_t>(found->second);
+    auto vxlan = ensure_fast_vxlan(net, udp);
+    kernel->attach("from_tunnel", vxlan.link.index);
+    devices[udp] = vxlan.link.index;
+    return static_cast<uint32_t>(vxlan.link.index);
+  }
+
+  void apply(FastSnapshot wanted) {
+    auto writes = table.update(std::move(wanted), Clock::now());
+    kernel->apply(writes, [this](uint16_t udp) { return device_of(udp); });
+  }
+
+  // The topology as last told, with the hops as the forwarders know them now.
+  void update() {
+    FastTopology picture{.self = topology.self,
+                         .ids = topology.ids,
+                         .next_hop = topology.next_hop,
+                         .broadcast = topology.broadcast,
+                         .neighbours = {}};
+    for (const auto& [name, fast] : topology.neighbours) {
+      auto found = forwarders.find(name);
+      if (found != forwarders.end() && (fast || resumes(name, found->second)))
+        picture.neighbours[name] = with_underlay(hop(found->second));
+      else
+        picture.neighbours[name] = std::nullopt;
+    }
+    auto wanted = make_snapshot(picture);
+    // The peer may use this overlay before we do.
+    for (const auto& [name, forwarder] : forwarders) wanted.sources[hop(forwarder).remote] = hop(forwarder).local;
+    apply(std::move(wanted));
+  }
+
+  // The hop with the way that the kernel would take to it, if frames may go there past the VXLAN device.
+  FastHop with_underlay(FastHop hop) {
+    if (!pushes()) return hop;
+    auto route = net.route_to(hop.remote, hop.local);
+    auto link = route ? net.find_link(route->link) : std::nullopt;
+    // Tunnels and the like have no Ethernet header to put on.
+    if (!link || !link->ethernet || !watch_wire(link->index)) return hop;
+    hop.underlay = link->index;
+    hop.gateway = route->gateway.value_or(Ipv4{});
+    return hop;
+  }
+
+  // A router came back: frames go on where they went before, instead of by sleeve till the first acknowledgement.
+  bool resumes(PeerName name, const Registered* forwarder);
+  bool any_on_probation(Time now) const;
+  static FastHop hop(const Registered* forwarder);
+  void receive(const ReceivedHeartbeat& heartbeat);
+
+  void refresh_ports() {
+    auto bridge = net.find_link(config.bridge);
+    if (!bridge) return;
+    std::set<int> present;
+    if (mode == FastMode::direct)
+      for (const auto& link : container_links(net, bridge->index)) {
+        present.insert(link.index);
+        if (containers.contains(link.index)) continue;
+        try {
+          kernel->attach("from_container", link.index);
+        } catch (const Error& error) {
+          log::warning("fastdp: {} stays behind the bridge: {}", link.name, error.what());
+        }
+      }
+    else
+      for (const auto& link : container_links(net, bridge->index)) FastKernel::detach(link.index);
+    bool gone = first_refresh || !std::includes(present.begin(), present.end(), containers.begin(), containers.end());
+    first_refresh = false;
+    containers = std::move(present);
+    if (gone)
+      for (const auto& entry : kernel->macs())
+        if (entry.place & FASTDP_PLACE_CONTAINER &&
+            !containers.contains(static_cast<int>(entry.place & ~FASTDP_PLACE_CONTAINER)))
+          kernel->remove_mac(entry.mac);
+    if (bridge->mac != bridge_mac) {
+      kernel->remove_mac(bridge_mac);
+      bridge_mac = bridge->mac;
+      kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, kernel->settings().epoch);
+    }
+  }
+
+  void next_epoch() {
+    auto settings = kernel->settings();
+    ++settings.epoch;
+    kernel->set_settings(settings);
+    for (const auto& entry : kernel->macs())
+      if (entry.place != FASTDP_PLACE_HOST && settings.epoch - entry.epoch > most_epochs) kernel->remove_mac(entry.mac);
+    // The table is full of strangers' addresses if somebody wants it so; ours must not be among those that go.
+    kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, settings.epoch);
+  }
+
+  // What runs by itself. Each loop ends with the descriptor that it waits on, or when it is stopped.
+  static asio::awaitable<void> watch_heartbeats(std::shared_ptr<Impl> self) {
+    while (!self->stopped) {
+      auto [code] = co_await self->ring.async_wait(asio::posix::stream_descriptor::wait_read, kTuple);
+      if (code || self->stopped) co_return;
+      self->kernel->read_heartbeats();
+    }
+  }
+  static asio::awaitable<void> watch_links(std::shared_ptr<Impl> self) {
+    asio::steady_timer pause(self->executor);
+    while (!self->stopped) {
+      auto [code] = co_await self->links.async_wait(asio::posix::stream_descriptor::wait_read, kTuple);
+      if (code || self->stopped) co_return;
+      pause.expires_after(settle);
+      co_await pause.async_wait(kTuple);
+      if (self->stopped) co_return;
+      drain(self->links.native_handle());
+      self->guarded([&] { self->refresh_ports(); });
+      // The way to a neighbour may have changed.
+      if (self->table.wanted().self) self->guarded([&] { self->update(); });
+    }
+  }
+  static asio::awaitable<void> watch_time(std::shared_ptr<Impl> self) {
+    asio::steady_timer timer(self->executor);
+    auto epoch_at = Clock::now() + epoch_length;
+    while (!self->stopped) {
+      timer.expires_after(1s);
+      co_await timer.async_wait(kTuple);
+      if (self->stopped) co_return;
+      auto now = Clock::now();
+      bool probing = self->any_on_probation(now);
+      if (self->table.next_tick() <= now || probing || self->probed) self->guarded([&] { self->update(); });
+      self->probed = probing;
+      if (epoch_at > now) continue;
+      epoch_at = now + epoch_length;
+      self->guarded([&] { self->next_epoch(); });
+    }
+  }
+  template <class Work>
+  void guarded(const Work& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      log::error("fastdp: {}", error.what());
+    }
+  }
+
+  asio::any_io_executor executor;
+  FastDatapathConfig config;
+  FastMode mode = FastMode::bridge;
+  std::string reason;
+  host::Netlink net;
+  int bridge_index = 0;
+  Mac bridge_mac;
+  std::unique_ptr<FastKernel> kernel;
+  bool adopted = false, stopped = false, first_refresh = true, probed = false;
+  std::optional<uint16_t> adopted_id;
+  std::map<uint16_t, int> devices;  // by VXLAN port
+  std::set<int> containers, underlays;
+  int sleeve = 0;
+  FastTable table;
+  Topology topology;
+  FastPort port;
+  std::map<PeerName, Registered*> forwarders;  // confirmed; the newest of each peer
+  asio::posix::stream_descriptor links, ring;
+  UniqueFd socket;
+};
+
+// Gets the peer's heartbeats as long as it lives.
+class FastDatapath::Impl::Registered : public FastForwarder {
+ public:
+  Registered(std::shared_ptr<Impl> impl, const Link& link, FastHop hop, std::function<void()> changed)
+      : FastForwarder(link, hop, impl->port), impl_(std::move(impl)), changed_(std::move(changed)) {}
+  ~Registered() override {
+    auto found = impl_->forwarders.find(link().remote);
+    if (found != impl_->forwarders.end() && found->second == this) impl_->forwarders.erase(found);
+  }
+  void confirm(Time now) override {
+    impl_->forwarders[link().remote] = this;
+    // Opens the port, and lets the peer's frames in.
+    impl_->guarded([&] {
+      impl_->device_of(hop().port);
+      impl_->update();
+    });
+    FastForwarder::confirm(now);
+  }
+  std::function<void()> changed() const { return changed_; }
+
+ private:
+  std::shared_ptr<Impl> impl_;
+  std::function<void()> changed_;
+};
+
+bool FastDatapath::Impl::any_on_probation(Time now) const {
+  return std::any_of(forwarders.begin(), forwarders.end(),
+                     [&](const auto& entry) { return entry.second->on_probation(now); });
+}
+
+bool FastDatapath::Impl::resumes(PeerName name, const Registered* forwarder) {
+  auto id = port.short_id(name);
+  auto current = id ? table.current(*id) : std::nullopt;
+  return current && current->remote == forwarder->hop().remote && forwarder->on_probation(Clock::now());
+}
+
+FastHop FastDatapath::Impl::hop(const Registered* forwarder) {
+  return forwarder->hop();
+}
+
+void FastDatapath::Impl::receive(const ReceivedHeartbeat& heartbeat) {
+  auto conn_uid = decode_heartbeat(heartbeat.head, heartbeat.size);
+  if (!conn_uid) return;
+  for (auto& [name, forwarder] : forwarders) {
+    if (forwarder->link().conn_uid != *conn_uid) continue;
+    // Whoever hears of the change may end the connection, and the forwarder with it.
+    auto changed = forwarder->changed();
+    auto before = forwarder->hop();
+    forwarder->receive(heartbeat, Clock::now());
+    bool moved = forwarder->hop() != before;
+    if (moved) guarded([&] { update(); });
+    if (changed) changed();
+    return;
+  }
+}
+
+FastDatapath::FastDatapath(asio::any_io_executor executor, const FastDatapathConfig& config)
+    : impl_(std::make_shared<Impl>(executor, config)) {
+  asio::co_spawn(executor, Impl::watch_heartbeats(impl_), asio::detached);
+  asio::co_spawn(executor, Impl::watch_links(impl_), asio::detached);
+  asio::co_spawn(executor, Impl::watch_time(impl_), asio::detached);
+}
+
+FastDatapath::~FastDatapath() {
+  impl_->stopped = true;
+  boost::system::error_code ignored;
+  impl_->links.close(ignored);
+  impl_->ring.close(ignored);
+}
+
+FastMode FastDatapath::mode() const {
+  return impl_->mode;
+}
+
+const std::string& FastDatapath::reason() const {
+  return impl_->reason;
+}
+
+std::optional<uint16_t> FastDatapath::adopted_short_id() const {
+  return impl_->adopted_id;
+}
+
+void FastDatapath::update(Topology topology) {
+  impl_->topology = std::move(topology);
+  impl_->update();
+}
+
+Result<std::unique_ptr<Forwarder>> FastDatapath::make(Link link, std::function<void()> changed) {
+  auto hop = fast_hop(link, impl_->config.port);
+  if (!hop) return Refused(hop.error());
+  // Both ends use the port of the one that accepted, so it must be open here, too.
+  try {
+    impl_->device_of(hop->port);
+  } catch (const Error& error) {
+    return Refused(error.what());
+  }
+  return std::make_unique<Impl::Registered>(impl_, link, *hop, std::move(changed));
+}
+
+void FastDatapath::set_sleeve(int link) {
+  if (link) impl_->kernel->attach("from_sleeve", link);
+  auto settings = impl_->kernel->settings();
+  settings.sleeve = static_cast<uint32_t>(link);
+  impl_->kernel->set_settings(settings);
+}
+
+void FastDatapath::refresh_ports() {
+  impl_->refresh_ports();
+}
+
+FastDatapath::Status FastDatapath::status() const {
+  Status out{.mode = impl_->mode,
+             .reason = impl_->reason,
+             .ports = {},
+             .mtu = impl_->port.mtu,
+             .containers = impl_->containers.size(),
+             .counters = {},
+             .macs = {},
+             .wanted = impl_->table.wanted()};
+  for (const auto& [udp, device] : impl_->devices) out.ports.push_back(udp);
+  auto counters = impl_->kernel->counters();
+  for (size_t i = 0; i < counters.size(); ++i)
+    out.counters.push_back({counter_name(i), counters[i], i >= FASTDP_DROPS});
+  auto epoch = impl_->kernel->settings().epoch;
+  for (const auto& entry : impl_->kernel->macs()) {
+    Place place{.mac = entry.mac, .peer = {}, .container = 0, .minutes = epoch - entry.epoch};
+    if (entry.place < FASTDP_IDS) place.peer = static_cast<uint16_t>(entry.place);
+    if (entry.place & FASTDP_PLACE_CONTAINER) place.container = static_cast<int>(entry.place & ~FASTDP_PLACE_CONTAINER);
+    out.macs.push_back(place);
+  }
+  return out;
+}
+
+void FastDatapath::remove(const std::string& pin_directory) {
+  std::vector<std::string> failures;
+  host::Netlink net;
+  for (const auto& link : net.links()) try {
+      if (link.kind == "vxlan" && link.name.starts_with("vxlan-")) net.remove_link(link.name);
+      if (link.name == bridge_side) net.remove_link(link.name);
+      FastKernel::detach(link.index);
+    } catch (const Error& error) {
+      failures.emplace_back(error.what());
+    }
+  FastKernel::unpin(pin_directory);
+  if (!failures.empty()) throw Error(fmt::format("{}", fmt::join(failures, "; ")));
+}
+
+}  // namespace weave::overlay

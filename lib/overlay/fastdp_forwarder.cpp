@@ -1,0 +1,99 @@
+#include "overlay/fastdp_forwarder.hpp"
+
+#include "base/log.hpp"
+
+namespace weave::overlay {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto fast_heartbeat = 500ms;
+constexpr auto slow_heartbeat = 10s;
+constexpr auto heartbeat_timeout = 60s;
+constexpr auto probation = 5s;  // several fast heartbeats
+
+enum Tag : uint8_t { heartbeat_ack = 0, ipsec_parameters = 1 };
+
+}  // namespace
+
+Result<FastHop> fast_hop(const Link& link, uint16_t own_port) {
+  if (!link.local || !link.remote_address) return Refused("fastdp needs an IPv4 connection");
+  // It would leave in clear.
+  if (!link.key.empty()) return Refused("fastdp can't encrypt: ESP isn't set up on this host");
+  FastHop hop{.local = link.local->ip, .remote = link.remote_address->ip, .port = own_port};
+  if (link.initiator) {
+    if (link.remote_address->port == 0 || link.remote_address->port == UINT16_MAX)
+      return Refused(fmt::format("no VXLAN port belongs to port {}", link.remote_address->port));
+    hop.port = static_cast<uint16_t>(link.remote_address->port + 1);
+  }
+  return hop;
+}
+
+FastForwarder::FastForwarder(Link link, FastHop hop, const FastPort& port)
+    : link_(std::move(link)), hop_(hop), port_(port) {}
+
+void FastForwarder::confirm(Time now) {
+  if (confirmed_) return;
+  confirmed_ = true;
+  timeout_at_ = now + heartbeat_timeout;
+  probation_until_ = now + probation;
+  send_heartbeat(now);
+}
+
+void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
+  if (!confirmed_) return;
+  auto conn_uid = decode_heartbeat(heartbeat.head, heartbeat.size);
+  if (!conn_uid || *conn_uid != link_.conn_uid) return;
+  // The number may have been seen by others; the id must be the peer's, too.
+  if (port_.short_id(link_.remote) != vni_source(heartbeat.vni)) return;
+
+  if (heartbeat.remote != hop_.remote) {
+    log::info("fastdp ->[{}]: the peer's address is now {} (was {})", link_.remote_label, heartbeat.remote.str(),
+              hop_.remote.str());
+    hop_.remote = heartbeat.remote;
+  }
+  auto theirs = static_cast<uint16_t>(heartbeat.size - 14);
+  if (theirs != port_.mtu && remote_mtu_ != theirs)
+    log::warning("fastdp ->[{}]: the peer's containers have an MTU of {}, ours {}; set WEAVE_MTU alike on all hosts",
+                 link_.remote_label, theirs, port_.mtu);
+  remote_mtu_ = theirs;
+  if (!std::exchange(heard_, true)) events_.control.push_back({heartbeat_ack, {}});
+  timeout_at_ = now + heartbeat_timeout;
+  if (!std::exchange(healthy_, true)) events_.healthy = true;
+}
+
+void FastForwarder::control(uint8_t tag, ByteView, Time now) {
+  if (tag == heartbeat_ack) {
+    if (!confirmed_ || std::exchange(established_, true)) return;
+    events_.established = true;
+    heartbeat_at_ = now + slow_heartbeat;
+  } else if (tag != ipsec_parameters) {
+    log::debug("fastdp ->[{}]: a control message with tag {} is ignored", link_.remote_label, tag);
+  }
+}
+
+void FastForwarder::tick(Time now) {
+  if (timeout_at_ <= now) {
+    timeout_at_ = Time::max();
+    healthy_ = false;
+    events_.healthy = false;
+  }
+  if (heartbeat_at_ <= now) send_heartbeat(now);
+}
+
+void FastForwarder::send_heartbeat(Time now) {
+  heartbeat_at_ = now + (established_ || !healthy_ ? slow_heartbeat : fast_heartbeat);
+  auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
+  if (!self || !remote) {  // usual right after the connection; the topology brings it
+    trouble_ = "a short id isn't known";
+    return;
+  }
+  auto trouble = port_.send(hop_, encode_heartbeat(make_vni(*self, *remote), link_.conn_uid, port_.mtu));
+  if (!trouble.empty() && trouble != trouble_)
+    log::warning("fastdp ->[{}]: heartbeats can't be sent to {}:{}: {}", link_.remote_label, hop_.remote.str(),
+                 hop_.port, trouble);
+  trouble_ = std::move(trouble);
+}
+
+}  // namespace weave::overlay

@@ -1,0 +1,89 @@
+// The fast datapath of one connection, without sockets: its heartbeats and its health.
+//
+//     confirmed ── heartbeat every 500 ms ──▶ acknowledged: established ── heartbeat every 10 s
+//                  60 s without the peer's: on hold, until one comes ── heartbeat every 10 s, for ever
+//
+// Container frames pass through the kernel and aren't seen here. Each direction is judged by itself: the peer's
+// acknowledgement proves that our packets arrive, the peer's heartbeats only keep the connection off hold.
+//
+// UDP goes to one port in both directions: the port behind the one dialled, which is the accepting side's.
+#pragma once
+#include <functional>
+
+#include "overlay/fastdp_packet.hpp"
+#include "overlay/forwarder.hpp"
+
+namespace weave::overlay {
+
+// Where the kernel sends the frames of a connection.
+struct FastHop {
+  Ipv4 local, remote;
+  uint16_t port = 0;  // of VXLAN, at both ends
+  // The way there, if the programs may push the outer headers themselves: the interface, and the gateway on it (0: the
+  // remote address is on link). Interface 0: the VXLAN device finds it.
+  int underlay = 0;
+  Ipv4 gateway{};
+
+  auto operator<=>(const FastHop&) const = default;
+};
+
+// A frame from the tunnel that is the router's own, as the kernel's program reports it.
+struct ReceivedHeartbeat {
+  uint32_t vni = 0;
+  Ipv4 remote, local;  // outer addresses; local 0: not known
+  size_t size = 0;     // of the frame
+  Bytes head;          // its first bytes
+};
+
+// The router's side of the fast datapath, shared by all connections.
+struct FastPort {
+  uint16_t port = 6784;  // our own VXLAN port: that of the router and one
+  uint16_t mtu = 1410;   // of the containers' interfaces
+  // Sends a UDP payload from the hop's local address in one piece; the reason when that fails.
+  std::function<std::string(const FastHop& hop, ByteView payload)> send;
+  // Of a peer or ourself, as the topology has it; nothing while it isn't known.
+  std::function<std::optional<uint16_t>(PeerName)> short_id;
+};
+
+// The hop that a connection will use; refuses what the fast datapath can't carry, encrypted connections among it.
+Result<FastHop> fast_hop(const Link& link, uint16_t own_port);
+
+class FastForwarder : public Forwarder {
+ public:
+  // `port` must outlive this.
+  FastForwarder(Link link, FastHop hop, const FastPort& port);
+
+  // A heartbeat with our connection's number came in.
+  void receive(const ReceivedHeartbeat& heartbeat, Time now);
+
+  void confirm(Time now) override;
+  void control(uint8_t tag, ByteView payload, Time now) override;
+  void tick(Time now) override;
+  Time next_tick() const override { return std::min(heartbeat_at_, timeout_at_); }
+  ForwarderEvents take_events() override { return std::exchange(events_, {}); }
+  std::optional<uint16_t> mtu() const override { return port_.mtu; }
+
+  const Link& link() const { return link_; }
+  const FastHop& hop() const { return hop_; }
+  bool confirmed() const { return confirmed_; }
+  // The peer's acknowledgement isn't in yet, and may still come: the confirmation is a few seconds old.
+  bool on_probation(Time now) const { return confirmed_ && !established_ && now < probation_until_; }
+  // The MTU that the peer's heartbeats show; nothing before the first.
+  std::optional<uint16_t> remote_mtu() const { return remote_mtu_; }
+  // Why our heartbeats don't leave; empty when they do.
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  void send_heartbeat(Time now);
+
+  Link link_;
+  FastHop hop_;
+  const FastPort& port_;
+  ForwarderEvents events_;
+  bool confirmed_ = false, established_ = false, heard_ = false, healthy_ = true;
+  std::optional<uint16_t> remote_mtu_;
+  std::string trouble_;
+  Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max(), probation_until_ = Time::min();
+};
+
+}  // namespace weave::overlay

@@ -1,0 +1,200 @@
+#include "overlay/fastdp_table.hpp"
+
+#include "base/log.hpp"
+
+namespace weave::overlay {
+
+namespace {
+
+// Marks what isn't wanted any more as lingering, and answers with what has lingered long enough.
+template <class Entries, class Wanted>
+std::vector<typename Entries::key_type> expire(Entries& entries, const Wanted& is_wanted, Time now) {
+  std::vector<typename Entries::key_type> expired;
+  for (auto& [key, entry] : entries) {
+    if (is_wanted(key)) {
+      entry.until = Time::max();
+    } else if (entry.until == Time::max()) {
+      entry.until = now + FastTable::linger;
+    } else if (entry.until <= now) {
+      expired.push_back(key);
+    }
+  }
+  for (const auto& key : expired) entries.erase(key);
+  return expired;
+}
+
+}  // namespace
+
+FastSnapshot make_snapshot(const FastTopology& topology) {
+  FastSnapshot out;
+  auto id_of = [&](PeerName name) -> std::optional<uint16_t> {
+    auto found = topology.ids.find(name);
+    return found == topology.ids.end() ? std::nullopt : std::optional(found->second);
+  };
+  out.self = id_of(topology.self);
+  for (const auto& [name, id] : topology.ids) {
+    if (name == topology.self) continue;
+    FastWay way{.kind = FastWay::Kind::unreachable, .hop = {}, .name = name};
+    auto next = topology.next_hop.find(name);
+    auto neighbour =
+        next == topology.next_hop.end() ? topology.neighbours.end() : topology.neighbours.find(next->second);
+    if (neighbour != topology.neighbours.end()) {
+      way.kind = neighbour->second ? FastWay::Kind::fast : FastWay::Kind::sleeve;
+      if (neighbour->second) way.hop = *neighbour->second;
+    }
+    out.peers[id] = way;
+  }
+  for (const auto& [source, neighbours] : topology.broadcast) {
+    auto id = id_of(source);
+    if (!id) continue;
+    std::vector<uint16_t> ids;
+    for (auto name : neighbours)
+      if (auto neighbour = id_of(name)) ids.push_back(*neighbour);
+    if (!ids.empty()) out.floods[*id] = std::move(ids);
+  }
+  for (const auto& [name, hop] : topology.neighbours)
+    if (hop) out.sources[hop->remote] = hop->local;
+  return out;
+}
+
+void FastTable::adopt(const FastSnapshot& found, const std::map<FastHop, uint32_t>& hops, Time now) {
+  self_ = found.self;
+  for (const auto& [id, way] : found.peers) peers_[id] = {way, now + linger};
+  for (const auto& [id, neighbours] : found.floods) floods_[id] = {neighbours, now + linger};
+  for (const auto& [address, local] : found.sources) sources_[address] = {local, now + linger};
+  for (const auto& [hop, slot] : hops) {
+    slots_[slot] = {hop, true, Time::min()};
+    by_hop_[hop] = slot;
+  }
+}
+
+std::optional<uint32_t> FastTable::slot_of(const FastHop& hop, Time now, std::vector<FastWrite>& writes) {
+  if (auto found = by_hop_.find(hop); found != by_hop_.end()) {
+    slots_[found->second].used = true;
+    return found->second;
+  }
+  for (uint32_t slot = 1; slot < slots; ++slot) {
+    auto& entry = slots_[slot];
+    if (entry.used || entry.free_at > now) continue;
+    entry = {hop, true, Time::min()};
+    by_hop_[hop] = slot;
+    writes.emplace_back(WriteHop{slot, hop});
+    return slot;
+  }
+  return {};
+}
+
+void FastTable::release_slots(Time now) {
+  std::set<FastHop> used;
+  for (const auto& [id, entry] : peers_)
+    if (entry.value.kind == FastWay::Kind::fast) used.insert(entry.value.hop);
+  for (auto& [slot, entry] : slots_) {
+    if (!entry.used || used.contains(entry.hop)) continue;
+    entry.used = false;
+    entry.free_at = now + linger;
+    by_hop_.erase(entry.hop);
+  }
+}
+
+std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
+  std::vector<FastWrite> writes;
+  wanted_ = std::move(wanted);
+  using To = WritePeer::To;
+
+  if (wanted_.self && wanted_.self != self_) {
+    if (self_ && !wanted_.peers.contains(*self_)) writes.emplace_back(WritePeer{*self_, To::nothing});
+    self_ = wanted_.self;
+    peers_.erase(*self_);
+    writes.emplace_back(WritePeer{*self_, To::self});
+    writes.emplace_back(ForgetMacs{*self_});
+  }
+
+  for (const auto& [id, way] : wanted_.peers) {
+    if (id == self_) continue;
+    auto found = peers_.find(id);
+    // What has been adopted bears no name.
+    bool another = found != peers_.end() && found->second.value.name.value != 0 && found->second.value.name != way.name;
+    if (another) writes.emplace_back(ForgetMacs{id});
+    if (found != peers_.end() && !another) {
+      found->second.value.name = way.name;
+      if (found->second.value == way) continue;
+      // Known but out of reach: as if it had vanished, so the old way lingers.
+      if (way.kind == FastWay::Kind::unreachable && found->second.until > now) continue;
+    }
+    WritePeer write{id, To::unreachable};
+    if (way.kind == FastWay::Kind::sleeve) write.to = To::sleeve;
+    auto stored = way;
+    if (way.kind == FastWay::Kind::fast) {
+      if (auto slot = slot_of(way.hop, now, writes)) {
+        write.to = To::hop;
+        write.slot = *slot;
+      } else {
+        log::warning("fastdp: more than {} neighbours; short id {} can't be reached", slots - 1, id);
+        stored.kind = FastWay::Kind::unreachable;
+      }
+    }
+    writes.emplace_back(write);
+    peers_[id] = {stored};
+  }
+  for (auto id : expire(
+           peers_,
+           [&](uint16_t id) {
+             auto found = wanted_.peers.find(id);
+             return found != wanted_.peers.end() && (found->second.kind != FastWay::Kind::unreachable ||
+                                                     peers_.at(id).value.kind == FastWay::Kind::unreachable);
+           },
+           now)) {
+    auto found = wanted_.peers.find(id);
+    if (found != wanted_.peers.end()) {  // it has lingered, and is still known
+      peers_[id] = {found->second};
+      writes.emplace_back(WritePeer{id, To::unreachable});
+    } else {
+      writes.emplace_back(WritePeer{id, To::nothing});
+      writes.emplace_back(ForgetMacs{id});
+    }
+  }
+
+  for (const auto& [source, neighbours] : wanted_.floods) {
+    auto list = neighbours;
+    if (list.size() > most_neighbours) {
+      log::warning("fastdp: floods go to {} of {} neighbours", most_neighbours, list.size());
+      list.resize(most_neighbours);
+    }
+    auto found = floods_.find(source);
+    if (found != floods_.end() && found->second.value == list) continue;
+    writes.emplace_back(WriteFlood{source, list});
+    floods_[source] = {std::move(list)};
+  }
+  for (auto source : expire(
+           floods_, [&](uint16_t id) { return wanted_.floods.contains(id); }, now))
+    writes.emplace_back(WriteFlood{source, {}});
+
+  for (const auto& [address, local] : wanted_.sources) {
+    auto found = sources_.find(address);
+    if (found != sources_.end() && found->second.value == local) continue;
+    sources_[address] = {local};
+    writes.emplace_back(WriteSource{address, local});
+  }
+  for (auto address : expire(
+           sources_, [&](Ipv4 ip) { return wanted_.sources.contains(ip); }, now))
+    writes.emplace_back(WriteSource{address, {}});
+
+  release_slots(now);
+  return writes;
+}
+
+std::optional<FastHop> FastTable::current(uint16_t id) const {
+  auto found = peers_.find(id);
+  if (found == peers_.end() || found->second.value.kind != FastWay::Kind::fast) return {};
+  return found->second.value.hop;
+}
+
+Time FastTable::next_tick() const {
+  auto next = Time::max();
+  for (const auto& [id, entry] : peers_) next = std::min(next, entry.until);
+  for (const auto& [id, entry] : floods_) next = std::min(next, entry.until);
+  for (const auto& [id, entry] : sources_) next = std::min(next, entry.until);
+  return next;
+}
+
+}  // namespace weave::overlay
