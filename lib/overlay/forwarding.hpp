@@ -66,7 +66,7 @@ struct Decision {
   bool flooded() const { return destination.value == 0; }
 };
 
-// The largest frame that can't be told from a frame of the router itself has a zero source MAC, so none passes here.
+// What would look like a frame of the router itself has a zero source MAC, so none passes here.
 Decision decide_captured(const RouteTable& routes, MacTable& macs, ByteView frame, MacTable::Time now);
 
 // `from`: the neighbour that it came from; 0: ourself.
