@@ -107,31 +107,33 @@ Json write_router(const Router& r) {
   };
 }
 
-Json write_ipam(const Ipam& i) {
+Json write_ipam(const Ipam& i, bool every_key) {
   Json paxos;
   if (i.paxos)
     paxos = Json{{"Elector", i.paxos->elector}, {"KnownNodes", i.paxos->known_nodes}, {"Quorum", i.paxos->quorum}};
-  return {{"Paxos", paxos},
-          {"Range", i.range},
-          {"RangeNumIPs", i.range_size},
-          {"ActiveIPs", i.active_ips.value_or(0)},
-          {"DefaultSubnet", i.default_subnet},
-          {"Entries", list(i.entries,
-                           [](const RingEntry& e) {
-                             return Json{{"Token", e.token},
-                                         {"Size", e.size},
-                                         {"Peer", e.peer},
-                                         {"Nickname", e.nickname},
-                                         {"IsKnownPeer", e.known_peer},
-                                         {"Version", e.version}};
-                           })},
-          {"PendingClaims",
-           list(i.pending_claims,
-                [](const PendingClaim& c) {
-                  return Json{{"Ident", c.ident}, {"CIDR", Json{{"Addr", c.address}, {"PrefixLen", c.prefix}}}};
-                })},
-          {"PendingAllocates", i.pending_allocates},
-          {"Problems", i.problems}};
+  Json out{{"Paxos", paxos},
+           {"Range", i.range},
+           {"RangeNumIPs", i.range_size},
+           {"ActiveIPs", i.active_ips.value_or(0)},
+           {"DefaultSubnet", i.default_subnet},
+           {"Entries", list(i.entries,
+                            [](const RingEntry& e) {
+                              return Json{{"Token", e.token},
+                                          {"Size", e.size},
+                                          {"Peer", e.peer},
+                                          {"Nickname", e.nickname},
+                                          {"IsKnownPeer", e.known_peer},
+                                          {"Version", e.version}};
+                            })},
+           {"PendingClaims",
+            list(i.pending_claims,
+                 [](const PendingClaim& c) {
+                   return Json{{"Ident", c.ident}, {"CIDR", Json{{"Addr", c.address}, {"PrefixLen", c.prefix}}}};
+                 })},
+           {"PendingAllocates", i.pending_allocates}};
+  // Ours: only when there is something to say.
+  if (every_key || !i.problems.empty()) out["Problems"] = i.problems;
+  return out;
 }
 
 Json write_dns(const Dns& d) {
@@ -324,7 +326,7 @@ Json json_value(const Report& r, bool every_key) {
     else if (every_key)
       out[key] = nullptr;
   };
-  part("IPAM", r.ipam.has_value(), [&] { return write_ipam(*r.ipam); });
+  part("IPAM", r.ipam.has_value(), [&] { return write_ipam(*r.ipam, every_key); });
   part("DNS", r.dns.has_value(), [&] { return write_dns(*r.dns); });
   part("Proxy", r.proxy.has_value(), [&] { return Json{{"Addresses", r.proxy->addresses}}; });
   part("Plugin", r.plugin.has_value(), [&] { return write_plugin(*r.plugin, every_key); });
