@@ -90,12 +90,14 @@ works() {
   mesh h1 h2 h3
   # h1 and h3 know each other only by the container on h2.
   guest h2 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.eth0.send_redirects=0
+  guest h2 ip route add 10.40.1.1 via 10.32.0.17; guest h2 ip route add 10.40.3.1 via 10.32.0.19
   guest h1 ip addr add 10.40.1.1/32 dev lo; guest h3 ip addr add 10.40.3.1/32 dev lo
   guest h1 ip route add 10.40.3.1 via 10.32.0.18 src 10.40.1.1
   guest h3 ip route add 10.40.1.1 via 10.32.0.18 src 10.40.3.1
   eventually guest h1 ping -c 1 -W 1 10.40.3.1
   guest h1 ping -c 20 -i 0.02 -W 1 -s 10000 10.40.3.1 | grep ' 0% packet loss'
   bulk h1 h3 10.40.3.1
+  bulk h3 h1 10.40.1.1
 }
 
 @test "established flows survive the end and the restart of the control without a lost packet" {

@@ -391,8 +391,8 @@ TEST_CASE("what isn't quite usual on the wire takes the kernel's way", "[bpf]") 
                             packet(frame(ours, none, ipv4, ip_payload()), b, us),
                             packet(frame(all, at_b, ipv4, ip_payload()), b, us),    // a flood
                             packet(frame(other, at_b, ipv4, ip_payload()), b, us),  // behind the bridge
-                            packet(frame(ours, at_b, arp), b, us), packet(frame(none, none, 0), b, us),
-                            with(42, 0x0c), with(49, 1), with(14, 0x46), with(23, 6), with(40, 1), truncated}) {
+                            packet(frame(ours, at_b, arp), b, us), packet(frame(none, none, 0), b, us), with(42, 0x0c),
+                            with(49, 1), with(14, 0x46), with(23, 6), with(40, 1), truncated}) {
       CHECK(it.run("from_wire", odd).empty());
       CHECK(it.verdict == TC_ACT_UNSPEC);
     }
