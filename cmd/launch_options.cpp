@@ -97,6 +97,8 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
        &given.dns_listen},
       {"--dns-domain", "<domain>", "domain of the containers' names (default weave.local.)", &given.dns_domain},
       {"--dns-ttl", "<s>", "time to live of answers (default 1)", &given.dns_ttl},
+      {"--dns-local-first", "", "of several addresses of a name, those of this host's containers come first",
+       &given.dns_local_first},
       {"--dns-fallback-timeout", "<time>", "for queries that are forwarded (default 5s)", &given.dns_timeout},
       {"--resolv-conf", "<file>", "name servers for other domains (default /etc/resolv.conf)", &given.resolv_conf},
       {"--plugin", "", "run Docker's network plugin; --plugin=false: don't (default true)", &given.plugin},
@@ -191,6 +193,7 @@ router::Options launch_options(const LaunchGiven& given, const Words& peers, Wor
 
   options.dns = !given.no_dns;
   options.dns_optional = given.dns_optional;
+  options.dns_local_first = given.dns_local_first;
   options.dns_listen = comma_separated(given.dns_listen);
   take(options.dns_domain, given.dns_domain);
   take(options.dns_ttl, given.dns_ttl);

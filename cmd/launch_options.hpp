@@ -13,9 +13,9 @@ struct LaunchGiven {
   std::optional<int> port, connection_limit, min_protocol, dns_ttl, mtu;
   std::optional<bool> plugin;
   Words trusted_subnets, dns_listen;
-  bool proxy = false, resume = false, no_discovery = false, no_dns = false, dns_optional = false, no_fastdp = false,
-       no_masq_local = false, no_restart = false, foreground = false, packet_debug = false, quiet = false,
-       print_peer_name = false, version = false;
+  bool proxy = false, resume = false, no_discovery = false, no_dns = false, dns_optional = false,
+       dns_local_first = false, no_fastdp = false, no_masq_local = false, no_restart = false, foreground = false,
+       packet_debug = false, quiet = false, print_peer_name = false, version = false;
 };
 
 // Adds the options, old spellings and refusals to a command; `given` must outlive it.

@@ -37,6 +37,7 @@ Command connect_row();
 Command forget_row();
 Command rmpeer_row();
 Command prime_row();
+Command ipam_row();
 
 Command status_row();
 Command report_row();

@@ -4,17 +4,17 @@ _weave() {
   COMPREPLY=()
   [ "${COMP_WORDS[1]}" != --local ] || i=2
   if [ "$COMP_CWORD" -le "$i" ]; then
-    COMPREPLY=($(compgen -W "launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env" -- "$cur"))
+    COMPREPLY=($(compgen -W "launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env" -- "$cur"))
     return
   fi
   case ${COMP_WORDS[i]} in
     launch)
-      options="--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help"
+      options="--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-local-first --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help"
       values=" --password --password-file --trusted-subnets --host --port --name --nickname --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin-socket --plugin-mesh-socket --docker-api --mtu --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level "
       [[ $cur == -* ]] || words="$(weave status targets 2>/dev/null)"
       ;;
     launch-router)
-      options="--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help"
+      options="--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-local-first --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help"
       values=" --password --password-file --trusted-subnets --host --port --name --nickname --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin-socket --plugin-mesh-socket --docker-api --mtu --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level "
       [[ $cur == -* ]] || words="$(weave status targets 2>/dev/null)"
       ;;
@@ -109,6 +109,10 @@ _weave() {
       options="--timeout --help"
       values=" --timeout "
       ;;
+    ipam)
+      options="--rejoin --force --help"
+      [[ $cur == -* ]] || words="diff repair"
+      ;;
     status)
       options="--help"
       [[ $cur == -* ]] || words="targets connections peers dns ipam plugin"
@@ -129,7 +133,7 @@ _weave() {
       ;;
     help)
       options="--help"
-      [[ $cur == -* ]] || words="launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env"
+      [[ $cur == -* ]] || words="launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env"
       ;;
     setup)
       options="--help"

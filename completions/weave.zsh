@@ -28,6 +28,7 @@ weave_commands=(
   'forget:Don'\''t try to connect to peers any more'
   'rmpeer:Take over the addresses of peers that will never come back'
   'prime:Wait until addresses can be given out'
+  'ipam:Explain and mend what doesn'\''t fit between the peers'\'' addresses'
   'status:Show how things are'
   'report:Show everything, for programs'
   'logs:Show the log of the router and its services'
@@ -43,11 +44,11 @@ if (( CURRENT == 2 )); then
 fi
 case $words[2] in
   launch)
-    weave_options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
+    weave_options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-local-first --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
     [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   launch-router)
-    weave_options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
+    weave_options=(--password --password-file --trusted-subnets --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-local-first --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
     [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   launch-plugin)
@@ -131,6 +132,10 @@ case $words[2] in
   prime)
     weave_options=(--timeout --help)
     ;;
+  ipam)
+    weave_options=(--rejoin --force --help)
+    [[ $PREFIX == -* ]] || compadd -- diff repair
+    ;;
   status)
     weave_options=(--help)
     [[ $PREFIX == -* ]] || compadd -- targets connections peers dns ipam plugin
@@ -150,7 +155,7 @@ case $words[2] in
     ;;
   help)
     weave_options=(--help)
-    [[ $PREFIX == -* ]] || compadd -- launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime status report logs version peer-name help setup env
+    [[ $PREFIX == -* ]] || compadd -- launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env
     ;;
   setup)
     weave_options=(--help)

@@ -103,6 +103,8 @@ const std::vector<Routes::Route>& Routes::table() {
       {"GET", "/ring", &Routes::ring, kControlDoors, Part::kIpam},
       {"GET", "/ipinfo/defaultsubnet", &Routes::default_subnet, kControlDoors, Part::kIpam},
       {"GET", "/ipinfo/tracker", &Routes::tracker, kControlDoors, Part::kIpam},
+      {"GET", "/ipam/diff", &Routes::ipam_diff, kSocketOnly, Part::kIpam},
+      {"POST", "/ipam/repair", &Routes::ipam_repair, kSocketOnly, Part::kIpam},
       {"GET", "/name", &Routes::names, kControlDoors, Part::kDns},
       {"DELETE", "/name", &Routes::delete_name, kControlDoors, Part::kDns},
       {"DELETE", "/name/*", &Routes::delete_name, kControlDoors, Part::kDns},

@@ -57,6 +57,12 @@ class Backend {
   // Throws for a peer that can be reached, unless forced, and for a nickname that several have.
   virtual std::optional<uint64_t> take_over(const std::string& peer, bool force) = 0;
 
+  // What is wrong between our ring and the other peers', a line each; empty when they fit.
+  virtual std::string ipam_diff() = 0;
+  // Mends what can be mended safely; with `rejoin` our ring is given up for that of another cluster. What was done, a
+  // line each. Throws when it can't be.
+  virtual std::string ipam_repair(bool rejoin, bool force) = 0;
+
   // --- names (called only when parts().dns)
 
   // Adds an entry with this router as origin; a reason when it was ignored (not below our domain, container dead).
@@ -150,6 +156,8 @@ class Routes {
   Answer release(const Call& call);
   Answer ring(const Call& call);
   Answer default_subnet(const Call& call);
+  Answer ipam_diff(const Call& call);
+  Answer ipam_repair(const Call& call);
   Answer tracker(const Call& call);
   Answer add_name(const Call& call);
   Answer delete_name(const Call& call);

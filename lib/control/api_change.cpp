@@ -196,6 +196,10 @@ Routes::Answer Routes::ring(const Call&) {
   co_return empty(200);
 }
 
+Routes::Answer Routes::ipam_repair(const Call& call) {
+  co_return plain(backend_.ipam_repair(call.flag("rejoin"), call.flag("force")));
+}
+
 Routes::Answer Routes::add_name(const Call& call) {
   auto address = Ipv4::parse(call.args[1]);
   if (!address) co_return failed(400, "invalid IP Address: " + call.args[1]);

@@ -59,6 +59,10 @@ Routes::Answer Routes::default_subnet(const Call&) {
   co_return plain(report.ipam ? report.ipam->default_subnet : "");
 }
 
+Routes::Answer Routes::ipam_diff(const Call&) {
+  co_return plain(backend_.ipam_diff());
+}
+
 // Weave Net names the cloud's route tracker here; without one the line is empty.
 Routes::Answer Routes::tracker(const Call&) {
   co_return plain("\n");

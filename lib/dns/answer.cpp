@@ -87,13 +87,16 @@ Answer error(ByteView message, const Query* query, uint16_t rcode) {
   return {Answer::Kind::reply, error_reply(message, query, rcode), rcode};
 }
 
-void addresses(Reply& reply, std::span<const names::Index::Target> targets, std::mt19937& random) {
+void addresses(Reply& reply, std::span<const names::Index::Target> targets, PeerName local, std::mt19937& random) {
   if (targets.size() == 1) return reply.address(targets[0].address);
-  std::vector<Ipv4> shuffled;
-  shuffled.reserve(targets.size());
-  for (const auto& target : targets) shuffled.push_back(target.address);
-  std::shuffle(shuffled.begin(), shuffled.end(), random);
-  for (auto address : shuffled) reply.address(address);
+  std::vector<Ipv4> near, far;
+  far.reserve(targets.size());
+  for (const auto& target : targets)
+    (local != PeerName{} && target.origin == local ? near : far).push_back(target.address);
+  for (auto* group : {&near, &far}) {
+    std::shuffle(group->begin(), group->end(), random);
+    for (auto address : *group) reply.address(address);
+  }
 }
 
 }  // namespace
@@ -143,7 +146,7 @@ Answer answer(const names::Index& table, ByteView message, Transport transport, 
   auto targets = table.lookup(name);
   bool wanted = question.type == type_a || question.type == type_any;
   if (!targets.empty() && wanted) {
-    addresses(reply, targets, random);
+    addresses(reply, targets, zone.local, random);
     return reply.finish(rcode_noerror);
   }
   // A bare name lies in nobody's zone, so no authority could vouch for its absence.

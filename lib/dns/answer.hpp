@@ -20,6 +20,7 @@ struct Zone {
   std::string domain = "weave.local.";  // lower case, with trailing dot
   uint32_t ttl = 1;                     // seconds
   uint16_t max_udp_size = 1232;         // bytes; larger EDNS sizes are lowered to this, smaller than 512 raised to 512
+  PeerName local;                       // addresses of this peer's containers come first; 0: in any order
 };
 
 struct Answer {
@@ -30,7 +31,7 @@ struct Answer {
   size_t limit = 0;  // when to forward: the longest reply that the client takes
 };
 
-// `random` shuffles the addresses of a name.
+// `random` shuffles the addresses of a name, or of each of the two groups that Zone::local makes of them.
 Answer answer(const names::Index& table, ByteView message, Transport transport, const Zone& zone, std::mt19937& random);
 
 }  // namespace weave::dns

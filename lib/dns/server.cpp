@@ -98,6 +98,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
       : executor(std::move(ex)), config(std::move(c)), table(t), random(std::random_device{}()) {
     zone.domain = names::canonical(config.domain);
     zone.ttl = config.ttl;
+    zone.local = config.local;
     ForwardConfig forward;
     forward.resolv_conf = config.resolv_conf;
     forward.timeout = config.timeout;

@@ -20,6 +20,7 @@ struct Config {
   uint32_t ttl = 1;                         // seconds
   std::string resolv_conf;                  // path of the file that names the name servers; empty: nothing is forwarded
   std::chrono::milliseconds timeout{5000};  // for a forwarded query
+  PeerName local;                           // whose containers come first in answers; 0: nobody's
   uint16_t upstream_port = 53;              // of the name servers
   size_t max_tcp_connections = 128;
 };

@@ -21,6 +21,13 @@ Allocator::Allocator(Config config, const Persisted& stored, Save save, Links li
                                    : "Found persisted IPAM data, ignoring supplied IPAM seed";
       return;
     }
+    if (left_) {
+      // A division of our own, be it by seed or by election, would part us again.
+      paxos_.reset();
+      awaiting_ = true;
+      mode_ = "Initialising as observer - our ring was given up, awaiting that of another peer";
+      return;
+    }
     note_ = "No valid persisted data";
   } else {
     if (stored.self == PeerName{})
@@ -46,6 +53,7 @@ void Allocator::restore(const Persisted& stored) {
   if (!ring) throw Error("restore the ring of addresses: " + ring.error(), "Run `weave reset` to start anew.");
   ring_ = stored_ring_ = *ring;
   space_.update(ring_.owned(config_.self));
+  if (ring_.empty()) left_ = stored_left_ = stored.left;
   if (stored.election && paxos_ && ring_.empty()) {
     paxos_.emplace(stored.election->first, stored.election->second);
     election_stored_ = true;

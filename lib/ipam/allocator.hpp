@@ -175,6 +175,18 @@ class Allocator {
   // cancelled. Answers the heir, if there is any.
   std::optional<PeerName> leave(const std::function<bool(PeerName)>& reachable);
 
+  // -- What doesn't fit, and mending it.
+
+  // Everything that is wrong between our ring and the others', seen from here; nothing when they fit.
+  std::vector<Finding> diff() const;
+  // Asks the owners of stranded addresses for them now, also those that refused before.
+  AskedBack repair();
+  // For a cluster that was divided apart from another: forgets our ring and takes part as an observer until one comes
+  // that was divided first by others. What is in use stays in use; it is asked back from whoever owns it there, and
+  // until then nothing new is given out. Survives a restart. Refused while no peer with such a ring has been heard,
+  // and, unless forced, while other peers that share our ring can be reached. Throws what `save` throws.
+  Result<void> rejoin(bool force = false);
+
   void set_nickname(PeerName peer, std::string nickname);
   std::string nickname(PeerName peer) const;  // empty when unknown
 
@@ -205,6 +217,12 @@ class Allocator {
     Ipv4Range range;
     bool denied = false;
   };
+  struct Unmergeable {  // a ring that was refused: another range, another first division, or the one that we gave up
+    enum class Why { kRange, kSeeds, kLeft };
+    Why why = Why::kRange;
+    std::string text;
+    Time when;
+  };
   using Tried = std::optional<Answer<Cidr>>;  // nothing: it waits
 
   // Ours alone.
@@ -228,7 +246,7 @@ class Allocator {
   void ask_for_space(Cidr subnet);
   Result<void> ask_for_address(Ipv4 address);
   Asked* asked(PeerName donor, Ipv4Range range);
-  void ask_back();
+  size_t ask_back();
 
   // The ring and the others.
   void elect();
@@ -244,6 +262,10 @@ class Allocator {
   void on_denial(PeerName from, Ipv4Range range);
   void hand_over();
   std::vector<PeerName> resolve(const std::string& name_or_nickname) const;
+  void note_unmergeable(PeerName peer, Unmergeable::Why why, std::string text);
+  void forget_unmergeable(PeerName peer);
+  bool recent(const Unmergeable& one) const;
+  std::vector<PeerName> sharers() const;
   std::string listed(const std::vector<PeerName>& peers) const;
   std::string shown(PeerName peer) const;
 
@@ -271,14 +293,17 @@ class Allocator {
   Time now_{};                  // of the last tick
   std::optional<Paxos> paxos_;  // nothing: an observer
   bool election_stored_ = false;
+  // The first division of the ring that was given up for another one, which is still to come; and what the store says.
+  std::optional<std::vector<PeerName>> left_, stored_left_;
   bool awaiting_ = false;       // a ring
   std::list<Pending> pending_;  // in order of arrival
   Ticket last_ticket_ = 0;
   std::vector<Answered> answers_;
   std::vector<Asked> asked_;
-  std::map<Ipv4, Time> denied_;  // addresses in use in ranges of others who won't give them
-  bool stale_ = false;           // something has changed that a request may have waited for
-  bool announce_ = false;        // addresses became free where there were none
+  std::map<Ipv4, Time> denied_;                  // addresses in use in ranges of others who won't give them
+  std::map<PeerName, Unmergeable> unmergeable_;  // by the peer whose ring it was
+  bool stale_ = false;                           // something has changed that a request may have waited for
+  bool announce_ = false;                        // addresses became free where there were none
   bool retrying_ = false;
   std::map<std::string, Time> troubles_;  // what went wrong with others or the store, and when last
 };

@@ -179,6 +179,7 @@ Result<void> Allocator::take_state(const State& state, std::optional<PeerName> s
   take_nicknames(state.nicknames);
   if (source == config_.self) source.reset();
   if (state.ring) return take_ring(*state.ring);
+  if (source) forget_unmergeable(*source);
   if (!ring_.empty()) {
     if (source) send_state(*source);
   } else if (state.paxos) {
@@ -192,12 +193,24 @@ Result<void> Allocator::take_state(const State& state, std::optional<PeerName> s
 Result<void> Allocator::take_ring(const WireRing& received) {
   auto theirs = Ring::assemble({received.start, received.end}, received.peer, received.entries, received.seeds);
   if (!theirs) return Refused(theirs.error());
+  auto unmergeable = [&](Unmergeable::Why why, std::string text) -> Result<void> {
+    note_unmergeable(received.peer, why, text);
+    return Refused(std::move(text));
+  };
   if (theirs->range() != ring_.range())
-    return Refused(fmt::format("Incompatible IP allocation ranges (received: {}, ours: {})", cidr_text(theirs->range()),
-                               config_.range.str()));
+    return unmergeable(Unmergeable::Why::kRange,
+                       fmt::format("Incompatible IP allocation ranges (received: {}, ours: {})",
+                                   cidr_text(theirs->range()), config_.range.str()));
   if (!ring_.seeds().empty() && !received.seeds.empty() && ring_.seeds() != received.seeds)
-    return Refused(fmt::format("IP allocation was seeded by different peers (received: [{}], ours: [{}])",
-                               listed(received.seeds), listed(ring_.seeds())));
+    return unmergeable(Unmergeable::Why::kSeeds,
+                       fmt::format("IP allocation was seeded by different peers (received: [{}], ours: [{}])",
+                                   listed(received.seeds), listed(ring_.seeds())));
+  if (left_ && received.seeds == *left_)
+    return unmergeable(
+        Unmergeable::Why::kLeft,
+        fmt::format("the ring of addresses seeded by [{}] was given up here, for another one", listed(*left_)));
+  forget_unmergeable(received.peer);
+  bool rejoins = left_.has_value();
   Work work(*this);
   auto merged = ring_.reconcile(*theirs);
   if (!merged) return Refused(merged.error());
@@ -205,12 +218,14 @@ Result<void> Allocator::take_ring(const WireRing& received) {
   work.ring_changed();
   work.commit();
   awaiting_ = false;
+  if (rejoins) log::info("[allocator] another ring has taken the place of ours: seeds=[{}]", listed(ring_.seeds()));
   std::erase_if(nicknames_, [&](const auto& known) {
     return known.first != config_.self && !reachable(known.first) && ring_.owned(known.first).empty();
   });
   save_nicknames();
   if (leaving_ && !ring_.owned(config_.self).empty()) hand_over();  // a donation that was under way
   settle();
+  if (rejoins) ask_back();  // before anybody else gets these addresses
   return {};
 }
 

@@ -262,16 +262,17 @@ Result<void> Allocator::ask_for_address(Ipv4 address) {
 
 // Addresses in use here that the ring gives to others: it was taken over while we were away, or we forgot that we had
 // given it away. Whoever owns them may not have given them out yet.
-void Allocator::ask_back() {
-  if (leaving_ || ring_.empty()) return;
+size_t Allocator::ask_back() {
+  if (leaving_ || ring_.empty()) return 0;
   std::erase_if(denied_, [&](const auto& one) {
     return now_ - one.second > kDenialLasts || !holders_.contains(one.first) || ring_.owner(one.first) == config_.self;
   });
-  size_t count = 0;
+  size_t count = 0, sent = 0;
   for (auto address : space_.stranded(kAskBack + denied_.size())) {
     if (denied_.contains(address) || ++count > kAskBack) continue;
-    if (reachable(ring_.owner(address))) ask_for_address(address);
+    if (reachable(ring_.owner(address)) && ask_for_address(address)) ++sent;
   }
+  return sent;
 }
 
 }  // namespace weave::ipam

@@ -10,6 +10,7 @@ constexpr const char* kRing = "ipam-ring";
 constexpr const char* kOwned = "ipam-owned";
 constexpr const char* kNicknames = "ipam-nicknames";
 constexpr const char* kElection = "election";
+constexpr const char* kLeft = "left";
 constexpr const char* kContainer = "container";
 
 std::vector<std::string_view> split(std::string_view text, char by) {
@@ -80,6 +81,12 @@ Result<std::vector<PeerName>> parse_names(std::string_view text) {
   return list;
 }
 
+std::string names_text(const std::vector<PeerName>& peers) {
+  std::vector<std::string> names;
+  for (auto peer : peers) names.push_back(peer.str());
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
 // "<our uid> <promise> <accepted> <origin> <peers...>", a ballot being round, proposer and its uid.
 std::string election_text(const NodeId& self, const Claims& claims) {
   auto text = fmt::format("{}", self.uid);
@@ -143,6 +150,7 @@ Persisted load(const Rows& rows) {
   for (const auto& [peer, nickname] : rows.all(kNicknames))
     data.nicknames[must(PeerName::parse(peer), kNicknames, peer)] = nickname;
   if (auto text = rows.get(kMeta, kElection)) data.election = must(parse_election(data.self, *text), kMeta, kElection);
+  if (auto text = rows.get(kMeta, kLeft)) data.left = must(parse_names(*text), kMeta, kLeft);
   return data;
 }
 
@@ -152,11 +160,7 @@ Save save_to(Store& store) {
 
 std::vector<Change> changes(const Ring& before, const Ring& now) {
   std::vector<Change> list;
-  if (before.seeds() != now.seeds()) {
-    std::vector<std::string> names;
-    for (auto seed : now.seeds()) names.push_back(seed.str());
-    list.push_back({kMeta, "seeds", fmt::format("{}", fmt::join(names, " "))});
-  }
+  if (before.seeds() != now.seeds()) list.push_back({kMeta, "seeds", names_text(now.seeds())});
   auto old = before.entries().begin();
   for (const auto& entry : now.entries()) {
     while (old != before.entries().end() && old->token < entry.token) list.push_back({kRing, (old++)->token.str(), {}});
@@ -184,12 +188,17 @@ Change election_change(const std::optional<std::pair<NodeId, Claims>>& election)
           election ? std::optional(election_text(election->first, election->second)) : std::optional<std::string>()};
 }
 
+Change left_change(const std::optional<std::vector<PeerName>>& seeds) {
+  return {kMeta, kLeft, seeds ? std::optional(names_text(*seeds)) : std::optional<std::string>()};
+}
+
 std::vector<Change> start_anew(const Persisted& old, const Ring& ring) {
   std::vector<Change> list;
   for (const auto& entry : old.entries) list.push_back({kRing, entry.token.str(), {}});
   for (const auto& [ident, held] : old.owned) list.push_back({kOwned, ident, {}});
   for (const auto& [peer, nickname] : old.nicknames) list.push_back({kNicknames, peer.str(), {}});
   list.push_back({kMeta, kElection, {}});
+  list.push_back({kMeta, kLeft, {}});
   list.push_back({kMeta, "seeds", {}});
   list.push_back({kMeta, "self", ring.self().str()});
   list.push_back({kMeta, "range", stored_range(ring.range())});

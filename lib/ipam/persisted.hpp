@@ -30,13 +30,15 @@ struct Persisted {
   std::map<PeerName, std::string> nicknames;       // of other peers, so that those can be named that are gone
   // What we have promised in an election that isn't over, and as which acceptor.
   std::optional<std::pair<NodeId, Claims>> election;
+  // The first division of a ring that was given up, while another one is awaited.
+  std::optional<std::vector<PeerName>> left;
 };
 
 // Writes all of the changes or none, and returns when they are safe; throws Error otherwise.
 using Save = std::function<void(std::span<const Change>)>;
 
-// The store's tables: "ipam" (keys self, range, seeds, election), "ipam-ring" (key: token), "ipam-owned" (key: ident),
-// "ipam-nicknames" (key: peer).
+// The store's tables: "ipam" (keys self, range, seeds, election, left), "ipam-ring" (key: token), "ipam-owned" (key:
+// ident), "ipam-nicknames" (key: peer).
 Persisted load(Store& store);  // throws Error when a row can't be understood
 // The same from anything that holds rows; `where` is its name.
 struct Rows {
@@ -53,6 +55,8 @@ Change owned_change(const std::string& ident, std::span<const Held> held);
 Change nickname_change(PeerName peer, const std::string& nickname);  // an empty one erases
 // Nothing: the election is over.
 Change election_change(const std::optional<std::pair<NodeId, Claims>>& election);
+// Nothing: a ring has come, or none was given up.
+Change left_change(const std::optional<std::vector<PeerName>>& seeds);
 // Erases what was loaded, and says whose data and which range this is from now on.
 std::vector<Change> start_anew(const Persisted& old, const Ring& ring);
 

@@ -16,8 +16,9 @@ constexpr size_t kMaxStranded = 32;
 std::string with_advice(const std::string& text) {
   if (text.starts_with("IP allocation was seeded by different peers"))
     return text +
-           ": two groups of peers shared out the range separately; run `weave reset` on the peers of the smaller group "
-           "and launch them again, naming peers of the other";
+           ": two groups of peers shared out the range separately; run `weave ipam repair --rejoin` on the peers of "
+           "the "
+           "smaller group, and not on the others";
   if (text.starts_with("Incompatible IP allocation ranges"))
     return text + ": launch all peers with the same --ipalloc-range";
   return text;
@@ -68,6 +69,10 @@ Report Allocator::report(const std::function<bool(PeerName)>& can_reach) const {
                           ? "it was asked for and denied, so another container may have it; give this container another"
                           : "it will be asked for as soon as that peer can be reached"));
     }
+  if (!leaving_ && left_)
+    report.problems.push_back(
+        "our ring of addresses was given up, and none of another peer has come yet: no addresses are given out; see "
+        "that a peer of the other group is connected (`weave connect <peer>`)");
   for (const auto& [text, when] : troubles_)
     if (now_ - when <= kTroubleLasts) report.problems.push_back(with_advice(text));
   return report;

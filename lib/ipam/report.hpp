@@ -47,4 +47,19 @@ struct Report {
   std::vector<std::string> problems;
 };
 
+// Something in which our ring and the others' don't fit.
+struct Finding {
+  std::string what;    // with the peer that it is about, by name and nickname
+  std::string advice;  // what to do about it, and with which command
+
+  std::string text() const { return what + ": " + advice; }
+};
+
+// What asking back has come to.
+struct AskedBack {
+  size_t stranded = 0;   // addresses in use here that the ring gives to other peers
+  size_t asked = 0;      // of them: asked for now; the rest can't be, or has its turn with the next ticks
+  bool waiting = false;  // there is no ring: ours was given up, and no other has come yet
+};
+
 }  // namespace weave::ipam

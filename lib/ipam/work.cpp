@@ -48,7 +48,10 @@ void Allocator::Work::commit() {
     auto now = a_.owned_.find(ident);
     list.push_back(owned_change(ident, now == a_.owned_.end() ? std::span<const Held>() : now->second));
   }
+  if (!a_.ring_.empty()) a_.left_.reset();
+  if (a_.left_ != a_.stored_left_) list.push_back(left_change(a_.left_));
   if (!list.empty()) a_.save_(list);
+  a_.stored_left_ = a_.left_;
   if (!a_.keep_stored_ring_) {
     a_.stored_ring_ = a_.ring_;
     if (!a_.ring_.empty()) a_.election_stored_ = false;
@@ -67,6 +70,7 @@ void Allocator::Work::roll_back() {
   for (auto address : taken_) a_.space_.free(address);
   for (auto address : freed_) a_.space_.hold(address);
   a_.ring_ = std::move(ring_);
+  a_.left_ = std::move(left_);
   if (other_ranges_) ring_changed();
   for (const auto& [ident, before] : before_) {
     std::erase_if(a_.holders_, [&](const auto& filed) { return filed.second == ident; });

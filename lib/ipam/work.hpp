@@ -23,7 +23,7 @@ inline std::string range_text(Ipv4Range range) {
 // Without commit(), or when saving fails, everything is as before.
 class Allocator::Work {
  public:
-  explicit Work(Allocator& a) : a_(a), ring_(a.ring_), free_before_(a.space_.free_count()) {}
+  explicit Work(Allocator& a) : a_(a), ring_(a.ring_), left_(a.left_), free_before_(a.space_.free_count()) {}
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
   ~Work() {
@@ -50,6 +50,7 @@ class Allocator::Work {
 
   Allocator& a_;
   Ring ring_;
+  std::optional<std::vector<PeerName>> left_;
   uint32_t free_before_;
   std::map<std::string, std::vector<Held>> before_;  // of the idents touched
   std::vector<Ipv4> taken_, freed_;

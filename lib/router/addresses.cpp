@@ -152,4 +152,24 @@ uint64_t Addresses::take_over(const std::string& peer, bool force) {
   return *taken;
 }
 
+std::string Addresses::diff() const {
+  std::string text;
+  for (const auto& one : allocator_.diff()) text += one.text() + "\n";
+  return text;
+}
+
+std::string Addresses::repair(bool rejoin, bool force) {
+  if (rejoin) {
+    auto done = allocator_.rejoin(force);
+    deliver();
+    if (!done) throw Error(done.error());
+    return "our ring is given up; addresses in use are kept, and asked for as soon as another ring comes\n";
+  }
+  auto back = allocator_.repair();
+  deliver();
+  if (back.waiting) return "our ring was given up, and no other has come yet\n";
+  if (back.stranded == 0) return "no addresses to ask back\n";
+  return fmt::format("{} addresses in use here belong to other peers; asked for now: {}\n", back.stranded, back.asked);
+}
+
 }  // namespace weave::router

@@ -60,6 +60,12 @@ class Addresses {
   // Throws Error for a peer that can be reached, unless forced, and for a nickname of several.
   uint64_t take_over(const std::string& peer, bool force = false);
 
+  // What is wrong between our ring and the others', a line each; empty when they fit.
+  std::string diff() const;
+  // Asks stranded addresses back now; with `rejoin` gives up our ring for that of another cluster (see
+  // ipam::Allocator::rejoin; throws Error when that is refused). What was done, for people.
+  std::string repair(bool rejoin, bool force);
+
   ipam::Allocator& allocator() { return allocator_; }
   const ipam::Allocator& allocator() const { return allocator_; }
   // "<ident> <subnet>" of the allocations that wait.

@@ -84,11 +84,9 @@ asio::awaitable<void> DnsService::read(std::shared_ptr<Feed> feed) {
 }
 
 std::string to_json(const dns::Config& config) {
-  return Json{{"listen", config.listen},
-              {"domain", config.domain},
-              {"ttl", config.ttl},
-              {"resolv-conf", config.resolv_conf},
-              {"timeout-ms", config.timeout.count()}}
+  return Json{
+      {"listen", config.listen},     {"domain", config.domain},           {"ttl", config.ttl},
+      {"local", config.local.value}, {"resolv-conf", config.resolv_conf}, {"timeout-ms", config.timeout.count()}}
       .dump();
 }
 
@@ -99,6 +97,7 @@ dns::Config dns_config_from_json(std::string_view text) {
     json.at("listen").get_to(config.listen);
     json.at("domain").get_to(config.domain);
     json.at("ttl").get_to(config.ttl);
+    json.at("local").get_to(config.local.value);
     json.at("resolv-conf").get_to(config.resolv_conf);
     config.timeout = std::chrono::milliseconds(json.at("timeout-ms").get<int64_t>());
     return config;

@@ -152,6 +152,7 @@ void walk(Self& o, Visit visit) {
   visit("dns-listen", o.dns_listen);
   visit("dns-domain", o.dns_domain);
   visit("dns-ttl", o.dns_ttl);
+  visit("dns-local-first", o.dns_local_first);
   visit("dns-timeout-ms", o.dns_timeout_ms);
   visit("resolv-conf", o.resolv_conf);
   visit("bridge", o.bridge);

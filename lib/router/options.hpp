@@ -38,6 +38,7 @@ struct Options {
   std::vector<std::string> dns_listen;      // "ip:port"; empty: port 53 of Docker's bridge
   std::string dns_domain = "weave.local.";  // with trailing dot after check()
   int dns_ttl = 1;                          // seconds
+  bool dns_local_first = false;             // in answers, addresses of this host's containers come first
   int dns_timeout_ms = 5000;                // for a forwarded query
   std::string resolv_conf = "/etc/resolv.conf";
 

@@ -56,6 +56,17 @@ std::optional<uint64_t> Router::take_over(const std::string& peer, bool force) {
   return addresses_->take_over(peer, force);
 }
 
+std::string Router::ipam_diff() {
+  return addresses_->diff();
+}
+
+std::string Router::ipam_repair(bool rejoin, bool force) {
+  auto text = addresses_->repair(rejoin, force);
+  // Those who refused us, or whom we refused, are tried at once.
+  if (rejoin && node_) node_->connect(node_->targets(), false);
+  return text;
+}
+
 asio::awaitable<std::optional<std::string>> Router::add_name(std::string id, Ipv4 address, std::string fqdn,
                                                              bool check_alive) {
   if (auto refused = registrar_->add(id, address, fqdn)) co_return refused;

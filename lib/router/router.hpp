@@ -60,6 +60,8 @@ class Router final : public control::Backend {
   asio::awaitable<void> ring() override;
   asio::awaitable<void> leave() override;
   std::optional<uint64_t> take_over(const std::string& peer, bool force) override;
+  std::string ipam_diff() override;
+  std::string ipam_repair(bool rejoin, bool force) override;
   asio::awaitable<std::optional<std::string>> add_name(std::string id, Ipv4 address, std::string fqdn,
                                                        bool check_alive) override;
   void delete_name(std::optional<std::string> fqdn, std::optional<std::string> id,

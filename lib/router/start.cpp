@@ -168,6 +168,7 @@ dns::Config Router::dns_config() const {
   }
   config.domain = options_.dns_domain;
   config.ttl = static_cast<uint32_t>(options_.dns_ttl);
+  if (options_.dns_local_first) config.local = self_;
   config.resolv_conf = options_.resolv_conf;
   config.timeout = std::chrono::milliseconds(options_.dns_timeout_ms);
   return config;

@@ -95,3 +95,35 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   eventually on h2 sh -c 'weave status connections | grep "seeded by different peers"'
   [[ $(allocate h1 c3) == 10.*/12 ]]
 }
+
+@test "a cluster that was divided apart joins the other, and an address in use twice is named" {
+  launch h1
+  launch h2
+  [[ $(allocate h1 c1) == 10.32.0.1/12 ]]
+  [[ $(allocate h2 c2) == 10.32.0.1/12 ]]
+  on h2 curl -sf -X PUT "http://127.0.0.1:6784/ip/c3/10.40.0.7/12"
+  [ -z "$(on h2 weave ipam diff)" ]
+  run on h2 weave ipam repair --rejoin
+  [ "$status" = 1 ]
+  [[ $output == *"no peer with another ring has been heard"* ]]
+
+  on h2 weave connect "$E2E_UNDERLAY.11"
+  eventually on h2 sh -c 'weave ipam diff | grep "seeded by different peers"'
+  run on h2 weave ipam diff
+  [ "$status" = 1 ]
+  [[ $output == *"weave ipam repair --rejoin"* ]]
+  on h2 weave ipam repair --rejoin
+  eventually on h2 sh -c 'weave status connections | grep established'
+  eventually on h2 sh -c 'weave ipam diff | grep "10.32.0.1, in use here by c2, .* denied"'
+  [ "$(on h2 weave ipam diff | wc -l)" = 1 ]
+  [ "$(on h2 curl -s http://127.0.0.1:6784/ip/c3)" = 10.40.0.7/12 ]
+  [ -z "$(on h1 weave ipam diff)" ]
+
+  # What h1 gives back is h2's when it asks again.
+  on h1 curl -sf -X DELETE http://127.0.0.1:6784/ip/c1
+  on h2 weave ipam repair
+  eventually on h2 weave ipam diff
+  all=$(for i in 4 5 6; do for h in h1 h2; do allocate $h "d$i"; echo; done; done
+    on h2 curl -s http://127.0.0.1:6784/ip/c2; echo; on h2 curl -s http://127.0.0.1:6784/ip/c3)
+  [ "$(sort -u <<<"$all" | grep -c '/12')" = 8 ]
+}

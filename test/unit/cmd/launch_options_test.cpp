@@ -62,6 +62,7 @@ TEST_CASE("each launch option arrives where it belongs") {
                            "--ipalloc-init",
                            "consensus=3",
                            "--dns-optional",
+                           "--dns-local-first",
                            "--dns-listen-address",
                            "172.17.0.1:53",
                            "--dns-listen-address",
@@ -115,6 +116,7 @@ TEST_CASE("each launch option arrives where it belongs") {
   expected.default_subnet = "10.2.3.0/24";
   expected.ipam_init = "consensus=3";
   expected.dns_optional = true;
+  expected.dns_local_first = true;
   expected.dns_listen = {"172.17.0.1:53", "172.17.0.1:5353"};
   expected.dns_domain = "example.org.";
   expected.dns_ttl = 30;

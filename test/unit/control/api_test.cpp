@@ -138,6 +138,26 @@ TEST_CASE("services start and stop only through the socket") {
   CHECK(ask(routes, "DELETE", "/plugin").status == 204);
 }
 
+TEST_CASE("what doesn't fit between rings is explained and mended through the socket only") {
+  MemoryBackend backend;
+  Routes routes(backend);
+  CHECK(ask(routes, "GET", "/ipam/diff").status == 200);
+  CHECK(ask(routes, "GET", "/ipam/diff").body.empty());
+  backend.findings = "peer x can't be merged with\n";
+  CHECK(ask(routes, "GET", "/ipam/diff").body == backend.findings);
+  CHECK(ask(routes, "POST", "/ipam/repair").body == "asked\n");
+  auto refused = ask(routes, "POST", "/ipam/repair?rejoin=true");
+  CHECK(refused.status == 400);
+  CHECK(refused.body == "peers that share our ring can be reached\n");
+  CHECK(ask(routes, "POST", "/ipam/repair?rejoin=true&force=true").body == "given up\n");
+  for (auto door : {Door::kTcp, Door::kStatus}) {
+    CHECK(ask(routes, "GET", "/ipam/diff", door).status == 404);
+    CHECK(ask(routes, "POST", "/ipam/repair", door).status == 404);
+  }
+  backend.on.ipam = false;
+  CHECK(ask(routes, "GET", "/ipam/diff").status == 404);
+}
+
 TEST_CASE("paths of parts that are off don't exist, and their status says why") {
   MemoryBackend backend;
   backend.on = {false, false, false};

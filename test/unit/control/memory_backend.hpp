@@ -20,6 +20,7 @@ class MemoryBackend : public Backend {
   std::map<std::string, std::vector<Cidr>> addresses;
   std::vector<std::string> exposed;
   bool left = false;
+  std::string findings;
   std::string plugin;
   std::optional<AttachRequest> attached_with;
   bool stopped = false;
@@ -70,6 +71,11 @@ class MemoryBackend : public Backend {
   }
   std::optional<uint64_t> take_over(const std::string&, bool) override {
     return on.ipam ? std::optional<uint64_t>(0) : std::nullopt;
+  }
+  std::string ipam_diff() override { return findings; }
+  std::string ipam_repair(bool rejoin, bool force) override {
+    if (rejoin && !force) throw Error("peers that share our ring can be reached");
+    return rejoin ? "given up\n" : "asked\n";
   }
 
   asio::awaitable<std::optional<std::string>> add_name(std::string id, Ipv4 address, std::string fqdn,

@@ -198,6 +198,42 @@ TEST_CASE("the order of addresses changes from query to query") {
   CHECK(seen.size() == 6);
 }
 
+TEST_CASE("with a local peer its addresses come first, each group in any order, and with TC the others are cut") {
+  names::Index table;
+  auto put = [&](const char* name, uint64_t origin, std::string address) {
+    table.apply({name, {origin}, "c", *Ipv4::parse(address)});
+  };
+  for (uint64_t peer : {1, 2, 3})
+    for (int i : {1, 2}) put("multi.weave.local.", peer, fmt::format("10.32.{}.{}", peer, i));
+  for (int i = 1; i <= 40; ++i) put("big.weave.local.", i == 40 ? 2 : 1, fmt::format("10.33.0.{}", i));
+  std::mt19937 random(7);
+  auto order = [&](const char* name, PeerName local) {
+    auto query = question(name, dns::type_a);
+    auto bytes = dns::answer(table, query, Transport::udp, {.local = local}, random).bytes;
+    std::vector<std::string> list;
+    for (size_t at = query.size() + 12; at + 4 <= bytes.size(); at += 16)
+      list.push_back(fmt::format("{}.{}.{}.{}", bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]));
+    return list;
+  };
+  std::set<std::vector<std::string>> near, far, off;
+  for (int i = 0; i < 400; ++i) {
+    auto list = order("multi.weave.local.", {2});
+    REQUIRE(list.size() == 6);
+    near.insert({list.begin(), list.begin() + 2});
+    far.insert({list.begin() + 2, list.end()});
+    list = order("multi.weave.local.", {});
+    off.insert({list.begin(), list.begin() + 2});
+  }
+  CHECK(near == std::set<std::vector<std::string>>{{"10.32.2.1", "10.32.2.2"}, {"10.32.2.2", "10.32.2.1"}});
+  CHECK(far.size() == 24);
+  CHECK(off.size() == 30);
+  auto cut = order("big.weave.local.", {2});
+  CHECK(cut.size() == 29);
+  CHECK(cut.front() == "10.33.0.40");
+  // Nobody's containers are ours: any order.
+  CHECK(order("multi.weave.local.", {9}).size() == 6);
+}
+
 TEST_CASE("the apex answers SOA and NS, transfers are refused, unknown EDNS versions get BADVERS") {
   CHECK(ask(question("weave.local.", dns::type_soa)).header.answers == 1);
   CHECK(ask(question("weave.local.", dns::type_ns)).header.answers == 1);

@@ -193,7 +193,7 @@ TEST_CASE("Rings of two separate divisions close the connection, and the report 
         "[02:00:00:00:00:01(host1)])");
   auto problems = one.report(kEveryone).problems;
   REQUIRE(problems.size() == 1);
-  CHECK(problems[0].find("run `weave reset`") != std::string::npos);
+  CHECK(problems[0].find("run `weave ipam repair --rejoin`") != std::string::npos);
   CHECK(one.allocate("c", cidr("10.0.0.0/24"))->str() == "10.0.0.1/24");
   // After a while without it the trouble is over.
   one.tick(Allocator::Time(200s));

@@ -35,8 +35,15 @@ class Network {
     links.reachable = [this](PeerName to) { return peers_.contains(to) && !away_.contains(to); };
     links.targets = [this] { return targets; };
     links.unix_time = [] { return 1600000000; };
-    auto save = [this](std::span<const Change>) {
+    auto save = [this, number](std::span<const Change> list) {
       if (broken) throw Error("write: no space");
+      for (const auto& one : list) {
+        auto& table = stores[number][one.table];
+        if (one.value)
+          table[one.key] = *one.value;
+        else
+          table.erase(one.key);
+      }
     };
     peers_[name(number)] = std::make_unique<Allocator>(config, stored, save, links);
     return *peers_[name(number)];
@@ -91,6 +98,21 @@ class Network {
   std::deque<Message> queue;
   size_t targets = 0;
   bool broken = false;
+  std::map<size_t, std::map<std::string, std::map<std::string, std::string>>> stores;  // of a peer: table, key, value
+
+  // What a peer would find after a restart.
+  Persisted stored(size_t number) {
+    auto& store = stores[number];
+    return load(Rows{[&](const std::string& table, const std::string& key) {
+                       auto row = store[table].find(key);
+                       return row == store[table].end() ? std::nullopt : std::optional(row->second);
+                     },
+                     [&](const std::string& table) {
+                       return std::vector<std::pair<std::string, std::string>>(store[table].begin(),
+                                                                               store[table].end());
+                     },
+                     "memory"});
+  }
 
  private:
   Cidr range_;
