@@ -75,7 +75,7 @@ pair() {  # MODE PASSWORD
     eventually uses h2 fastdp
     eventually uses h1 fastdp
   done
-  for ((i = 0; i < 150; i++)); do on h1 grep -q 'packet loss' /run/ping.out && break; sleep 0.1; done
+  for ((i = 0; i < 600; i++)); do on h1 grep -q 'packet loss' /run/ping.out && break; sleep 0.1; done
   on h1 tail -3 /run/ping.out
   on h1 grep '1200 received, 0% packet loss' /run/ping.out
 }
