@@ -117,6 +117,10 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   eventually on h2 sh -c 'weave ipam diff | grep "10.32.0.1, in use here by c2, .* denied"'
   [ "$(on h2 weave ipam diff | wc -l)" = 1 ]
   [ "$(on h2 curl -s http://127.0.0.1:6784/ip/c3)" = 10.40.0.7/12 ]
+  for ((i = 0; i < 40; i++)); do  # h1 hears of it with the next periodic gossip
+    [ -n "$(on h1 weave ipam diff)" ] || break
+    sleep 1
+  done
   [ -z "$(on h1 weave ipam diff)" ]
 
   # What h1 gives back is h2's when it asks again.
