@@ -81,3 +81,24 @@ clear_text_on_the_wire() {
   back() { on h1 sh -c 'weave status connections | grep -q " established "' && on h2 docker exec web2 ping -c 1 -W 1 web1; }
   eventually back
 }
+
+@test "three engines: containers on each, a host dies and is removed, its addresses are used again" {
+  host_up h3
+  for h in h1 h2 h3; do
+    others=$(for o in 11 12 13; do echo "$E2E_UNDERLAY.$o"; done | grep -v "1${h#h}\$")
+    on $h weave launch $others >/dev/null
+  done
+  for h in h1 h2 h3; do run_on $h web${h#h}; done
+  for h in h1 h2 h3; do eventually on $h sh -c '[ $(weave status dns | wc -l) = 3 ]'; done
+  [ "$(on h1 weave status dns | awk '{print $2}' | sort -u | wc -l)" = 3 ]
+  for h in h1 h2; do eventually on $h docker exec web${h#h} ping -c 1 -W 2 web3; done
+  lost=$(on h3 weave dns-lookup web3)
+  on h3 pkill -9 -x weave
+  host_down h3
+  eventually on h1 sh -c 'weave status ipam | grep "(h3).*- unreachable!"'
+  eventually on h2 sh -c '[ $(weave status dns | wc -l) = 2 ]'
+  [[ $(on h1 weave rmpeer h3) == *" IPs taken over from h3" ]]
+  on h1 docker run -d --name=c1 --net=none busybox sleep 600
+  [ "$(on h1 weave attach "$lost/12" c1)" = "$lost" ]
+  eventually on h2 docker exec web2 ping -c 1 -W 2 "$lost"
+}
