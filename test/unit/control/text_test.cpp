@@ -99,3 +99,13 @@ TEST_CASE("a connection off the fast path ends with the reason") {
         "-> 1.2.3.4:5             established sleeve a(b) mtu=1438 (no answer on UDP 6784, since "
         "2026-11-23T20:36:11Z)\n");
 }
+
+TEST_CASE("status ipam ends with what is wrong, and the report has it only then") {
+  Report report;
+  report.ipam.emplace();
+  CHECK(status_ipam(report).empty());
+  CHECK_THAT(to_json(report), !Catch::Contains("Problems"));
+  report.ipam->problems = {"address 10.32.0.1 is in use twice: detach one"};
+  CHECK(status_ipam(report) == "PROBLEM: address 10.32.0.1 is in use twice: detach one\n");
+  CHECK(from_json(to_json(report)).ipam->problems == report.ipam->problems);
+}
