@@ -71,6 +71,7 @@ TEST_CASE("peer names are read as Weave Net reads them, but for what it takes by
 }
 
 TEST_CASE("a peer name has one gap at most, and no empty group beside it") {
-  for (auto bad : {"1::2::3", "1:::2", ":::1", "1:::", ":1:2:3:4:5", "1:2:3:4:5:", "::100", "::1 ", ":", ":::", "::::::"})
+  for (auto bad :
+       {"1::2::3", "1:::2", ":::1", "1:::", ":1:2:3:4:5", "1:2:3:4:5:", "::100", "::1 ", ":", ":::", "::::::"})
     CHECK_FALSE(PeerName::parse(bad));
 }

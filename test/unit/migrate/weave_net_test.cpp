@@ -104,8 +104,7 @@ Bytes file_with(const std::map<std::string, Bytes>& values) {
 std::map<std::string, Bytes> good_values() {
   std::map<std::string, Bytes> values;
   const auto vector = file_vector("small");
-  for (const auto& [key, hex] : vector.at("values_hex").items())
-    values[key] = from_hex(hex.get<std::string>()).value();
+  for (const auto& [key, hex] : vector.at("values_hex").items()) values[key] = from_hex(hex.get<std::string>()).value();
   return values;
 }
 
