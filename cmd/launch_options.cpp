@@ -107,7 +107,7 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
        &given.plugin_mesh_socket},
       {"--docker-api", "<endpoint>", "where Docker is (default: DOCKER_HOST); empty: no Docker", &given.docker_api},
       {"--mtu", "<n>", "of the bridge and of containers (default: from the network below)", &given.mtu},
-      {"--no-fastdp", "", "no fast datapath: all traffic in the sleeve overlay", &given.no_fastdp},
+      {"--no-fastdp", "", "accepted: in this version all traffic goes by the sleeve overlay", &given.no_fastdp},
       {"--no-masq-local", "", "keep the source of traffic to this host's ranges", &given.no_masq_local},
       {"--weave-bridge", "<name>", "name of the bridge (default weave)", &given.bridge},
       {"--docker-bridge", "<name>", "name of Docker's bridge (default docker0)", &given.docker_bridge},

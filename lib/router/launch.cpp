@@ -171,6 +171,8 @@ class Host {
     } catch (const Error& error) {
       failure = error.what();
       hint = error.hint();
+    } catch (const std::exception& error) {
+      failure = error.what();
     }
     log::error("cannot start: {}{}", failure, hint.empty() ? "" : " (" + hint + ")");
     say(ready_, fmt::format("E{}\n{}", failure, hint));

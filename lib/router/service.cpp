@@ -178,7 +178,7 @@ asio::awaitable<void> Service::supervise() {
     try {
       co_await launch();
       if (wanted_) hooks_.on_up();
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       log::error("{} can't start: reason={}", name_, error.what());
       trouble_ = error.what();
       trouble_at_ = Steady::now();
