@@ -107,7 +107,9 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
        &given.plugin_mesh_socket},
       {"--docker-api", "<endpoint>", "where Docker is (default: DOCKER_HOST); empty: no Docker", &given.docker_api},
       {"--mtu", "<n>", "of the bridge and of containers (default: from the network below)", &given.mtu},
-      {"--no-fastdp", "", "accepted: in this version all traffic goes by the sleeve overlay", &given.no_fastdp},
+      {"--datapath", "<mode>", "direct; bridge: all frames cross the bridge; none: by sleeve only (default direct)",
+       &given.datapath},
+      {"--no-fastdp", "", "the same as --datapath=none", &given.no_fastdp},
       {"--no-masq-local", "", "keep the source of traffic to this host's ranges", &given.no_masq_local},
       {"--weave-bridge", "<name>", "name of the bridge (default weave)", &given.bridge},
       {"--docker-bridge", "<name>", "name of Docker's bridge (default docker0)", &given.docker_bridge},
@@ -150,7 +152,6 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
   auto& foreign = command.foreign;
   foreign["--awsvpc"] = "--awsvpc: routes in an AWS VPC are not supported.";
   foreign["--profile"] = "--profile: there is no built-in profiler; use perf.";
-  foreign["--datapath"] = "--datapath: there is no Open vSwitch datapath; --weave-bridge names the bridge.";
   foreign["--iface"] = "--iface: the router finds its interface itself; --weave-bridge names the bridge.";
   for (auto name : {"--token", "--peer-discovery-url", "--advertise-address"})
     foreign[name] = fmt::format("{}: Weave Cloud is gone; name the peers instead.", name);
@@ -203,7 +204,9 @@ router::Options launch_options(const LaunchGiven& given, const Words& peers, Wor
   take(options.bridge, given.bridge);
   take(options.docker_bridge, given.docker_bridge, "DOCKER_BRIDGE");
   take_number(options.mtu, given.mtu, "WEAVE_MTU");
-  options.fast_datapath = !given.no_fastdp && !non_empty_environment("WEAVE_NO_FASTDP");
+  if (given.no_fastdp && given.datapath) throw UsageError("--no-fastdp and --datapath can't be given together.");
+  if (given.no_fastdp || non_empty_environment("WEAVE_NO_FASTDP")) options.datapath = "none";
+  take(options.datapath, given.datapath);
   options.masquerade_local = !given.no_masq_local;
 
   take(options.http_addr, given.http_addr, "WEAVE_HTTP_ADDR");

@@ -9,7 +9,7 @@ namespace weave::cmd {
 struct LaunchGiven {
   std::optional<std::string> password, password_file, name, nickname, host, range, default_subnet, ipam_init,
       init_peer_count, dns_domain, dns_timeout, resolv_conf, bridge, docker_bridge, http_addr, status_addr,
-      metrics_addr, docker_api, plugin_socket, plugin_mesh_socket, state_dir, log_level, db_prefix;
+      metrics_addr, docker_api, plugin_socket, plugin_mesh_socket, state_dir, log_level, db_prefix, datapath;
   std::optional<int> port, connection_limit, min_protocol, dns_ttl, mtu;
   std::optional<bool> plugin;
   Words trusted_subnets, dns_listen;

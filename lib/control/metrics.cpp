@@ -89,18 +89,14 @@ void ipam(Writer& out, const Report& report) {
 
 void overlays(Writer& out, const Counters& counters) {
   if (counters.overlays.empty()) return;
-  struct Kind {
-    std::string_view name, help;
-    uint64_t Counters::Traffic::*member;
-  };
-  for (const auto& kind :
-       {Kind{"weave_overlay_bytes_total", "Bytes carried by the overlay.", &Counters::Traffic::bytes},
-        Kind{"weave_overlay_drops_total", "Packets dropped by the overlay.", &Counters::Traffic::drops},
-        Kind{"weave_overlay_packets_total", "Packets carried by the overlay.", &Counters::Traffic::packets}}) {
-    out.family(kind.name, "counter", kind.help);
-    for (const auto& [key, traffic] : counters.overlays)
-      out.sample(traffic.*kind.member, {{"direction", key.second}, {"overlay", key.first}});
-  }
+  out.family("weave_overlay_bytes_total", "counter", "Bytes carried by the overlay.");
+  for (const auto& [key, traffic] : counters.overlays)
+    if (traffic.bytes) out.sample(*traffic.bytes, {{"direction", key.second}, {"overlay", key.first}});
+  out.family("weave_overlay_drops_total", "counter", "Frames and packets dropped by the overlay.");
+  for (const auto& [key, n] : counters.drops) out.sample(n, {{"overlay", key.first}, {"reason", key.second}});
+  out.family("weave_overlay_packets_total", "counter", "Packets carried by the overlay.");
+  for (const auto& [key, traffic] : counters.overlays)
+    out.sample(traffic.packets, {{"direction", key.second}, {"overlay", key.first}});
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ Json write_router(const Router& r) {
       {"OverlayDiagnostics", diagnostics},
       {"TrustedSubnets", r.trusted_subnets},
       {"Interface", r.interface},
+      {"Datapath", r.datapath},
       {"CaptureStats", capture},
       {"MACs",
        list(r.macs,
@@ -237,6 +238,7 @@ void read_router(const Json& j, Router& r) {
     for (const auto& [overlay, value] : overlays->items()) r.overlay_diagnostics[overlay] = value.dump();
   get(j, "TrustedSubnets", r.trusted_subnets);
   get(j, "Interface", r.interface);
+  get(j, "Datapath", r.datapath);
   if (auto capture = j.find("CaptureStats"); capture != j.end() && capture->is_object())
     r.capture_stats = capture->get<std::map<std::string, int64_t>>();
   get_list(j, "MACs", r.macs, [](const Json& m, MacEntry& mac) {

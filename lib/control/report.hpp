@@ -79,6 +79,7 @@ struct Router {
   std::map<std::string, std::string> overlay_diagnostics;  // overlay -> JSON text
   std::vector<std::string> trusted_subnets;
   std::string interface;
+  std::string datapath;  // how frames reach other hosts, with a reason when it isn't the best way
   std::optional<std::map<std::string, int64_t>> capture_stats;
   std::vector<MacEntry> macs;
   std::string service_id;

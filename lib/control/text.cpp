@@ -114,6 +114,7 @@ std::string status(const Report& report) {
   out += line("Connections", connection_counts(r.connections));
   out += line("Peers", peer_counts(r.peers));
   out += line("TrustedSubnets", joined(r.trusted_subnets, "none"));
+  if (!r.datapath.empty()) out += line("Datapath", r.datapath);
   if (const auto& ipam = report.ipam) {
     out += "\n" + line("Service", "ipam");
     out += line("Status", ipam_state(*ipam));

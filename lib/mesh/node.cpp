@@ -179,12 +179,16 @@ void Node::Impl::give_routes() {
   const auto& routes = mesh.routes();
   for (const auto& [to, hop] : routes.unicast(Edges::established))
     if (to != config.name) table->next_hop.emplace(to, hop);
-  for (const auto& [name, peer] : mesh.peers().table())
+  for (const auto& [name, peer] : mesh.peers().table()) {
     table->broadcast.emplace(name, routes.broadcast(name, Edges::established));
+    if (peer.short_id && mesh.peers().short_ids().owner(*peer.short_id) == name)
+      table->ids.emplace(name, *peer.short_id);
+  }
   sleeve->set_routes(std::move(table));
 }
 
 void Node::Impl::apply(ShortIdsChanged&) {
+  give_routes();
   notify(hooks.short_ids_changed);
 }
 

@@ -15,9 +15,10 @@ constexpr auto answer_interval = std::chrono::milliseconds(100);
 Carrier::Carrier(MacTable& macs, SleeveCounters& counters, Edge edge)
     : macs_(macs), counters_(counters), edge_(std::move(edge)), packer_(edge_.transmit) {}
 
-void Carrier::captured(const SleeveTables& tables, const VnetHeader& header, std::span<uint8_t> frame, Time now) {
+void Carrier::captured(const SleeveTables& tables, VnetHeader header, std::span<uint8_t> frame, Time now) {
   counters_.captured.add(frame.size());
-  auto decision = decide_captured(*tables.routes, macs_, frame, now);
+  auto decision =
+      tables.trunk ? decide_tagged(tables, header, frame) : decide_captured(*tables.routes, macs_, frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);
     if (*decision.drop == Drop::elsewhere)
@@ -31,10 +32,49 @@ void Carrier::captured(const SleeveTables& tables, const VnetHeader& header, std
     log::debug("sleeve: a captured frame is dropped: {}", segments.error());
     return;
   }
-  act(tables, decision, {}, *segments, Hops::in_use, now);
+  act(tables, decision, {}, *segments, now);
+}
+
+Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame) {
+  auto dropped = [](Drop why) {
+    Decision out;
+    out.drop = why;
+    return out;
+  };
+  auto tagged = take_tags(header, frame);
+  if (!tagged) return dropped(Drop::malformed);
+  frame = tagged->frame;
+  auto source = tagged->source ? tables.trunk->name(*tagged->source) : tables.routes->self;
+  auto destination = tables.trunk->name(tagged->destination);
+  if (!source || !destination) return dropped(Drop::unknown_peer);
+  auto hop = tables.routes->next_hop.find(*destination);
+  if (hop == tables.routes->next_hop.end()) return dropped(Drop::no_route);
+  if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination)) return dropped(Drop::loop);
+  Decision out;
+  out.source = *source;
+  out.destination = *destination;
+  out.hops = std::span(&hop->second, 1);
+  return out;
+}
+
+void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record) {
+  const auto& routes = *tables.routes;
+  if (record.source == routes.self) return counters_.drop(Drop::own);
+  if (record.frame.size() < ethernet_header) return counters_.drop(Drop::malformed);
+  auto source = tables.trunk->id(record.source), destination = tables.trunk->id(record.destination);
+  if (!source || !destination) return counters_.drop(Drop::unknown_peer);
+  if (record.destination == routes.self) {
+    if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour);
+    return edge_.inject(TrunkTags(*source), record.frame);
+  }
+  auto hop = routes.next_hop.find(record.destination);
+  if (hop == routes.next_hop.end()) return counters_.drop(Drop::no_route);
+  if (hop->second == from) return counters_.drop(Drop::loop);
+  edge_.inject(TrunkTags(*source, *destination), record.frame);
 }
 
 void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
+  if (tables.trunk) return inject_tagged(tables, from, record);
   auto decision = decide_received(*tables.routes, macs_, from, record.source, record.destination, record.frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);
@@ -42,22 +82,12 @@ void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRe
   }
   if (decision.moved)
     log::debug("sleeve: discovered a MAC at {} that was at {}", record.source.str(), decision.moved->str());
-  // What other peers have sent by sleeve goes on by sleeve: it works on every connection, whatever is better there.
-  act(tables, decision, from, Segments(record.frame), Hops::all, now);
-}
-
-void Carrier::brought(const SleeveTables& tables, const SleeveRecord& record, Time now) {
-  auto decision = decide_received(*tables.routes, macs_, {}, record.source, record.destination, record.frame, now);
-  decision.inject = false;
-  if (decision.drop)
-    counters_.drop(*decision.drop);
-  else
-    act(tables, decision, {}, Segments(record.frame), Hops::in_use, now);
+  act(tables, decision, from, Segments(record.frame), now);
 }
 
 void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments,
-                  Hops which, Time now) {
-  if (decision.inject) edge_.inject(segments.frame());
+                  Time now) {
+  if (decision.inject) edge_.inject({}, segments.frame());
   bool ours = decision.source == tables.routes->self;
   for (auto hop : decision.hops) {
     if (hop == from) {
@@ -70,9 +100,7 @@ void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName
       continue;
     }
     const auto& path = found->second;
-    if (which == Hops::in_use && !path.in_use) {
-      counters_.drop(Drop::other_overlay);
-    } else if (!path.remote) {
+    if (!path.remote) {
       counters_.drop(Drop::no_address);
     } else {
       if (!ours) counters_.relayed.add(segments.frame().size());
@@ -134,8 +162,13 @@ void Carrier::answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName 
   auto answer = fragmentation_needed(offending, *packet, mtu);
   log::debug("sleeve: sending ICMP 3,4 towards {}: PMTU={}", source.str(), mtu);
   // As if the peer had sent it that the frame was for.
+  if (tables.trunk) {
+    auto from = tables.trunk->id(destination), to = tables.trunk->id(source);
+    if (from && to) edge_.inject(source == tables.routes->self ? TrunkTags(*from) : TrunkTags(*from, *to), answer);
+    return;
+  }
   auto decision = decide_received(*tables.routes, macs_, {}, destination, source, answer, now);
-  if (!decision.drop) act(tables, decision, {}, Segments(answer), Hops::all, now);
+  if (!decision.drop) act(tables, decision, {}, Segments(answer), now);
 }
 
 }  // namespace weave::overlay

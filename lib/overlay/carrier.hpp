@@ -1,5 +1,5 @@
 // What one thread of sleeve's data path does with frames, without sockets: asks where each goes (forwarding.hpp),
-// chooses the stream that suits the path, cuts, packs (packer.hpp).
+// chooses the stream that suits the path, cuts, packs (packer.hpp). On a trunk it doesn't ask: the tags say it.
 //
 //                       fits the path                                  too large for it
 //     IPv4, DF set      DF stream                                      ICMP "fragmentation needed" to its sender
@@ -19,26 +19,25 @@ class Carrier {
   using Time = MacTable::Time;
   struct Edge {
     Packer::Transmit transmit;
-    std::function<void(ByteView frame)> inject;  // a complete frame for the bridge
+    std::function<void(const TrunkTags& tags, ByteView frame)>
+        inject;  // a complete frame for the TAP, without the tags
   };
   // `macs` and `counters` must outlive this; the counters are this thread's.
   Carrier(MacTable& macs, SleeveCounters& counters, Edge edge);
 
-  // A frame of the bridge; it may be changed. `tables` must live until flush().
-  void captured(const SleeveTables& tables, const VnetHeader& header, std::span<uint8_t> frame, Time now);
+  // A frame of the TAP; it may be changed. `tables` must live until flush().
+  void captured(const SleeveTables& tables, VnetHeader header, std::span<uint8_t> frame, Time now);
   // A container's frame that came from a neighbour.
   void received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now);
-  // A frame of another peer that another overlay has brought here, and that it can't take further. Goes to neighbours
-  // for whose frames sleeve is in use; the bridge has got it already, or isn't to get it.
-  void brought(const SleeveTables& tables, const SleeveRecord& record, Time now);
   // Sends what is left. To be called when no frame is at hand, and before the tables are changed.
   void flush() { packer_.flush(); }
 
  private:
-  // To which of the next hops: those that another overlay doesn't see to, or all.
-  enum class Hops { in_use, all };
-  void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Hops which,
-           Time now);
+  // Takes the tags off, and says where they send the frame.
+  static Decision decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame);
+  // The way back of the same.
+  void inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record);
+  void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Time now);
   void send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
             const Segments& segments, bool flooded, Time now);
   void answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,

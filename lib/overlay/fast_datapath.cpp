@@ -169,8 +169,9 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       auto found = forwarders.find(name);
       if (found != forwarders.end() && (fast || resumes(name, found->second)))
         picture.neighbours[name] = with_underlay(hop(found->second));
-      else
+      else if (!fast)
         picture.neighbours[name] = std::nullopt;
+      // Otherwise its connection has just ended, and the topology is about to say so.
     }
     auto wanted = make_snapshot(picture);
     // The peer may use this overlay before we do.

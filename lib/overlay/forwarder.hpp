@@ -64,8 +64,6 @@ class Forwarder {
   virtual void tick(Time now) = 0;
   virtual Time next_tick() const = 0;
   virtual ForwarderEvents take_events() = 0;
-  // Whether container frames go by this one now, for it is the best that the connection has.
-  virtual void in_use(bool) {}
   // The largest container packet without Ethernet header, in bytes; nothing when the overlay has no say.
   virtual std::optional<uint16_t> mtu() const = 0;
 };

@@ -7,9 +7,9 @@ namespace weave::overlay {
 namespace {
 
 constexpr std::array<std::string_view, drop_kinds> names{
-    "malformed",      "hostile_source", "elsewhere",     "reserved",       "local",      "own",     "unknown_peer",
-    "no_route",       "loop",           "no_connection", "other_overlay",  "no_address", "too_big", "refused",
-    "unknown_sender", "not_authentic",  "replayed",      "bridge_refused", "congested"};
+    "malformed",    "hostile_source", "elsewhere",     "reserved",      "local",          "own",
+    "unknown_peer", "no_route",       "loop",          "no_connection", "no_address",     "too_big",
+    "refused",      "unknown_sender", "not_authentic", "replayed",      "bridge_refused", "congested"};
 
 constexpr Mac spanning_tree{{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
 constexpr uint16_t arp_type = 0x0806;

@@ -35,7 +35,6 @@ enum class Drop : uint8_t {
   no_route,        // no way to the destination
   loop,            // would leave by where it came from
   no_connection,   // the next hop isn't connected by sleeve
-  other_overlay,   // another overlay carries it: nothing is lost
   no_address,      // the next hop hasn't shown its UDP address yet
   too_big,         // for the path
   refused,         // by the kernel: no buffers, no route to the host, ...
@@ -54,6 +53,7 @@ struct RouteTable {
   PeerName self;
   std::unordered_map<PeerName, PeerName> next_hop;                // by destination; not ourself
   std::unordered_map<PeerName, std::vector<PeerName>> broadcast;  // by source peer, of all peers known, with ourself
+  std::unordered_map<PeerName, uint16_t> ids;  // short ids, ourself included; of several that claim one its owner only
 };
 
 struct Decision {

@@ -79,8 +79,7 @@ SleevePath Sleeve::path() const {
           .local = link_.local ? link_.local->ip : Ipv4(),
           .mtu = search_.mtu(),
           .max_payload = search_.max_payload(),
-          .fragments_pass = fragments_pass_,
-          .in_use = in_use_};
+          .fragments_pass = fragments_pass_};
 }
 
 void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now) {

@@ -56,8 +56,6 @@ class Sleeve : public Forwarder {
   ForwarderEvents take_events() override { return std::exchange(events_, {}); }
   std::optional<uint16_t> mtu() const override { return search_.mtu(); }
 
-  void in_use(bool yes) override { in_use_ = yes; }
-
   // What container frames are sent by.
   SleevePath path() const;
 
@@ -77,7 +75,7 @@ class Sleeve : public Forwarder {
   MtuSearch search_;
   ForwarderEvents events_;
   bool confirmed_ = false, established_ = false, heard_ = false, failed_ = false;
-  bool fragments_pass_ = false, in_use_ = true;
+  bool fragments_pass_ = false;
   std::string send_trouble_;
   Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max();
   Time fragment_test_at_ = Time::max(), fragment_answer_until_ = Time::max();

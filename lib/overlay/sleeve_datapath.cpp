@@ -96,6 +96,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   void publish() {
     auto next = std::make_shared<SleeveTables>();
     next->routes = routes;
+    next->trunk = trunk_table;
     for (const auto& [name, entry] : receivers) next->paths.emplace(name, entry.path);
     tables.set(std::move(next));
   }
@@ -118,19 +119,23 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
     update(tunnel->remote, found->second.sleeve);
     if (changed) changed();
   }
-  void relay(const SleeveRecord& record) {
-    if (!relay_tables) relay_tables.emplace(tables);
-    relay_carrier.brought(relay_tables->refresh(), record, clock_now());
-    relay_carrier.flush();
+  void take_routes() {
+    trunk_table = place == TapPlace::trunk ? std::make_shared<TrunkTable>(*routes) : nullptr;
+    publish();
   }
   void start_threads();
   void stop_threads();
+  void set_tap(std::unique_ptr<Tap> next, TapPlace where) {
+    stop_threads();
+    tap = std::move(next);
+    if (!tap) interface.clear();
+    place = where;
+    take_routes();
+    start_threads();
+  }
   void lost_bridge() {
     log::error("{} is gone: no frames are carried", interface);
-    stop_threads();
-    tap.reset();
-    interface.clear();
-    start_threads();
+    set_tap({}, TapPlace::port);
   }
 
   // -- any thread
@@ -150,7 +155,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
     return true;
   }
   Packer::Transmit transmitter(SleeveCounters& counters, bool wait);
-  void write_to_bridge(SleeveCounters& counters, const VnetHeader& header, ByteView frame) const;
+  void write_to_bridge(SleeveCounters& counters, const VnetHeader& header, const TrunkTags& tags, ByteView frame) const;
 
   // -- threads of their own
   void receive_from_peers();
@@ -164,15 +169,13 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   std::shared_ptr<const RouteTable> routes;
   Published<SleeveTables> tables{nullptr};
   MacTable macs;
-  SleeveCounters sending, receiving, relaying;  // of the threads, in their order
+  SleeveCounters sending, receiving;  // of the threads
   std::string interface;
+  TapPlace place = TapPlace::port;
+  std::shared_ptr<const TrunkTable> trunk_table;
   std::unique_ptr<Tap> tap;  // changed only while the threads stand still
   StopSignal stop;
   std::thread receiver, sender;
-  std::optional<Published<SleeveTables>::Reader> relay_tables;
-  Carrier relay_carrier{macs, relaying, {.transmit = transmitter(relaying, false), .inject = [this](ByteView frame) {
-                                           write_to_bridge(relaying, {}, frame);
-                                         }}};
   std::atomic<int> handed_over{0};
   bool ended = false;
 };
@@ -205,8 +208,9 @@ Packer::Transmit SleeveDatapath::Impl::transmitter(SleeveCounters& counters, boo
   };
 }
 
-void SleeveDatapath::Impl::write_to_bridge(SleeveCounters& counters, const VnetHeader& header, ByteView frame) const {
-  if (tap && tap->write(header, frame))
+void SleeveDatapath::Impl::write_to_bridge(SleeveCounters& counters, const VnetHeader& header, const TrunkTags& tags,
+                                           ByteView frame) const {
+  if (tap && tap->write(header, tags, frame))
     counters.injected.add(frame.size());
   else
     counters.drop(Drop::bridge_refused);
@@ -214,9 +218,15 @@ void SleeveDatapath::Impl::write_to_bridge(SleeveCounters& counters, const VnetH
 
 void SleeveDatapath::Impl::receive_from_peers() {
   Published<SleeveTables>::Reader reader(tables);
-  TcpMerger merger([this](const VnetHeader& header, ByteView frame) { write_to_bridge(receiving, header, frame); });
+  TrunkTags merged;  // of all that the merger holds
+  TcpMerger merger(
+      [&](const VnetHeader& header, ByteView frame) { write_to_bridge(receiving, header, merged, frame); });
   Carrier carrier(macs, receiving,
-                  {.transmit = transmitter(receiving, false), .inject = [&](ByteView frame) { merger.add(frame); }});
+                  {.transmit = transmitter(receiving, false), .inject = [&](const TrunkTags& tags, ByteView frame) {
+                     if (tags != merged) merger.flush();
+                     merged = tags;
+                     merger.add(frame);
+                   }});
   SleeveUdp::Inbox inbox;
   auto expire_at = clock_now() + expiry_interval;
 
@@ -270,9 +280,10 @@ void SleeveDatapath::Impl::receive_from_peers() {
 
 void SleeveDatapath::Impl::send_to_peers() {
   Published<SleeveTables>::Reader reader(tables);
-  Carrier carrier(macs, sending, {.transmit = transmitter(sending, true), .inject = [this](ByteView frame) {
-                                    write_to_bridge(sending, {}, frame);
-                                  }});
+  Carrier carrier(macs, sending,
+                  {.transmit = transmitter(sending, true), .inject = [this](const TrunkTags& tags, ByteView frame) {
+                     write_to_bridge(sending, {}, tags, frame);
+                   }});
   Bytes buffer(Tap::max_size);
   std::array<pollfd, 2> wanted{{{tap->fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
   for (;;) {
@@ -323,10 +334,6 @@ class RegisteredSleeve : public Sleeve {
     Sleeve::tick(now);
     impl_->update(remote_, this);
   }
-  void in_use(bool yes) override {
-    Sleeve::in_use(yes);
-    impl_->update(remote_, this);
-  }
 
  private:
   std::shared_ptr<Impl> impl_;
@@ -354,27 +361,24 @@ Result<std::unique_ptr<Forwarder>> SleeveDatapath::make(Link link, std::function
   return std::make_unique<RegisteredSleeve<Impl>>(impl_, std::move(link), std::move(changed));
 }
 
-void SleeveDatapath::start(const std::string& bridge, const std::string& interface) {
+int SleeveDatapath::start(const std::string& bridge, TapPlace place, const std::string& interface) {
   stop();
-  auto tap = std::make_unique<Tap>(interface, bridge);
-  impl_->stop_threads();
-  impl_->tap = std::move(tap);
+  auto tap = std::make_unique<Tap>(interface, bridge, place);
+  int index = tap->index();
   impl_->interface = interface;
-  impl_->start_threads();
-  log::info("sleeve: carries the frames of {} by {}", bridge, interface);
+  impl_->set_tap(std::move(tap), place);
+  log::info("sleeve: carries {} by {}",
+            place == TapPlace::trunk ? "what the fast datapath can't" : "frames of " + bridge, interface);
+  return index;
 }
 
 void SleeveDatapath::stop() {
-  if (!impl_->tap) return;
-  impl_->stop_threads();
-  impl_->tap.reset();
-  impl_->interface.clear();
-  impl_->start_threads();
+  if (impl_->tap) impl_->set_tap({}, TapPlace::port);
 }
 
 void SleeveDatapath::set_routes(std::shared_ptr<const RouteTable> routes) {
   impl_->routes = std::move(routes);
-  impl_->publish();
+  impl_->take_routes();
 }
 
 void SleeveDatapath::forget(PeerName peer) {
@@ -385,14 +389,11 @@ void SleeveDatapath::learn_local(const Mac& mac) {
   impl_->macs.learn(mac, impl_->self, clock_now());
 }
 
-void SleeveDatapath::relay(PeerName source, PeerName destination, ByteView frame) {
-  impl_->relay({source, destination, frame});
-}
-
 SleeveDiagnostics SleeveDatapath::diagnostics() const {
   SleeveDiagnostics out;
   out.interface = impl_->interface;
-  for (const auto* counters : {&impl_->sending, &impl_->receiving, &impl_->relaying}) {
+  out.place = impl_->place;
+  for (const auto* counters : {&impl_->sending, &impl_->receiving}) {
     add(counters->captured, out.captured);
     add(counters->injected, out.injected);
     add(counters->sent, out.sent);

@@ -1,7 +1,9 @@
 // Sleeve on real devices: the UDP port that all connections share, the bridge port, and the threads that carry frames
 // between the two.
 //
-//     containers ── bridge ── vethwe-sleeve (TAP) ──▶ sending thread ───▶ UDP ──▶ peers
+//     containers ── bridge ── vethwe-sleeve (TAP) ──▶ sending thread ───▶ UDP ──▶ peers      or, below the fast
+//     datapath,
+//       its programs ─ trunk ─┘                                                              (trunk.hpp)
 //                                   ▲                    │ tables          │
 //                                   └── receiving thread ◀─────────────────┘
 //                                              │ the router's own frames
@@ -32,13 +34,14 @@ struct SleeveDiagnostics {
   struct Flow {
     uint64_t packets = 0, bytes = 0;
   };
-  std::string interface;    // the bridge port; empty: none
-  Flow captured, injected;  // frames from and to the bridge; a large one, to be cut, counts as one
+  std::string interface;  // empty: none
+  TapPlace place = TapPlace::port;
+  Flow captured, injected;  // frames from and to the interface; a large one, to be cut, counts as one
   Flow sent, received;      // UDP packets, with their payload's bytes
   Flow relayed;             // frames passed on for other peers
   // What was dropped on the way from the bridge, and on the way from peers, by reason (name_of); without zeros.
   std::map<std::string, uint64_t> dropped_sending, dropped_receiving;
-  std::vector<MacTable::Entry> macs;  // ascending by MAC
+  std::vector<MacTable::Entry> macs;  // ascending by MAC; on a trunk none are learnt
 };
 
 class SleeveDatapath {
@@ -55,9 +58,9 @@ class SleeveDatapath {
   // It must not outlive this. Refuses links that aren't IPv4.
   Result<std::unique_ptr<Forwarder>> make(Link link, std::function<void()> changed);
 
-  // Carries the frames of a bridge from now on, in the calling thread's network namespace. Throws Error, and then
-  // carries none.
-  void start(const std::string& bridge, const std::string& interface = interface_name);
+  // Carries the frames of a bridge from now on, in the calling thread's network namespace. Answers the index of the
+  // interface. Throws Error, and then carries none.
+  int start(const std::string& bridge, TapPlace place = TapPlace::port, const std::string& interface = interface_name);
   // Lets go of the bridge; connections live on.
   void stop();
 
@@ -66,11 +69,6 @@ class SleeveDatapath {
   void forget(PeerName peer);
   // This MAC is on this host from now on, wherever it was: for containers that we attach ourselves.
   void learn_local(const Mac& mac);
-
-  // Takes a container's frame further that another overlay has brought here from `source`, for `destination` (as on the
-  // wire: the peer it is for, or this one when it is flooded): by sleeve, to the next hops for which sleeve is in use.
-  // It isn't given to the bridge.
-  void relay(PeerName source, PeerName destination, ByteView frame);
 
   SleeveDiagnostics diagnostics() const;
   uint16_t port() const;

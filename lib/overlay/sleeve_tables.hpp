@@ -9,6 +9,7 @@
 #include "overlay/forwarder.hpp"
 #include "overlay/forwarding.hpp"
 #include "overlay/sleeve_packet.hpp"
+#include "overlay/trunk.hpp"
 
 namespace weave::overlay {
 
@@ -29,7 +30,6 @@ struct SleevePath {
   uint16_t mtu = 65535;                    // the largest container packet, in bytes without Ethernet header
   uint16_t max_payload = max_udp_payload;  // the largest UDP payload in one piece, in bytes
   bool fragments_pass = false;             // the underlay's do
-  bool in_use = true;                      // the connection's captured frames go by sleeve, not by another overlay
 
   bool operator==(const SleevePath&) const = default;
 };
@@ -37,6 +37,7 @@ struct SleevePath {
 struct SleeveTables {
   std::shared_ptr<const RouteTable> routes;        // never null
   std::unordered_map<PeerName, SleevePath> paths;  // by neighbour
+  std::shared_ptr<const TrunkTable> trunk;         // null: the TAP is a port of the bridge, and sleeve decides itself
 };
 
 // A value that one thread replaces and others read. Readers keep what they have read last, and look at no more than a

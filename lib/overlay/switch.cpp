@@ -110,8 +110,6 @@ const OverlaySwitch::Entry* OverlaySwitch::best() const {
 
 void OverlaySwitch::choose() {
   const auto* chosen = best();
-  for (auto& entry : entries_)
-    if (entry.forwarder) entry.forwarder->in_use(&entry == chosen);
   if (!chosen) {
     failed_ = "no working forwarders to " + label_;
     for (const auto& entry : entries_) failed_ += fmt::format("; {}: {}", entry.name, entry.reason);

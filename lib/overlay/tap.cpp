@@ -29,7 +29,8 @@ void silence(const std::string& name) {
 
 }  // namespace
 
-Tap::Tap(const std::string& name, const std::string& bridge) : fd_(open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {
+Tap::Tap(const std::string& name, const std::string& bridge, TapPlace place)
+    : fd_(open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {
   if (!fd_) throw Error(fmt::format("cannot open /dev/net/tun: {}", errno_text(errno)), "is the module `tun` there?");
   auto attempt = [&](const std::string& what, bool ok) {
     if (!ok) throw errno_error(fmt::format("cannot {} {}", what, name));
@@ -55,10 +56,12 @@ Tap::Tap(const std::string& name, const std::string& bridge) : fd_(open("/dev/ne
     attempt("set the MTU of", ioctl(control.get(), SIOCSIFMTU, &port) == 0);
   }
   attempt("find the number of", ioctl(control.get(), SIOCGIFINDEX, &port) == 0);
-  int index = port.ifr_ifindex;
-  master = request(bridge);
-  master.ifr_ifindex = index;
-  attempt("add to " + bridge, ioctl(control.get(), SIOCBRADDIF, &master) == 0);
+  index_ = port.ifr_ifindex;
+  if (place == TapPlace::port) {
+    master = request(bridge);
+    master.ifr_ifindex = index_;
+    attempt("add to " + bridge, ioctl(control.get(), SIOCBRADDIF, &master) == 0);
+  }
   port = request(name);
   attempt("read the flags of", ioctl(control.get(), SIOCGIFFLAGS, &port) == 0);
   port.ifr_flags |= IFF_UP;
@@ -72,9 +75,14 @@ std::span<uint8_t> Tap::read(VnetHeader& header, std::span<uint8_t> buffer) cons
   return buffer.subspan(sizeof header, static_cast<size_t>(size) - sizeof header);
 }
 
-bool Tap::write(const VnetHeader& header, ByteView frame) const {
-  std::array<iovec, 2> parts{
-      {{const_cast<VnetHeader*>(&header), sizeof header}, {const_cast<uint8_t*>(frame.data()), frame.size()}}};
+bool Tap::write(VnetHeader header, const TrunkTags& tags, ByteView frame) const {
+  auto put = tags.bytes();
+  auto shift = static_cast<uint16_t>(put.size());
+  if (header.flags & VnetHeader::needs_checksum) header.csum_start += shift;
+  if (header.gso_type != 0) header.header_size += shift;
+  constexpr size_t macs = 12;
+  auto part = [](ByteView bytes) { return iovec{const_cast<uint8_t*>(bytes.data()), bytes.size()}; };
+  std::array<iovec, 4> parts{{{&header, sizeof header}, part(frame.first(macs)), part(put), part(frame.subspan(macs))}};
   return writev(fd_.get(), parts.data(), parts.size()) >= 0;
 }
 

@@ -331,6 +331,7 @@ void remove_everything(const std::string& state_dir) {
     config.dns_interfaces = {"docker_gwbridge"};
     host::Firewall(host::Iptables::of_docker(), config).uninstall();
   });
+  attempt([] { overlay::FastDatapath::remove(); });
   attempt([] { host::remove_bridge(); });
   auto remove = [&](const std::string& path) {
     std::error_code code;

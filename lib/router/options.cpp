@@ -99,6 +99,10 @@ Options check(Options options) {
   check_interface("--docker-bridge", options.docker_bridge);
   require(options.mtu == 0 || (options.mtu >= 552 && options.mtu <= 65535),
           fmt::format("--mtu: {} is out of range", options.mtu), "use 552 to 65535 bytes");
+  require(options.datapath == "direct" || options.datapath == "bridge" || options.datapath == "none",
+          fmt::format("--datapath: '{}' isn't understood", options.datapath),
+          "direct: the best that the kernel can do; bridge: every frame crosses the bridge, where rules see it; none: "
+          "by sleeve only");
   check_door("--http-addr", options.http_addr);
   check_door("--status-addr", options.status_addr);
   check_door("--metrics-addr", options.metrics_addr);
@@ -158,7 +162,7 @@ void walk(Self& o, Visit visit) {
   visit("bridge", o.bridge);
   visit("docker-bridge", o.docker_bridge);
   visit("mtu", o.mtu);
-  visit("fast-datapath", o.fast_datapath);
+  visit("datapath", o.datapath);
   visit("masquerade-local", o.masquerade_local);
   visit("http-addr", o.http_addr);
   visit("status-addr", o.status_addr);

@@ -45,9 +45,9 @@ struct Options {
   // --- host
   std::string bridge = "weave";
   std::string docker_bridge = "docker0";
-  int mtu = 0;  // 0: what the bridge has, or from the underlay
-  bool fast_datapath = true;
-  bool masquerade_local = true;  // false: --no-masq-local
+  int mtu = 0;                      // 0: what the bridge has, or from the underlay
+  std::string datapath = "direct";  // how frames reach other hosts: direct, bridge, or none: by sleeve only
+  bool masquerade_local = true;     // false: --no-masq-local
 
   // --- doors and services
   std::string http_addr = "127.0.0.1:6784";    // empty: none besides the socket

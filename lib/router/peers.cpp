@@ -52,42 +52,26 @@ void Router::start_node(std::vector<std::string>& warnings) {
   config.min_version = options_.min_protocol;
   config.conn_limit = static_cast<size_t>(options_.connection_limit);
   config.discovery = options_.discovery;
+  start_fast_datapath(warnings);
+  if (fast_) {
+    config.overlays = {"fastdp", "sleeve"};
+    config.short_id = fast_->adopted_short_id();
+  }
   mesh::NodeHooks hooks;
+  hooks.topology_changed = hooks.routes_changed = hooks.short_ids_changed =
+      hooks.connections_changed = [this] { topology_changed(); };
+  hooks.make_forwarder = [this](const std::string& overlay, const overlay::Link& link, std::function<void()> changed) {
+    return make_forwarder(overlay, link, std::move(changed));
+  };
   hooks.peers_gone = [this](const std::vector<mesh::Peer>& peers) { peers_gone(peers); };
   node_.emplace(io_.get_executor(), std::move(config), std::move(hooks));
   if (addresses_) node_->add_channel(ipam::kChannelName, addresses_channel_);
   if (gossiper_) node_->add_channel(names::channel_name, gossiper_->channel());
   node_->start();
-  // Nothing when we listen on an IPv6 address: sleeve can't.
-  if (auto* sleeve = node_->sleeve()) sleeve->start(options_.bridge);
+  start_sleeve();
+  topology_changed();
   for (auto& trouble : node_->connect(initial_targets())) warnings.push_back(std::move(trouble));
   keep_targets();
-}
-
-void Router::report_sleeve(control::Router& router, const std::vector<mesh::Peer>& peers) {
-  auto* sleeve = node_->sleeve();
-  router.overlay_diagnostics["sleeve"] = "null";
-  if (sleeve == nullptr) return;
-  auto known = sleeve->diagnostics();
-  router.interface = known.interface.empty() ? "no overlay bridge" : known.interface + " (via TAP)";
-  auto flow = [](const overlay::SleeveDiagnostics::Flow& one) {
-    return nlohmann::json{{"Packets", one.packets}, {"Bytes", one.bytes}};
-  };
-  router.overlay_diagnostics["sleeve"] = nlohmann::json{
-      {"Captured", flow(known.captured)},
-      {"Injected", flow(known.injected)},
-      {"Sent", flow(known.sent)},
-      {"Received", flow(known.received)},
-      {"Relayed", flow(known.relayed)},
-      {"DroppedSending", known.dropped_sending},
-      {"DroppedReceiving",
-       known.dropped_receiving}}.dump();
-  for (const auto& entry : known.macs) {
-    auto peer = std::ranges::find(peers, entry.peer, &mesh::Peer::name);
-    router.macs.push_back({entry.mac.str(), entry.peer.str(),
-                           peer == peers.end() ? "" : mesh::printable(peer->nickname),
-                           rfc3339(std::chrono::system_clock::now() - entry.age)});
-  }
 }
 
 ipam::Config Router::ipam_config() const {
@@ -159,7 +143,7 @@ void Router::forget(const std::vector<std::string>& peers) {
 
 void Router::report_peers(control::Router& router) {
   auto status = node_->status();
-  report_sleeve(router, status.mesh.peers);
+  report_datapath(router, status.mesh.peers);
   router.protocol_min = status.min_version;
   router.protocol_max = status.max_version;
   router.termination_count = status.terminations;

@@ -22,9 +22,9 @@ control::Report Router::report() {
   router.name = self_.str();
   router.nickname = options_.nickname;
   router.port = options_.port;
+  router.interface = "no overlay bridge";
   if (node_) report_peers(router);
   router.trusted_subnets = options_.trusted_subnets;
-  router.interface = "no overlay bridge";
   router.service_id = options_.service_id;
 
   if (addresses_) {
@@ -99,6 +99,7 @@ control::Counters Router::counters() {
                             {"failed", status.failed}};
   }
   if (plugin_ && plugin_->wanted()) add("plugin", *plugin_);
+  count_datapath(counters);
   return counters;
 }
 

@@ -23,6 +23,7 @@
 #include "host/netlink.hpp"
 #include "mesh/node.hpp"
 #include "names/gossip.hpp"
+#include "overlay/fast_datapath.hpp"
 #include "router/addresses.hpp"
 #include "router/dns_service.hpp"
 #include "router/options.hpp"
@@ -106,7 +107,16 @@ class Router final : public control::Backend {
   void peers_gone(const std::vector<mesh::Peer>& peers);
   void start_node(std::vector<std::string>& warnings);
   void report_peers(control::Router& router);
-  void report_sleeve(control::Router& router, const std::vector<mesh::Peer>& peers);
+
+  // datapath.cpp
+  void start_fast_datapath(std::vector<std::string>& warnings);
+  void start_sleeve();
+  void topology_changed();
+  Result<std::unique_ptr<overlay::Forwarder>> make_forwarder(const std::string& overlay, const overlay::Link& link,
+                                                             std::function<void()> changed);
+  std::string datapath_text() const;
+  void report_datapath(control::Router& router, const std::vector<mesh::Peer>& peers);
+  void count_datapath(control::Counters& counters);
 
   // plugin.cpp
   // `patient`: a server that can't start yet is tried again.
@@ -139,6 +149,8 @@ class Router final : public control::Backend {
   std::optional<names::Gossiper> gossiper_;
   std::optional<DnsService> dns_;  // nothing: DNS is off
   std::optional<Service> plugin_;
+  std::optional<overlay::FastDatapath> fast_;  // nothing: all goes by sleeve; outlives the node's connections
+  std::string fast_trouble_;                   // why
   std::optional<mesh::Node> node_;
   std::optional<host::Firewall> firewall_;
   control::Routes routes_{*this};

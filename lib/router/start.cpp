@@ -149,6 +149,7 @@ asio::awaitable<void> Router::undo_host() {
   try {
     co_await offload(host_, [this] {
       host::Firewall(host::Iptables::of_docker(), firewall_config()).uninstall();
+      overlay::FastDatapath::remove();
       host::remove_bridge(options_.bridge);
     });
   } catch (const Error& error) {
@@ -352,6 +353,8 @@ asio::awaitable<void> Router::shut_down() {
   if (plugin_) co_await plugin_->stop();
   doors_.clear();
   if (node_) node_->stop();
+  // It mustn't take the end of our connections for news.
+  fast_.reset();
   if (dns_) co_await dns_->service().stop();
 }
 

@@ -42,9 +42,9 @@ docker rm -f weave|0|-
 END
 }
 
-# Without what varies: ids, names, the version; with a password we never go below protocol 2; and without the proxy's block and a network that other containers had left.
+# Without what varies: ids, names, the version; without the line that is ours only; with a password we never go below protocol 2; and without the proxy's block and a network that other containers had left.
 normal() {
-  sed -E '/Service: proxy/,/^ *$/d; s/ \(legacy\)$//; /docker_gwbridge/d; s/[0-9a-f]{64}/ID/; s/[0-9a-f]{2}(:[0-9a-f]{2}){5}/MAC/g; s/\((docker[0-9]|h1)\)/(HOST)/; s/^( *Upstream: ).*/\1SERVER/
+  sed -E '/Service: proxy/,/^ *$/d; s/ \(legacy\)$//; /docker_gwbridge/d; /^ *Datapath: /d; s/[0-9a-f]{64}/ID/; s/[0-9a-f]{2}(:[0-9a-f]{2}){5}/MAC/g; s/\((docker[0-9]|h1)\)/(HOST)/; s/^( *Upstream: ).*/\1SERVER/
     s/Version: [0-9.]+/Version: N/; s/Protocol: weave 1..2/Protocol: weave 2/; s/^[0-9a-f]{12} +/NETWORK /; s/ +/ /g'
 }
 

@@ -127,7 +127,7 @@ TEST_CASE("each launch option arrives where it belongs") {
   expected.plugin_mesh_socket = "/run/m.sock";
   expected.docker_api = "tcp://127.0.0.1:2375";
   expected.mtu = 1400;
-  expected.fast_datapath = false;
+  expected.datapath = "none";
   expected.masquerade_local = false;
   expected.bridge = "wv";
   expected.docker_bridge = "dk0";
@@ -168,7 +168,7 @@ TEST_CASE("options win over the environment, and that over defaults") {
   CHECK(options.mtu == 1400);
   CHECK(options.http_addr == "10.0.0.1:6784");
   CHECK(options.status_addr == "127.0.0.1:7002");
-  CHECK_FALSE(options.fast_datapath);
+  CHECK(options.datapath == "none");
   CHECK_FALSE(options.plugin);
   CHECK(options.docker_api == "unix:///run/other.sock");
   CHECK(options.docker_bridge == "br7");

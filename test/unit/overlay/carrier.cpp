@@ -63,6 +63,7 @@ struct Host {
   std::vector<Packet> packets;
   std::vector<size_t> batches;  // packets in each
   std::vector<Bytes> injected;
+  std::vector<TrunkTags> tags;  // of those injected
   Carrier carrier{macs,
                   counters,
                   {.transmit =
@@ -75,7 +76,11 @@ struct Host {
                            packets.push_back({path.tunnel->remote, df, Bytes(one.begin(), one.end())});
                          }
                        },
-                   .inject = [this](ByteView frame) { injected.emplace_back(frame.begin(), frame.end()); }}};
+                   .inject =
+                       [this](const TrunkTags& put, ByteView frame) {
+                         injected.emplace_back(frame.begin(), frame.end());
+                         tags.push_back(put);
+                       }}};
 };
 
 // a ── b ── c
@@ -239,30 +244,113 @@ TEST_CASE("frames leave in clear by no encrypted connection") {
         packets[0].payload.end());
 }
 
-TEST_CASE("what another overlay has brought goes on by sleeve where sleeve is in use, and there only") {
-  Chain net;
-  net.two.tables.paths.at(a).in_use = false;
-  // As if a's frames came to b otherwise than by sleeve.
-  auto frame = test::tcp_frame({.from = at_a, .to = everybody});
-  net.two.carrier.brought(net.two.tables, {a, b, frame}, net.two.now);
+namespace {
+
+// What the programs hand over: the tags behind the MACs.
+Bytes tagged(const TrunkTags& tags, const Bytes& frame) {
+  Bytes out(frame.begin(), frame.begin() + 12);
+  out.insert(out.end(), tags.bytes().begin(), tags.bytes().end());
+  out.insert(out.end(), frame.begin() + 12, frame.end());
+  return out;
+}
+
+// a - b - c, with b's fast datapath above its sleeve.
+struct Trunked : Chain {
+  Trunked() {
+    auto routes = *two.tables.routes;
+    routes.ids = {{a, 0xa}, {b, 0xb}, {c, 0xc}};
+    two.tables.routes = std::make_shared<RouteTable>(routes);
+    two.tables.trunk = std::make_shared<TrunkTable>(routes);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("on a trunk the tags say where a frame goes, and no MAC is learnt") {
+  Trunked net;
+  auto frame = test::tcp_frame({.from = at_b, .to = at_a});
+  net.two.capture(tagged(TrunkTags(0xa), frame));  // one tag: from here
+  net.two.capture(tagged(TrunkTags(0xc), frame));
   net.settle();
-  CHECK(net.two.injected.empty());
-  CHECK(net.one.injected.empty());
+  CHECK(net.one.injected == std::vector<Bytes>{frame});
   CHECK(net.three.injected == std::vector<Bytes>{frame});
-  net.two.carrier.brought(net.two.tables, {c, a, frame}, net.two.now);
-  CHECK(net.two.take().empty());
-  CHECK(net.two.dropped(Drop::other_overlay) == 1);
-  // By sleeve it comes, by sleeve it goes.
-  net.three.capture(test::tcp_frame({.from = at_c, .to = at_a}));
+  CHECK(net.two.macs.entries(net.two.now).empty());
+  net.two.capture(tagged(TrunkTags(0xa, 0xc), frame));  // two: of another
+  auto packets = net.two.take();
+  REQUIRE(packets.size() == 1);
+  CHECK(packets[0].to == c);
+}
+
+TEST_CASE("on a trunk segments are cut as they were before they were tagged") {
+  Trunked net;
+  auto frame = test::tcp_frame({.data = 4000, .from = at_b, .to = at_a});
+  VnetHeader header{.flags = VnetHeader::needs_checksum,
+                    .gso_type = VnetHeader::tcp4,
+                    .header_size = 54 + 4,
+                    .gso_size = 1000,
+                    .csum_start = 34 + 4,
+                    .csum_offset = 16};
+  net.two.capture(tagged(TrunkTags(0xa), frame), header);
   net.settle();
-  CHECK(net.one.injected.size() == 1);
+  CHECK(net.one.injected.size() == 4);
+}
+
+TEST_CASE("on a trunk what peers send goes to the programs, with its ids") {
+  Trunked net;
+  auto for_b = test::tcp_frame({.from = at_a, .to = at_b}), for_c = test::tcp_frame({.from = at_a, .to = at_c});
+  net.two.carrier.received(net.two.tables, a, {a, b, for_b}, net.two.now);
+  net.two.carrier.received(net.two.tables, a, {a, c, for_c}, net.two.now);
+  CHECK(net.two.injected == std::vector<Bytes>{for_b, for_c});
+  CHECK(net.two.tags == std::vector<TrunkTags>{TrunkTags(0xa), TrunkTags(0xa, 0xc)});
+  CHECK(net.two.take().empty());
+}
+
+TEST_CASE("on a trunk nothing goes back to who brought it") {
+  Trunked net;
+  auto frame = test::tcp_frame({.from = at_a, .to = everybody});
+  // By its own route it would.
+  net.two.carrier.received(net.two.tables, c, {a, c, frame}, net.two.now);
+  CHECK(net.two.dropped(Drop::loop) == 1);
+  // A flood of a's that c has passed on to b, and that b's tree would send to c.
+  net.two.carrier.received(net.two.tables, c, {a, b, frame}, net.two.now);
+  CHECK(net.two.injected.size() == 1);
+  net.two.capture(tagged(TrunkTags(0xa, 0xc), frame));
+  CHECK(net.two.take().empty());
+  CHECK(net.two.dropped(Drop::loop) == 2);
+  // From a itself it may.
+  net.two.carrier.received(net.two.tables, a, {a, b, frame}, net.two.now);
+  net.two.capture(tagged(TrunkTags(0xa, 0xc), frame));
+  CHECK(net.two.take().size() == 1);
+}
+
+TEST_CASE("on a trunk the answer to a packet that is too large comes as if from its receiver") {
+  Trunked net;
+  net.two.tables.paths.at(a).mtu = 1000;
+  auto frame = test::tcp_frame({.data = 1200, .from = at_b, .to = at_a});
+  net.two.capture(tagged(TrunkTags(0xa), frame));
+  net.two.capture(tagged(TrunkTags(0xc, 0xa), frame));
+  CHECK(net.two.tags == std::vector<TrunkTags>{TrunkTags(0xa), TrunkTags(0xa, 0xc)});
+  CHECK(net.two.dropped(Drop::too_big) == 2);
+}
+
+TEST_CASE("on a trunk what makes no sense is dropped and counted") {
+  Trunked net;
+  auto frame = test::tcp_frame({.from = at_b, .to = at_a});
+  net.two.capture(frame);
+  net.two.capture(Bytes(13));
+  net.two.capture(tagged(TrunkTags(0xa, 0xc), Bytes(12)));
+  CHECK(net.two.dropped(Drop::malformed) == 3);
+  net.two.capture(tagged(TrunkTags(0xd), frame));
+  net.two.carrier.received(net.two.tables, a, {PeerName{0xd}, b, frame}, net.two.now);
+  CHECK(net.two.dropped(Drop::unknown_peer) == 2);
+  net.two.carrier.received(net.two.tables, a, {b, b, frame}, net.two.now);
+  CHECK(net.two.dropped(Drop::own) == 1);
+  net.two.capture(tagged(TrunkTags(0xb), frame));
+  CHECK(net.two.dropped(Drop::no_route) == 1);
 }
 
 TEST_CASE("what can't be sent is counted by reason") {
   Chain net;
-  net.one.tables.paths.at(b).in_use = false;
-  net.one.capture(arp_request());
-  CHECK(net.one.dropped(Drop::other_overlay) == 1);
   net.one.tables.paths.at(b) = {.tunnel = net.one.tables.paths.at(b).tunnel, .remote = {}};
   net.one.capture(arp_request());
   CHECK(net.one.dropped(Drop::no_address) == 1);

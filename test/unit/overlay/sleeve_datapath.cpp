@@ -163,6 +163,6 @@ TEST_CASE("without a bridge frames are passed on between neighbours, and counted
 TEST_CASE("a bridge that isn't there is said so") {
   asio::io_context io;
   SleeveDatapath path(io.get_executor(), {1}, {0x7f000001}, 0);
-  CHECK_THROWS_AS(path.start("nobridge", "vethwe-none"), Error);
+  CHECK_THROWS_AS(path.start("nobridge", TapPlace::port, "vethwe-none"), Error);
   CHECK(path.diagnostics().interface.empty());
 }

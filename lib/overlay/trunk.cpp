@@ -1,0 +1,47 @@
+#include "overlay/trunk.hpp"
+
+namespace weave::overlay {
+
+namespace {
+
+constexpr size_t macs = 12, tag = 4;
+constexpr uint16_t customer = 0x8100, provider = 0x88a8, id_mask = 0xfff;
+
+}  // namespace
+
+std::optional<TrunkFrame> take_tags(VnetHeader& header, std::span<uint8_t> frame) {
+  if (frame.size() < ethernet_header + tag) return {};
+  TrunkFrame out;
+  size_t at = macs;
+  if (get_u16(frame, at) == provider) {
+    out.source = get_u16(frame, at + 2) & id_mask;
+    at += tag;
+    if (frame.size() < ethernet_header + 2 * tag) return {};
+  }
+  if (get_u16(frame, at) != customer) return {};
+  out.destination = get_u16(frame, at + 2) & id_mask;
+  size_t size = at + tag - macs;
+  std::memmove(&frame[size], &frame[0], macs);
+  out.frame = frame.subspan(size);
+  auto back = [&](uint16_t& offset) { offset = static_cast<uint16_t>(offset > size ? offset - size : 0); };
+  back(header.csum_start);
+  back(header.header_size);
+  return out;
+}
+
+TrunkTable::TrunkTable(const RouteTable& routes) : ids_(routes.ids) {
+  for (const auto& [name, id] : ids_) names_.emplace(id, name);
+  for (auto& one : bringers_) one.store(nobody, std::memory_order_relaxed);
+}
+
+std::optional<uint16_t> TrunkTable::id(PeerName name) const {
+  auto found = ids_.find(name);
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<PeerName> TrunkTable::name(uint16_t id) const {
+  auto found = names_.find(id);
+  return found == names_.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace weave::overlay
