@@ -5,6 +5,7 @@
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/openvswitch.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -427,6 +428,20 @@ std::optional<Route> Netlink::route_to(Ipv4 destination, Ipv4 source) {
   if (answer.code || answer.messages.empty()) return {};
   auto route = read_route(answer.messages.front());
   return route.type == RTN_UNICAST && route.link ? std::optional(route) : std::nullopt;
+}
+
+void Netlink::remove_idle_clsact(int index) {
+  tcmsg header{};
+  header.tcm_ifindex = index;
+  for (uint32_t side : {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS}) {
+    header.tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
+    auto attempted = fmt::format("cannot list the filters of link {}", index);
+    if (!checked(Message(RTM_GETTFILTER, NLM_F_DUMP, header).take(), attempted).messages.empty()) return;
+  }
+  header.tcm_parent = TC_H_CLSACT;
+  header.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  // The kind keeps an "ingress" qdisc, which has the same handle. None there is as good as one removed.
+  exchange(Message(RTM_DELQDISC, 0, header).text(TCA_KIND, "clsact").take());
 }
 
 std::vector<Route> Netlink::routes() {

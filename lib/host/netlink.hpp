@@ -91,6 +91,9 @@ class Netlink {
   void set_tx_checksum(const std::string& name, bool on);
   bool tx_checksum(const std::string& name);
 
+  // Removes a link's hooks for traffic control programs (the qdisc clsact) unless something hangs on them.
+  void remove_idle_clsact(int index);
+
   // Removes an Open vSwitch datapath of the calling thread's namespace; rtnetlink can't.
   static void remove_ovs_datapath(int index);
 

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "host/netlink.hpp"
 #include "overlay/fastdp_object.hpp"
 
 namespace weave::overlay {
@@ -218,8 +219,9 @@ void FastKernel::detach(int link) {
   filter.sz = sizeof filter;
   filter.handle = filter_handle;
   filter.priority = filter_priority;
-  bpf_tc_detach(&hook, &filter);
+  bool was_there = bpf_tc_detach(&hook, &filter) == 0;
   last_words.clear();
+  if (was_there) host::Netlink().remove_idle_clsact(link);
 }
 
 bool FastKernel::attached(int link) {

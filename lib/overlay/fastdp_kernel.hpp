@@ -39,7 +39,8 @@ class FastKernel {
 
   // Hangs a program on the ingress of a link, in the place of what we hung there before. Throws Error.
   void attach(const std::string& program, int link);
-  // Removes what we hung on a link; nothing there or no such link: nothing done.
+  // Removes what we hung on a link, and the hooks if nobody else needs them; nothing there or no such link: nothing
+  // done. Throws Error when the kernel doesn't answer.
   static void detach(int link);
   // Our program hangs there.
   static bool attached(int link);

@@ -1,0 +1,151 @@
+# Frames between hosts with whole routers: the fast datapath in both modes, sleeve below it and alone, and what becomes of
+# them when links, routers and firewalls change. Containers are namespaces at the bridge.
+load host
+load lib/fastdp
+
+teardown() {
+  if [ -n "${BATS_ERROR_STATUS:-}" ] && [ "$BATS_ERROR_STATUS" != 0 ]; then
+    for h in h1 h2 h3; do
+      [ -e "$E2E_STATE/$h.pid" ] || continue
+      echo "-- $h"
+      on $h sh -c 'weave status connections; weave report --json Router.OverlayDiagnostics; tail -20 /var/log/weave.log' || :
+    done
+  fi
+  hosts_down
+}
+
+# node N [OPTIONS AND PEERS...]: host hN with a router and a container c at 10.32.0.N
+node() {
+  local n=$1
+  shift
+  host_up "h$n" --no-engine
+  launch "h$n" "$@"
+  container_up "h$n" c "$n"
+}
+
+launch() {
+  local host=$1
+  shift
+  on "$host" weave launch --docker-api= --plugin=false --no-dns "$@" >/dev/null
+}
+
+# uses HOST OVERLAY PEER-HOST: the connection is established by it
+uses() { on "$1" weave status connections | grep "established.* $2 .*($3)"; }
+dropped() { on "$1" weave report -f "{{.Router.OverlayDiagnostics.fastdp.Dropped}}" | tr ' ' '\n' | grep -o "$2:[0-9]*"; }
+
+# meet N M: everything that containers send to one another arrives
+meet() {
+  local a=h$1 b=10.32.0.$2
+  eventually guest "$a" ping -c 1 -W 1 "$b"
+  guest "$a" ping -c 10 -i 0.05 -W 2 "$b" | grep ' 0% packet loss'
+  guest "$a" ping -c 2 -i 0.2 -W 2 -s 60000 "$b" | grep ' 0% packet loss'
+  guest "$a" ping -c 1 -W 2 -M do -s 1382 "$b"
+  guest "h$2" sysctl -qw net.ipv4.icmp_echo_ignore_broadcasts=0
+  guest "$a" ping -b -c 3 -i 0.2 -W 2 10.32.0.255 | grep "from $b"
+  guest "$a" ping -c 3 -i 0.2 -W 2 -I eth0 224.0.0.1 | grep "from $b"
+  guest "$a" ping -6 -c 3 -i 0.2 -W 2 "fe80::cc:ff:fe00:$2%eth0" | grep ' 0% packet loss'
+  bulk "$1" "$2" "${3:-64}"
+}
+
+# bulk N M MB: through TCP, checksums compared
+bulk() {
+  on "h$2" sh -c 'rm -f /run/got; (ip netns exec c socat -u TCP-LISTEN:7,reuseaddr - 2>/dev/null | md5sum >/run/sum; mv /run/sum /run/got) &'
+  eventually guest "h$2" sh -c 'ss -ltn | grep ":7 "'
+  on "h$1" sh -c 'head -c "$2"M /dev/urandom | tee /run/blob | ip netns exec c socat -u - TCP:10.32.0.$1:7; md5sum </run/blob >/run/sent; rm /run/blob' bulk "$2" "$3"
+  eventually on "h$2" test -e /run/got
+  [ "$(on "h$1" cat /run/sent)" = "$(on "h$2" cat /run/got)" ]
+}
+
+@test "hosts with different datapaths: each reaches each, by the best that both have" {
+  node 1
+  node 2 --datapath=bridge "$E2E_UNDERLAY.11"
+  node 3 --datapath=none "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.12"
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  eventually uses h3 sleeve h1
+  eventually uses h3 sleeve h2
+  on h1 weave status | grep 'Datapath: direct'
+  on h2 weave status | grep 'Datapath: bridge'
+  on h3 weave status | grep 'Datapath: sleeve only'
+  meet 1 2
+  meet 2 1
+  meet 1 3 32
+  meet 3 1 32
+  meet 3 2 32
+}
+
+@test "frames are relayed between a host with the fast datapath and one without" {
+  node 1 --no-discovery
+  node 2 --no-discovery "$E2E_UNDERLAY.11"
+  node 3 --no-discovery --datapath=none "$E2E_UNDERLAY.12"
+  eventually uses h2 fastdp h1
+  eventually uses h2 sleeve h3
+  meet 1 3 16
+  meet 3 1 16
+  [ -z "$(on h1 weave status connections | grep '(h3)')" ]
+}
+
+# hears N FILE ADDRESS: container N's pings, 100 a second, from now on; how many got no answer is said by lost
+ping_from() { on "h$1" sh -c 'ip netns exec c ping -i 0.01 -W 1 -c "$2" "$1" >/run/ping.out 2>&1 &' ping "$2" "$3"; }
+lost() {
+  local i
+  for ((i = 0; i < 300; i++)); do on "h$1" grep -q 'packet loss' /run/ping.out && break; sleep 0.1; done
+  on "h$1" sed -n 's/\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' /run/ping.out | while read -r sent got; do echo $((sent - got)); done
+}
+
+@test "routers stop and start, crash, and are replaced by another binary: no packet of the fast datapath is lost" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  ping_from 1 10.32.0.2 2000
+  on h1 weave stop
+  sleep 0.5
+  launch h1 --resume
+  eventually uses h2 fastdp h1
+  on h2 pkill -9 -x weave
+  sleep 1
+  launch h2 --resume
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  on h2 weave stop
+  on h2 sh -c 'cp -f "$(readlink -f "$(command -v weave)")" /root/weave && mount --bind /root/weave "$(readlink -f "$(command -v weave)")"'
+  launch h2 --resume
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  [ "$(lost 1)" = 0 ]
+}
+
+# all that a datapath could leave
+state_of() {
+  on "$1" sh -c 'ip -br link; iptables-save | grep ^-; ls /sys/fs/bpf; for l in $(ls /sys/class/net); do tc qdisc show dev $l; tc filter show dev $l ingress; done'
+}
+
+@test "reset leaves nothing of the datapath: no interface, program, map or rule" {
+  host_up h1 --no-engine
+  before=$(state_of h1)
+  launch h1
+  node 2 "$E2E_UNDERLAY.11"
+  container_up h1 c 1
+  eventually uses h1 fastdp h2
+  meet 1 2 1
+  on h1 sh -c 'tc filter show dev eth0 ingress' | grep from_wire
+  on h1 ip netns del c
+  on h1 weave reset
+  after=$(state_of h1)
+  diff <(echo "$before") <(echo "$after")
+}
+
+@test "a launch without the fast datapath takes away what an earlier one left" {
+  node 1
+  on h1 weave stop
+  on h1 ip link show vxlan-6784
+  launch h1 --no-fastdp
+  run on h1 ip link show vxlan-6784
+  [ "$status" != 0 ]
+  [ -z "$(on h1 ls /sys/fs/bpf | grep weave)" ]
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h2 sleeve h1
+  meet 2 1 8
+}
