@@ -210,6 +210,7 @@ void Node::Impl::collect_overlays() {
     }
     if (auto in_use = overlays.name(); in_use != session.overlay) {
       session.overlay = std::move(in_use);
+      session.overlay_since = now();
       connections_changed = true;
     }
     if (!overlays.failed().empty()) failed.emplace_back(id, overlays.failed());

@@ -70,8 +70,8 @@ struct ConnectionRow {
   std::string overlay;   // in use; empty: none
   std::optional<uint16_t> mtu;
   bool encrypted = false;                       // the overlay is, too
-  std::chrono::system_clock::time_point since;  // when the state began; of connections only
-  std::string reason;                           // why it isn't established, or not on the first overlay
+  std::chrono::system_clock::time_point since;  // when it got this state and overlay; of connections only
+  std::string reason;  // why it isn't established, or not on the first overlay; or what is amiss with that
   std::optional<std::chrono::system_clock::time_point> retry_at;  // of targets
   std::vector<overlay::OverlaySwitch::Row> overlays;              // of connections
 };

@@ -22,6 +22,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
     std::unique_ptr<overlay::OverlaySwitch> overlays;
     bool established = false;
     std::string overlay;  // in use, when connections_changed was last told
+    Time overlay_since = Time::min();
   };
   using Sessions = std::map<ConnectionId, Session>;
   struct Introducing;

@@ -22,11 +22,12 @@ std::string utc(Wall time) {
   return {text.data(), size};
 }
 
-// Why a connection isn't what it could be: the first overlay that has something to say about itself.
+// Why a connection isn't what it could be: the first overlay that has something to say about itself, down to the one in
+// use.
 std::string reason_of(const std::vector<overlay::OverlaySwitch::Row>& overlays, const std::string& in_use) {
   for (const auto& row : overlays) {
-    if (row.established && !row.on_hold && row.overlay == in_use) return {};
     if (!row.reason.empty()) return row.overlay + ": " + row.reason;
+    if (row.overlay == in_use) return {};
   }
   return {};
 }
@@ -58,7 +59,7 @@ NodeStatus Node::Impl::status() const {
     row.overlay = session.overlays->name();
     row.mtu = session.overlays->mtu();
     row.encrypted = session.encrypted;
-    row.since = wall(connection.since);
+    row.since = wall(std::max(connection.since, session.overlay_since));
     row.overlays = session.overlays->rows();
     row.reason = reason_of(row.overlays, row.overlay);
     if (out.encryption) row.info = fmt::format("{:<11} ", row.encrypted ? "encrypted" : "unencrypted");

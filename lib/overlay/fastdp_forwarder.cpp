@@ -12,8 +12,10 @@ constexpr auto fast_heartbeat = 500ms;
 constexpr auto slow_heartbeat = 10s;
 constexpr auto heartbeat_timeout = 60s;
 constexpr auto probation = 5s;  // several fast heartbeats
+// Around a container's packet, in bytes.
+constexpr int vxlan_overhead = 20 + 8 + 8 + 14, esp_overhead = 37;
 
-enum Tag : uint8_t { heartbeat_ack = 0, ipsec_parameters = 1 };
+enum Tag : uint8_t { heartbeat_ack = 0, ipsec_parameters = 1, heartbeats_missing = 16, heartbeats_back = 17 };
 
 }  // namespace
 
@@ -60,7 +62,15 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
   remote_mtu_ = theirs;
   if (!std::exchange(heard_, true)) events_.control.push_back({heartbeat_ack, {}});
   timeout_at_ = now + heartbeat_timeout;
-  if (!std::exchange(healthy_, true)) events_.healthy = true;
+  if (!hears_) events_.control.push_back({heartbeats_back, {}});
+  judge(true, reaches_);
+}
+
+void FastForwarder::judge(bool hears, bool reaches) {
+  bool before = hears_ && reaches_, after = hears && reaches;
+  hears_ = hears;
+  reaches_ = reaches;
+  if (before != after) events_.healthy = after;
 }
 
 void FastForwarder::control(uint8_t tag, ByteView, Time now) {
@@ -68,6 +78,8 @@ void FastForwarder::control(uint8_t tag, ByteView, Time now) {
     if (!confirmed_ || std::exchange(established_, true)) return;
     events_.established = true;
     heartbeat_at_ = now + slow_heartbeat;
+  } else if (tag == heartbeats_missing || tag == heartbeats_back) {
+    if (confirmed_) judge(hears_, tag == heartbeats_back);
   } else if (tag != ipsec_parameters) {
     log::debug("fastdp ->[{}]: a control message with tag {} is ignored", link_.remote_label, tag);
   }
@@ -76,24 +88,37 @@ void FastForwarder::control(uint8_t tag, ByteView, Time now) {
 void FastForwarder::tick(Time now) {
   if (timeout_at_ <= now) {
     timeout_at_ = Time::max();
-    healthy_ = false;
-    events_.healthy = false;
+    events_.control.push_back({heartbeats_missing, {}});
+    judge(false, reaches_);
   }
   if (heartbeat_at_ <= now) send_heartbeat(now);
 }
 
 void FastForwarder::send_heartbeat(Time now) {
-  heartbeat_at_ = now + (established_ || !healthy_ ? slow_heartbeat : fast_heartbeat);
+  heartbeat_at_ = now + (established_ || !hears_ ? slow_heartbeat : fast_heartbeat);
   auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
   if (!self || !remote) {  // usual right after the connection; the topology brings it
-    trouble_ = "a short id isn't known";
+    unsent_ = "a short id isn't known";
     return;
   }
   auto trouble = port_.send(hop_, encode_heartbeat(make_vni(*self, *remote), link_.conn_uid, port_.mtu));
-  if (!trouble.empty() && trouble != trouble_)
+  if (!trouble.empty() && trouble != unsent_)
     log::warning("fastdp ->[{}]: heartbeats can't be sent to {}:{}: {}", link_.remote_label, hop_.remote.str(),
                  hop_.port, trouble);
-  trouble_ = std::move(trouble);
+  unsent_ = std::move(trouble);
+}
+
+std::string FastForwarder::trouble() const {
+  if (!unsent_.empty()) return unsent_;
+  auto path = fmt::format("is UDP port {} open on the way, and does it carry packets of {} bytes in one piece?",
+                          hop_.port, port_.mtu + vxlan_overhead + (link_.key.empty() ? 0 : esp_overhead));
+  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", heartbeat_timeout / 1s, path);
+  if (!reaches_) return fmt::format("the peer gets none of our heartbeats: {}", path);
+  if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
+  if (remote_mtu_ && *remote_mtu_ != port_.mtu)
+    return fmt::format("the peer's containers have an MTU of {}, ours {}: launch with the same WEAVE_MTU on all hosts",
+                       *remote_mtu_, port_.mtu);
+  return {};
 }
 
 }  // namespace weave::overlay

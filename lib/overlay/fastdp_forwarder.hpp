@@ -4,7 +4,9 @@
 //                  60 s without the peer's: on hold, until one comes ── heartbeat every 10 s, for ever
 //
 // Container frames pass through the kernel and aren't seen here. Each direction is judged by itself: the peer's
-// acknowledgement proves that our packets arrive, the peer's heartbeats only keep the connection off hold.
+// acknowledgement proves that our packets arrive, the peer's heartbeats only keep the connection off hold. Between
+// peers of ours, who misses heartbeats says so (tag 16, and 17 when they come again), and the sender goes on hold as
+// well: it couldn't know otherwise. Weave Net ignores these tags.
 //
 // UDP goes to one port in both directions: the port behind the one dialled, which is the accepting side's.
 #pragma once
@@ -70,19 +72,20 @@ class FastForwarder : public Forwarder {
   bool on_probation(Time now) const { return confirmed_ && !established_ && now < probation_until_; }
   // The MTU that the peer's heartbeats show; nothing before the first.
   std::optional<uint16_t> remote_mtu() const { return remote_mtu_; }
-  // Why our heartbeats don't leave; empty when they do.
-  const std::string& trouble() const { return trouble_; }
+  std::string trouble() const override;
 
  private:
   void send_heartbeat(Time now);
+  // The connection is on hold while either end misses heartbeats.
+  void judge(bool hears, bool heard_by_peer);
 
   Link link_;
   FastHop hop_;
   const FastPort& port_;
   ForwarderEvents events_;
-  bool confirmed_ = false, established_ = false, heard_ = false, healthy_ = true;
+  bool confirmed_ = false, established_ = false, heard_ = false, hears_ = true, reaches_ = true;
   std::optional<uint16_t> remote_mtu_;
-  std::string trouble_;
+  std::string unsent_;  // why the last heartbeat didn't leave
   Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max(), probation_until_ = Time::min();
 };
 

@@ -64,6 +64,8 @@ class Forwarder {
   virtual void tick(Time now) = 0;
   virtual Time next_tick() const = 0;
   virtual ForwarderEvents take_events() = 0;
+  // What is wrong, or keeps it from being established, as far as it knows; empty: nothing.
+  virtual std::string trouble() const { return {}; }
   // The largest container packet without Ethernet header, in bytes; nothing when the overlay has no say.
   virtual std::optional<uint16_t> mtu() const = 0;
 };

@@ -86,7 +86,6 @@ void OverlaySwitch::collect() {
     if (events.established) entry.established = established_ = true;
     if (events.healthy) {
       entry.on_hold = !*events.healthy;
-      entry.reason = entry.on_hold ? "no heartbeats arrive" : "";
     }
     if (!events.failed.empty()) {
       log::info("overlay_switch ->[{}] {} failed: {}", label_, entry.name, events.failed);
@@ -148,6 +147,8 @@ std::vector<OverlaySwitch::Row> OverlaySwitch::rows() const {
   std::vector<Row> rows;
   for (const auto& entry : entries_) {
     Row row{entry.name, entry.established, entry.on_hold, entry.reason};
+    if (row.reason.empty() && entry.forwarder) row.reason = entry.forwarder->trouble();
+    if (row.reason.empty() && entry.on_hold) row.reason = "no heartbeats arrive";
     if (row.reason.empty() && !entry.established) row.reason = "no heartbeat acknowledged yet";
     rows.push_back(std::move(row));
   }

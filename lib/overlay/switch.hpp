@@ -63,7 +63,7 @@ class OverlaySwitch {
     std::string overlay;
     bool established = false;
     bool on_hold = false;
-    std::string reason;  // why it isn't of use; empty when it is, or may become so
+    std::string reason;  // why it isn't of use, or not as it should be; empty when all is well
   };
   std::vector<Row> rows() const;
 

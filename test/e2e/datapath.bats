@@ -149,3 +149,87 @@ state_of() {
   eventually uses h2 sleeve h1
   meet 2 1 8
 }
+
+# --- what the underlay does to us
+
+# in_underlay CMD...: where the hosts' links meet
+in_underlay() { nsenter -t "$(pid_of underlay)" -n "$@"; }
+reason() { on "$1" weave status connections | grep "($2)" | grep -q "$3"; }
+
+@test "the fast datapath's port is blocked: frames take sleeve, the reason is told, and the way back is found" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  # in one direction: the sender alone couldn't know
+  in_underlay ebtables-nft -A FORWARD -p IPv4 -i h1 --ip-proto udp --ip-dport 6784 -j DROP
+  for ((i = 0; i < 90; i++)); do uses h1 sleeve h2 && break; sleep 1; done
+  uses h1 sleeve h2
+  eventually uses h2 sleeve h1
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  reason h1 h2 '(fastdp: the peer gets none of our heartbeats: is UDP port 6784 open .*, since 20'
+  reason h2 h1 '(fastdp: no heartbeats of the peer for 60 s: .*, since 20'
+  bulk 1 2 8
+  in_underlay ebtables-nft -F FORWARD
+  for ((i = 0; i < 15; i++)); do uses h1 fastdp h2 && break; sleep 1; done
+  uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  bulk 1 2 8
+}
+
+# The link to h2 drops what is too large, without a word.
+@test "a path that doesn't carry full packets in one piece is noticed and named; frames take sleeve" {
+  node 1
+  host_up h2 --no-engine
+  in_underlay ip link set h2 mtu 1300
+  launch h2 "$E2E_UNDERLAY.11"
+  container_up h2 c 2
+  eventually uses h1 sleeve h2
+  eventually reason h1 h2 'fastdp: .*1460 bytes'
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  bulk 1 2 8
+}
+
+@test "containers' MTU follows the underlay's: jumbo frames, and 1400 bytes" {
+  for size in 9000 1400; do
+    for n in 1 2; do
+      host_up h$n --no-engine
+      in_underlay ip link set h$n mtu $size
+      on h$n ip link set eth0 mtu $size
+    done
+    launch h1
+    launch h2 "$E2E_UNDERLAY.11"
+    for n in 1 2; do container_up h$n c $n; done
+    eventually uses h1 "fastdp" h2
+    on h1 weave status connections | grep "mtu=$((size - 90))"
+    eventually guest h1 ping -c 1 -W 1 10.32.0.2
+    guest h1 ping -c 3 -i 0.2 -W 1 -M do -s $((size - 118)) 10.32.0.2
+    bulk 1 2 16
+    hosts_down
+  done
+}
+
+@test "hosts whose containers have different MTUs are named, with what to do" {
+  node 1
+  node 2 --mtu 1376 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually reason h1 h2 "an MTU of 1376, ours 1410: launch with the same WEAVE_MTU"
+  eventually reason h2 h1 "an MTU of 1410, ours 1376"
+}
+
+@test "a container that moves to another host is found there" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  node 3 --datapath=none "$E2E_UNDERLAY.11"
+  eventually uses h2 fastdp h1
+  eventually uses h3 sleeve h2
+  container_up h1 m 77
+  eventually guest h2 ping -c 1 -W 1 10.32.0.77
+  for host in h2 h3 h1; do
+    for h in h1 h2 h3; do on $h ip netns del m 2>/dev/null || :; done
+    container_up $host m 77
+    on $host ip netns exec m busybox arping -U -c 1 -I eth0 10.32.0.77
+    for from in h1 h2 h3; do eventually guest $from ping -c 1 -W 1 10.32.0.77; done
+  done
+}
