@@ -17,6 +17,7 @@ SleeveTables tables_of(PeerName self, PeerName peer, uint16_t mtu, bool fragment
   routes->self = self;
   routes->next_hop = {{peer, peer}};
   routes->broadcast = {{self, {peer}}, {peer, {}}};
+  routes->ids = {{self, 0xa}, {peer, 0xb}};
   out.routes = std::move(routes);
   out.paths[peer] = {.tunnel = std::make_shared<SleeveTunnel>(self, peer, Secret(), true),
                      .remote = UdpAddress{{1}, 1},
@@ -90,7 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                          if (df && packet_size > path.max_payload) abort();
                        },
                    .inject =
-                       [](ByteView injected) {
+                       [](const TrunkTags&, ByteView injected) {
                          if (injected.size() < ethernet_header) abort();
                        }});
   for (uint16_t mtu : {uint16_t{552}, uint16_t{1438}})
@@ -101,6 +102,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       carrier.received(tables, b, {b, a, frame}, MacTable::Time{});
       carrier.received(tables, b, {b, b, frame}, MacTable::Time{});
       carrier.captured(tables, header, captured, MacTable::Time{});
+      // The same below the fast datapath, as it is and with tags before it.
+      tables.trunk = std::make_shared<TrunkTable>(*tables.routes);
+      captured.assign(frame.begin(), frame.end());
+      carrier.captured(tables, header, captured, MacTable::Time{});
+      auto tags = TrunkTags(0xb, 0xb).bytes();
+      captured.assign(frame.begin(), frame.end());
+      captured.insert(captured.begin() + static_cast<ptrdiff_t>(std::min<size_t>(12, frame.size())), tags.begin(),
+                      tags.end());
+      carrier.captured(tables, header, captured, MacTable::Time{});
+      carrier.received(tables, b, {b, a, frame}, MacTable::Time{});
       carrier.flush();
     }
   return 0;
