@@ -233,3 +233,86 @@ reason() { on "$1" weave status connections | grep "($2)" | grep -q "$3"; }
     for from in h1 h2 h3; do eventually guest $from ping -c 1 -W 1 10.32.0.77; done
   done
 }
+
+# --- hostile input
+
+# bytes HEX...: as they are
+bytes() { printf %b "$(sed 's/../\\x&/g' <<<"$1")"; }
+# vxlan SOURCE DESTINATION FRAME-HEX: the UDP payload of a frame from peer to peer, by their short ids
+vxlan() { bytes "08000000$(printf %06x $(($1 | $2 << 12)))00$3"; }
+short_id_of() { on "$1" weave report -f '{{range .Router.Peers}}{{if eq .NickName "'"$2"'"}}{{.ShortID}}{{end}}{{end}}'; }
+udp() { on "$1" socat -u - "UDP-DATAGRAM:$E2E_UNDERLAY.11:$2"; }
+counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_drops_total{overlay=\"$1\",reason=\"$2\"} [1-9]"; }
+
+@test "what nobody may send is dropped, counted by its reason, and harms nothing" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  host_up h3 --no-engine
+  eventually uses h1 fastdp h2
+  eventually guest h2 ping -c 1 -W 1 10.32.0.1
+  us=$(short_id_of h1 h1) them=$(short_id_of h1 h2)
+  stranger=$(((us + 1) % 4096))
+  [ $stranger != "$them" ] || stranger=$(((us + 2) % 4096))
+  to=02cc00000001 from=02ee00000009 ip=0800$(printf '00%.0s' {1..46})
+
+  vxlan "$them" "$us" "$to$from$ip" | udp h3 6784
+  vxlan $stranger "$us" "$to$from$ip" | udp h2 6784
+  vxlan "$us" "$us" "$to$from$ip" | udp h2 6784
+  vxlan "$them" $stranger "$to$from$ip" | udp h2 6784
+  vxlan "$them" "$us" "${to}000000000000$ip" | udp h2 6784
+  vxlan "$them" "$us" "${to}030000000001$ip" | udp h2 6784
+  vxlan "$them" "$us" "ffffffffffff$to$ip" | udp h2 6784
+  for reason in outer_source unknown_peer own source_mac spoofed; do eventually counts fastdp $reason; done
+
+  # runts, no VXLAN at all, and heartbeats of nobody
+  for size in 0 1 8 9 15 22; do vxlan "$them" "$us" "$to$from$ip" | head -c $size | udp h2 6784; done
+  head -c 1400 /dev/urandom | udp h2 6784
+  for ((i = 0; i < 50; i++)); do vxlan "$them" "$us" "$(printf '00%.0s' {1..36})"; done | udp h3 6784
+
+  # sleeve: strangers, truncated records, a record longer than its packet
+  head -c 1400 /dev/urandom | udp h3 6783
+  name=$(on h2 weave report -f '{{.Router.Name}}' | tr -d ':\n')
+  bytes "${name}0102" | udp h2 6783
+  bytes "$name$name$(printf '00%.0s' {1..6})ffff00" | udp h2 6783
+  eventually counts sleeve unknown_sender
+  eventually counts sleeve malformed
+
+  # containers: sources that can't be, the host's own, tags of the trunk, a flood of made-up addresses
+  raw() { guest h1 socat -u - INTERFACE:eth0; }
+  bytes "ffffffffffff000000000000$ip" | raw
+  bytes "ffffffffffff010000000001$ip" | raw
+  bytes "ffffffffffff$(on h1 cat /sys/class/net/weave/address | tr -d ':\n')$ip" | raw
+  bytes "ffffffffffff${from}88a80fff81000fff$ip" | raw
+  bytes "ffffffffffff${from}81000fff$ip" | raw
+  bytes "ffffffffffff" | raw || :
+  for ((i = 0; i < 40; i++)); do bytes "ffffffffffff02dd0000$(printf %04x $i)$ip" | raw; done
+
+  on h1 weave status | grep 'Connections: 1 (1 established)'
+  uses h1 fastdp h2
+  guest h1 ping -c 10 -i 0.05 -W 1 10.32.0.2 | grep ' 0% packet loss'
+  bulk 2 1 8
+}
+
+@test "the host itself is on the network, and frames pass with either of iptables' back ends" {
+  for backend in legacy nft; do
+    for n in 1 2; do
+      host_up h$n --no-engine
+      on h$n sh -c 'for t in iptables iptables-save iptables-restore; do ln -sf "$(command -v ${t%%-*}-'$backend'${t#iptables})" /usr/local/sbin/$t; done; iptables --version' | grep "${backend/nft/nf_tables}"
+      on h$n iptables -P FORWARD DROP
+    done
+    launch h1
+    launch h2 "$E2E_UNDERLAY.11"
+    for n in 1 2; do container_up h$n c $n; done
+    eventually uses h1 fastdp h2
+    on h1 sh -c 'iptables -S FORWARD' | grep -- '-i weave -o weave -j ACCEPT'
+    eventually guest h1 ping -c 1 -W 1 10.32.0.2
+    bulk 1 2 8
+    on h1 weave expose 10.32.0.101/24
+    on h2 weave expose 10.32.0.102/24
+    on h1 ping -c 3 -i 0.2 -W 1 10.32.0.102
+    on h1 ping -c 3 -i 0.2 -W 1 10.32.0.2
+    guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.101
+    guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.102
+    hosts_down
+  done
+}
