@@ -79,7 +79,8 @@ void Router::start_fast_datapath(std::vector<std::string>& warnings) {
   } catch (const Error& error) {
     fast_trouble_ = error.what();
     remove();
-    warnings.push_back(fmt::format("no fast datapath, all frames go by sleeve: {}", fast_trouble_));
+    warnings.push_back(fmt::format("no fast datapath, all frames go by sleeve: {}{}{}", fast_trouble_,
+                                   error.hint().empty() ? "" : "; ", error.hint()));
   }
 }
 

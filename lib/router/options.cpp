@@ -101,8 +101,8 @@ Options check(Options options) {
           fmt::format("--mtu: {} is out of range", options.mtu), "use 552 to 65535 bytes");
   require(options.datapath == "direct" || options.datapath == "bridge" || options.datapath == "none",
           fmt::format("--datapath: '{}' isn't understood", options.datapath),
-          "direct: the best that the kernel can do; bridge: every frame crosses the bridge, where rules see it; none: "
-          "by sleeve only");
+          "give direct (the best that the kernel can do), bridge (every frame crosses the bridge, where rules see it) "
+          "or none (by sleeve only)");
   check_door("--http-addr", options.http_addr);
   check_door("--status-addr", options.status_addr);
   check_door("--metrics-addr", options.metrics_addr);

@@ -316,3 +316,22 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
     hosts_down
   done
 }
+
+@test "where the fast datapath can't be, launch and status say why, and frames go by sleeve" {
+  host_up h1 --no-engine
+  on h1 sh -c 'socat -u UDP-RECV:6784 /dev/null >/dev/null 2>&1 &'
+  eventually on h1 sh -c 'ss -lun | grep :6784'
+  run on h1 weave launch --docker-api= --plugin=false --no-dns
+  echo "$output"
+  [ "$status" = 0 ]
+  [[ $output == *"no fast datapath, all frames go by sleeve: "*6784* ]]
+  on h1 weave status | grep 'Datapath: sleeve only (.*6784'
+  [ -z "$(on h1 sh -c 'ip link | grep -e vxlan -e vethwe-datapath')" ]
+  container_up h1 c 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h2 sleeve h1
+  meet 1 2 4
+  run on h1 weave launch --datapath=fast
+  [ "$status" = 1 ]
+  [[ $output == *"--datapath: 'fast' isn't understood"*"ive direct "*" bridge "*" or none "* ]]
+}
