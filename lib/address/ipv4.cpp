@@ -1,5 +1,6 @@
 #include "address/ipv4.hpp"
 
+#include <bit>
 #include <charconv>
 
 namespace weave {
@@ -61,6 +62,21 @@ Result<Cidr> Cidr::parse(std::string_view text) {
   unsigned prefix = 0;
   if (!address || !take_number(rest, 32, prefix) || !rest.empty()) return refused();
   return Cidr{*address, static_cast<int>(prefix)};
+}
+
+std::vector<Cidr> to_cidrs(const std::vector<Ipv4Range>& ranges) {
+  std::vector<Cidr> out;
+  for (size_t i = 0; i < ranges.size();) {
+    auto [start, end] = ranges[i++];
+    for (; i < ranges.size() && ranges[i].start == end; ++i) end = ranges[i].end;
+    while (start < end) {
+      // As large as it may be where it starts, and as there is room.
+      int zeros = std::min(std::countr_zero(start.value), std::bit_width(end - start) - 1);
+      out.push_back({start, 32 - zeros});
+      start = start + (uint32_t{1} << zeros);
+    }
+  }
+  return out;
 }
 
 }  // namespace weave

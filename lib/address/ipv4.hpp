@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 
@@ -56,6 +57,10 @@ struct Cidr {
   // "10.32.0.0/12"; the prefix is required.
   static Result<Cidr> parse(std::string_view text);
 };
+
+// The fewest subnets that cover the ranges and nothing else, ascending. `ranges` are ascending and don't overlap;
+// neighbours are taken together.
+std::vector<Cidr> to_cidrs(const std::vector<Ipv4Range>& ranges);
 
 }  // namespace weave
 

@@ -97,6 +97,7 @@ class Router final : public control::Backend {
   dns::Config dns_config() const;
   PluginConfig plugin_config() const;
   host::FirewallConfig firewall_config() const;
+  std::vector<Cidr> unmasqueraded() const;
 
   // peers.cpp
   std::vector<std::string> initial_targets();

@@ -115,9 +115,14 @@ host::FirewallConfig Router::firewall_config() const {
   if (auto address = host::docker_bridge_address(options_.docker_bridge))
     config.docker_bridge = {options_.docker_bridge, *address};
   if (options_.dns) config.dns_interfaces = {"docker_gwbridge"};
-  if (!options_.masquerade_local)
-    if (auto range = range_of(options_)) config.local_ranges = {*range};
+  config.local_ranges = unmasqueraded();
   return config;
+}
+
+// Our part of the range, when traffic to it is to keep its source.
+std::vector<Cidr> Router::unmasqueraded() const {
+  if (options_.masquerade_local || !addresses_) return {};
+  return to_cidrs(addresses_->allocator().ring().owned(self_));
 }
 
 asio::awaitable<void> Router::prepare_host() {
@@ -338,7 +343,10 @@ asio::awaitable<void> Router::keep_house() {
                 .count());
         collected = now;
       }
-      auto repaired = co_await offload(host_, [this] { return firewall_->ensure(); });
+      auto repaired = co_await offload(host_, [this, ranges = unmasqueraded()] {
+        if (ranges != firewall_->config().local_ranges) firewall_->set_local_ranges(ranges);
+        return firewall_->ensure();
+      });
       for (const auto& table : repaired)
         log::warning("firewall rules were missing and are whole again: table={}", table);
     } catch (const Error& error) {

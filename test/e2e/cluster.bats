@@ -131,3 +131,16 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
     on h2 curl -s http://127.0.0.1:6784/ip/c2; echo; on h2 curl -s http://127.0.0.1:6784/ip/c3)
   [ "$(sort -u <<<"$all" | grep -c '/12')" = 8 ]
 }
+
+returns() { on h1 sh -c 'iptables -t nat -S WEAVE' | sed -n 's/.*-d \([^ ]*\) .*-j RETURN/\1/p' | sort | tr '\n' ' '; }
+returned() { [ "$(returns)" = "$1" ]; }
+
+@test "with --no-masq-local traffic to our own part of the range keeps its source, and to no more" {
+  launch h1 --no-masq-local
+  allocate h1 c1
+  eventually returned '10.32.0.0/12 '
+  launch h2 "$E2E_UNDERLAY.11"
+  second=$(allocate h2 c2)
+  eventually eval '[ "$(returns)" ] && ! returned "10.32.0.0/12 "'
+  [[ $(returns) != *"${second%/*}/"* ]]
+}

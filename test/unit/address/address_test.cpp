@@ -75,3 +75,20 @@ TEST_CASE("a peer name has one gap at most, and no empty group beside it") {
        {"1::2::3", "1:::2", ":::1", "1:::", ":1:2:3:4:5", "1:2:3:4:5:", "::100", "::1 ", ":", ":::", "::::::"})
     CHECK_FALSE(PeerName::parse(bad));
 }
+
+TEST_CASE("ranges are covered by the fewest subnets") {
+  auto cidrs = [](std::vector<std::pair<const char*, const char*>> ranges) {
+    std::vector<Ipv4Range> in;
+    for (auto [start, end] : ranges) in.push_back({Ipv4::parse(start).value(), Ipv4::parse(end).value()});
+    std::string out;
+    for (const auto& one : to_cidrs(in)) out += one.str() + " ";
+    return out;
+  };
+  CHECK(cidrs({}).empty());
+  CHECK(cidrs({{"10.32.0.0", "10.32.0.0"}}).empty());
+  CHECK(cidrs({{"10.32.0.0", "10.48.0.0"}}) == "10.32.0.0/12 ");
+  CHECK(cidrs({{"10.32.0.0", "10.40.0.0"}, {"10.40.0.0", "10.48.0.0"}}) == "10.32.0.0/12 ");
+  CHECK(cidrs({{"10.0.0.1", "10.0.0.6"}}) == "10.0.0.1/32 10.0.0.2/31 10.0.0.4/31 ");
+  CHECK(cidrs({{"10.0.0.0", "10.0.0.3"}, {"10.0.0.8", "10.0.0.9"}}) == "10.0.0.0/31 10.0.0.2/32 10.0.0.8/32 ");
+  CHECK(cidrs({{"0.0.0.0", "255.255.255.255"}}).starts_with("0.0.0.0/1 128.0.0.0/2 "));
+}
