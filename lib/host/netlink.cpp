@@ -21,16 +21,6 @@
 namespace weave::host {
 namespace {
 
-UniqueFd open_socket(int protocol = NETLINK_ROUTE) {
-  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
-  if (!fd) throw errno_error("cannot open a netlink socket");
-  int on = 1;
-  // Explanations beside the errno, without our own request sent back. Older kernels lack them; nothing is lost.
-  ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-  ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  return fd;
-}
-
 // Names that the kernel would refuse or cut are refused here with words.
 const std::string& checked_name(const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ)
@@ -74,76 +64,13 @@ Link read_link(ByteView message) {
   return link;
 }
 
-std::string explained(const std::string& attempted, int code, const std::string& text) {
-  return text.empty() ? fmt::format("{}: {}", attempted, errno_text(code))
-                      : fmt::format("{}: {} ({})", attempted, errno_text(code), text);
-}
-
 }  // namespace
 
-Netlink::Netlink() : socket_(open_socket()) {}
+Netlink::Netlink() : socket_(NETLINK_ROUTE) {}
 
 Netlink Netlink::in(int netns_fd) {
   auto space = NetNs::open(fmt::format("/proc/self/fd/{}", netns_fd));
-  return Netlink(space.run([] { return open_socket(); }));
-}
-
-// A dump during which the tables changed may have holes; the kernel marks it, and it is taken again.
-Netlink::Answer Netlink::exchange(Bytes request) {
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    auto answer = exchange_once(request);
-    if (answer.code != EINTR) return answer;
-  }
-  return {.code = EINTR};
-}
-
-Netlink::Answer Netlink::exchange_once(Bytes request) {
-  uint32_t sequence = ++sequence_;
-  std::memcpy(request.data() + offsetof(nlmsghdr, nlmsg_seq), &sequence, sizeof sequence);
-  sockaddr_nl kernel{};
-  kernel.nl_family = AF_NETLINK;
-  if (::sendto(socket_.get(), request.data(), request.size(), 0, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) <
-      0)
-    throw errno_error("cannot send to netlink");
-  Answer answer;
-  bool interrupted = false;
-  Bytes buffer(64 * 1024);
-  for (;;) {
-    ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw errno_error("cannot receive from netlink");
-    ByteView left(buffer.data(), static_cast<size_t>(got));
-    while (left.size() >= sizeof(nlmsghdr)) {
-      auto header = read_fixed<nlmsghdr>(left);
-      if (header.nlmsg_len < sizeof header || header.nlmsg_len > left.size()) throw Error("malformed netlink answer");
-      auto body = left.subspan(NLMSG_HDRLEN, header.nlmsg_len - NLMSG_HDRLEN);
-      left = left.subspan(std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), left.size()));
-      if (header.nlmsg_seq != sequence) continue;
-      if (header.nlmsg_flags & NLM_F_DUMP_INTR) interrupted = true;
-      if (header.nlmsg_type != NLMSG_ERROR && header.nlmsg_type != NLMSG_DONE) {
-        answer.messages.emplace_back(body.begin(), body.end());
-        continue;
-      }
-      answer.code = -read_fixed<int>(body);
-      if (header.nlmsg_type == NLMSG_ERROR && (header.nlmsg_flags & NLM_F_ACK_TLVS)) {
-        // Without NLM_F_CAPPED the request's payload comes back ahead of the explanation.
-        auto error = read_fixed<nlmsgerr>(body);
-        size_t skip = sizeof error;
-        if (!(header.nlmsg_flags & NLM_F_CAPPED)) skip += NLMSG_ALIGN(error.msg.nlmsg_len) - sizeof(nlmsghdr);
-        each_attribute(body.subspan(std::min(skip, body.size())), [&](uint16_t type, ByteView value) {
-          if (type == NLMSGERR_ATTR_MSG) answer.text = read_text(value);
-        });
-      }
-      if (answer.code == 0 && interrupted) answer.code = EINTR;
-      return answer;
-    }
-  }
-}
-
-Netlink::Answer Netlink::checked(Bytes request, const std::string& attempted) {
-  auto answer = exchange(std::move(request));
-  if (answer.code) throw Error(explained(attempted, answer.code, answer.text));
-  return answer;
+  return Netlink(space.run([] { return NetlinkSocket(NETLINK_ROUTE); }));
 }
 
 std::vector<Link> Netlink::links() {
@@ -321,7 +248,7 @@ uint32_t Netlink::ethtool(const std::string& name, uint32_t command, uint32_t va
   ifreq request{};
   checked_name(name).copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_data = reinterpret_cast<char*>(&argument);
-  if (::ioctl(socket_.get(), SIOCETHTOOL, &request) != 0) throw errno_error(attempted + " of " + name);
+  if (::ioctl(socket_.fd(), SIOCETHTOOL, &request) != 0) throw errno_error(attempted + " of " + name);
   return argument.data;
 }
 
@@ -335,7 +262,7 @@ bool Netlink::tx_checksum(const std::string& name) {
 
 void Netlink::remove_ovs_datapath(int index) {
   auto attempted = fmt::format("cannot remove Open vSwitch datapath {}", index);
-  Netlink generic(open_socket(NETLINK_GENERIC));
+  NetlinkSocket generic(NETLINK_GENERIC);
   genlmsghdr look_up{.cmd = CTRL_CMD_GETFAMILY, .version = 1};
   auto answer = generic.checked(
       Message(GENL_ID_CTRL, 0, look_up).text(CTRL_ATTR_FAMILY_NAME, OVS_DATAPATH_FAMILY).take(), attempted);

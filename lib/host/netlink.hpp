@@ -7,8 +7,7 @@
 
 #include "address/ipv4.hpp"
 #include "address/mac.hpp"
-#include "base/bytes.hpp"
-#include "base/fd.hpp"
+#include "host/netlink_socket.hpp"
 
 namespace weave::host {
 
@@ -115,20 +114,14 @@ class Netlink {
   bool remove_route(const Cidr& destination, int link);
 
  private:
-  struct Answer {
-    int code = 0;      // errno, or 0
-    std::string text;  // the kernel's explanation, or empty
-    std::vector<Bytes> messages;
-  };
-  explicit Netlink(UniqueFd socket) : socket_(std::move(socket)) {}
-  Answer exchange(Bytes request);
-  Answer exchange_once(Bytes request);
-  Answer checked(Bytes request, const std::string& attempted);
+  using Answer = NetlinkSocket::Answer;
+  explicit Netlink(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  Answer exchange(Bytes request) { return socket_.exchange(std::move(request)); }
+  Answer checked(Bytes request, const std::string& attempted) { return socket_.checked(std::move(request), attempted); }
   std::optional<Link> find(const Bytes& request, const std::string& attempted);
   uint32_t ethtool(const std::string& name, uint32_t command, uint32_t value, const std::string& attempted);
 
-  UniqueFd socket_;
-  uint32_t sequence_ = 0;
+  NetlinkSocket socket_;
 };
 
 }  // namespace weave::host

@@ -14,6 +14,7 @@ class Message {
  public:
   template <class Fixed>
   Message(uint16_t type, uint16_t flags, const Fixed& fixed) {
+    bytes_.reserve(512);  // so that growing leaves no copies of a key behind
     nlmsghdr header{};
     header.nlmsg_type = type;
     header.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);

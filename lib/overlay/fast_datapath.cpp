@@ -13,6 +13,7 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "overlay/fast_devices.hpp"
+#include "overlay/fast_esp.hpp"
 #include "overlay/fast_sockets.hpp"
 #include "overlay/fastdp_kernel.hpp"
 
@@ -59,13 +60,19 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       auto vxlan = ensure_fast_vxlan(net, config.port);
       if (vxlan.created) made.push_back(vxlan_name(config.port));
       load();
+      open_esp();
       prepare(bridge, veth);
+      if (!config.encrypted) {  // no frame needs it any more
+        guarded([] { FastEsp::remove(); });
+        for (const auto& link : net.links()) FastKernel::unguard(link.index);
+      }
       kernel->attach("from_tunnel", vxlan.link.index);
       devices[config.port] = vxlan.link.index;
       kernel->attach("from_bridge", veth.datapath.index);
     } catch (...) {
       for (const auto& name : made) net.remove_link(name);
       if (!adopted) FastKernel::unpin(config.pin_directory);
+      if (!adopted && esp) guarded([] { FastEsp::remove(); });
       throw;
     }
     refresh_ports();
@@ -85,6 +92,23 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       }
     if (!kernel) kernel = std::make_unique<FastKernel>(config.pin_directory, false);
     adopted = kernel->adopted();
+    // Programs of another version may hang somewhere, with maps that nobody writes any more.
+    if (!adopted)
+      for (const auto& link : net.links()) FastKernel::detach(link.index);
+  }
+
+  void open_esp() {
+    port.no_esp = "the router has no password";
+    port.rekey_after = config.rekey_after;
+    if (!config.encrypted) return;
+    try {
+      esp = std::make_unique<FastEsp>();
+      port.esp = esp.get();
+      port.no_esp.clear();
+    } catch (const Error& error) {
+      port.no_esp = error.what();
+      log::warning("fastdp: not for encrypted connections: {}", port.no_esp);
+    }
   }
 
   // Brings the maps to where the programs may use them.
@@ -123,9 +147,21 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       log::warning("fastdp: what an earlier router left can't be gone on with: {}", error.what());
       now -= FastTable::linger;
     }
-    // It may have had no password.
-    if (config.encrypted) now -= FastTable::linger;
-    table.adopt(kernel->read_snapshot(), kernel->read_hops(), now);
+    // What the earlier one sent in clear may have to be encrypted now, or the other way round: that ends at once.
+    auto usable = [this](bool encrypted) { return encrypted ? esp != nullptr : !config.encrypted; };
+    auto goes_on = kernel->read_snapshot();
+    FastSnapshot ends{.self = goes_on.self, .peers = {}, .floods = {}, .sources = {}};
+    auto part = [&](auto& from, auto& into, const auto& stays) {
+      for (auto each = from.begin(); each != from.end();) {
+        if (!stays(each->second)) into.insert(*each);
+        each = stays(each->second) ? std::next(each) : from.erase(each);
+      }
+    };
+    part(goes_on.peers, ends.peers,
+         [&](const FastWay& way) { return way.kind != FastWay::Kind::fast || usable(way.hop.mark != 0); });
+    part(goes_on.sources, ends.sources, [&](const FastSource& source) { return usable(source.esp_port != 0); });
+    table.adopt(goes_on, kernel->read_hops(), now);
+    table.adopt(ends, {}, now - FastTable::linger);
     apply(FastSnapshot{.self = adopted_id, .peers = {}, .floods = {}, .sources = {}});
   }
 
@@ -167,7 +203,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
                          .neighbours = {}};
     for (const auto& [name, fast] : topology.neighbours) {
       auto found = forwarders.find(name);
-      if (found != forwarders.end() && (fast || resumes(name, found->second)))
+      if (found != forwarders.end() && ((fast && may_send(found->second)) || resumes(name, found->second)))
         picture.neighbours[name] = with_underlay(hop(found->second));
       else if (!fast)
         picture.neighbours[name] = std::nullopt;
@@ -175,13 +211,26 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     }
     auto wanted = make_snapshot(picture);
     // The peer may use this overlay before we do.
-    for (const auto& [name, forwarder] : forwarders) wanted.sources[hop(forwarder).remote] = hop(forwarder).local;
+    for (const auto& [name, forwarder] : forwarders) {
+      wanted.sources[hop(forwarder).remote] = source_of(hop(forwarder));
+      if (hop(forwarder).mark) guard(hop(forwarder));
+    }
     apply(std::move(wanted));
+  }
+
+  // The last look at what leaves by the interface to the hop. Without it there are still the policies.
+  void guard(const FastHop& hop) {
+    auto route = net.route_to(hop.remote, hop.local);
+    if (!route || guarded_links.contains(route->link)) return;
+    guarded([&] {
+      kernel->guard(route->link);
+      guarded_links.insert(route->link);
+    });
   }
 
   // The hop with the way that the kernel would take to it, if frames may go there past the VXLAN device.
   FastHop with_underlay(FastHop hop) {
-    if (!pushes()) return hop;
+    if (!pushes() || hop.mark) return hop;
     auto route = net.route_to(hop.remote, hop.local);
     auto link = route ? net.find_link(route->link) : std::nullopt;
     // Tunnels and the like have no Ethernet header to put on.
@@ -195,6 +244,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   bool resumes(PeerName name, const Registered* forwarder);
   bool any_on_probation(Time now) const;
   static FastHop hop(const Registered* forwarder);
+  static bool may_send(const Registered* forwarder);
   void receive(const ReceivedHeartbeat& heartbeat);
 
   void refresh_ports() {
@@ -268,6 +318,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       co_await timer.async_wait(kTuple);
       if (self->stopped) co_return;
       auto now = Clock::now();
+      if (self->esp) self->esp->tick(now);
       bool probing = self->any_on_probation(now);
       if (self->table.next_tick() <= now || probing || self->probed) self->guarded([&] { self->update(); });
       self->probed = probing;
@@ -296,10 +347,11 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   bool adopted = false, stopped = false, first_refresh = true, probed = false;
   std::optional<uint16_t> adopted_id;
   std::map<uint16_t, int> devices;  // by VXLAN port
-  std::set<int> containers, underlays;
+  std::set<int> containers, underlays, guarded_links;
   int sleeve = 0;
   FastTable table;
   Topology topology;
+  std::unique_ptr<FastEsp> esp;  // nothing: see FastPort::no_esp
   FastPort port;
   std::map<PeerName, Registered*> forwarders;  // confirmed; the newest of each peer
   asio::posix::stream_descriptor links, ring;
@@ -320,6 +372,7 @@ class FastDatapath::Impl::Registered : public FastForwarder {
     // Opens the port, and lets the peer's frames in.
     impl_->guarded([&] {
       impl_->device_of(hop().port);
+      if (!hop().mark && impl_->esp) impl_->esp->forget(hop());
       impl_->update();
     });
     FastForwarder::confirm(now);
@@ -339,7 +392,13 @@ bool FastDatapath::Impl::any_on_probation(Time now) const {
 bool FastDatapath::Impl::resumes(PeerName name, const Registered* forwarder) {
   auto id = port.short_id(name);
   auto current = id ? table.current(*id) : std::nullopt;
-  return current && current->remote == forwarder->hop().remote && forwarder->on_probation(Clock::now());
+  auto wanted = hop(forwarder);
+  return current && current->remote == wanted.remote && current->mark == wanted.mark &&
+         (!wanted.mark || esp->sends(wanted)) && forwarder->on_probation(Clock::now());
+}
+
+bool FastDatapath::Impl::may_send(const Registered* forwarder) {
+  return forwarder->may_send();
 }
 
 FastHop FastDatapath::Impl::hop(const Registered* forwarder) {
@@ -394,7 +453,7 @@ void FastDatapath::update(Topology topology) {
 }
 
 Result<std::unique_ptr<Forwarder>> FastDatapath::make(Link link, std::function<void()> changed) {
-  auto hop = fast_hop(link, impl_->config.port);
+  auto hop = fast_hop(link, impl_->port);
   if (!hop) return Refused(hop.error());
   // Both ends use the port of the one that accepted, so it must be open here, too.
   try {
@@ -419,6 +478,7 @@ void FastDatapath::refresh_ports() {
 FastDatapath::Status FastDatapath::status() const {
   Status out{.mode = impl_->mode,
              .reason = impl_->reason,
+             .no_esp = impl_->port.no_esp,
              .ports = {},
              .mtu = impl_->port.mtu,
              .containers = impl_->containers.size(),
@@ -450,6 +510,11 @@ void FastDatapath::remove(const std::string& pin_directory) {
       failures.emplace_back(error.what());
     }
   FastKernel::unpin(pin_directory);
+  try {
+    FastEsp::remove();
+  } catch (const Error& error) {
+    failures.emplace_back(error.what());
+  }
   if (!failures.empty()) throw Error(fmt::format("{}", fmt::join(failures, "; ")));
 }
 

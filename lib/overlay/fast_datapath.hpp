@@ -28,8 +28,10 @@ struct FastDatapathConfig {
   // In direct mode: outer headers are put on and taken off without the VXLAN device, past the host's own OUTPUT and
   // POSTROUTING rules, where that is possible.
   bool push = true;
-  // The router has a password: nothing that an earlier one left is adopted, lest it go on in clear.
+  // The router has a password: of what an earlier one left only what is encrypted is adopted, lest it go on in clear.
+  // Otherwise only what isn't, and associations and policies that were left are removed.
   bool encrypted = false;
+  uint64_t rekey_after = uint64_t{1} << 32;         // packets from a peer, after which they get a new key
   std::string pin_directory = "/sys/fs/bpf/weave";  // empty: maps end with the programs
 };
 
@@ -87,6 +89,7 @@ class FastDatapath {
   struct Status {
     FastMode mode = FastMode::direct;
     std::string reason;
+    std::string no_esp;           // why encrypted connections can't be carried; empty: they can
     std::vector<uint16_t> ports;  // VXLAN
     uint16_t mtu = 0;
     size_t containers = 0;  // ports served directly

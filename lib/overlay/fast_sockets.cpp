@@ -24,6 +24,9 @@ std::string send_from(int socket, const FastHop& hop, ByteView payload) {
   remote.sin_family = AF_INET;
   remote.sin_port = htons(hop.port);
   remote.sin_addr.s_addr = htonl(hop.remote.value);
+  // An unmarked heartbeat would leave in clear.
+  if (::setsockopt(socket, SOL_SOCKET, SO_MARK, &hop.mark, sizeof hop.mark) != 0)
+    return "cannot mark packets: " + errno_text(errno);
   iovec data{const_cast<uint8_t*>(payload.data()), payload.size()};
   alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(in_pktinfo))> space{};
   msghdr message{};

@@ -1,6 +1,7 @@
 #include "overlay/fastdp_forwarder.hpp"
 
 #include "base/log.hpp"
+#include "overlay/bpf/fastdp.h"
 
 namespace weave::overlay {
 
@@ -19,11 +20,13 @@ enum Tag : uint8_t { heartbeat_ack = 0, ipsec_parameters = 1, heartbeats_missing
 
 }  // namespace
 
-Result<FastHop> fast_hop(const Link& link, uint16_t own_port) {
+Result<FastHop> fast_hop(const Link& link, const FastPort& port) {
   if (!link.local || !link.remote_address) return Refused("fastdp needs an IPv4 connection");
-  // It would leave in clear.
-  if (!link.key.empty()) return Refused("fastdp can't encrypt: ESP isn't set up on this host");
-  FastHop hop{.local = link.local->ip, .remote = link.remote_address->ip, .port = own_port};
+  FastHop hop{.local = link.local->ip, .remote = link.remote_address->ip, .port = port.port};
+  if (!link.key.empty()) {
+    if (!port.esp) return Refused(fmt::format("fastdp can't encrypt: {}", port.no_esp));
+    hop.mark = FASTDP_MARK;
+  }
   if (link.initiator) {
     if (link.remote_address->port == 0 || link.remote_address->port == UINT16_MAX)
       return Refused(fmt::format("no VXLAN port belongs to port {}", link.remote_address->port));
@@ -35,12 +38,44 @@ Result<FastHop> fast_hop(const Link& link, uint16_t own_port) {
 FastForwarder::FastForwarder(Link link, FastHop hop, const FastPort& port)
     : link_(std::move(link)), hop_(hop), port_(port) {}
 
+FastForwarder::~FastForwarder() {
+  if (receiving_ || sending_) port_.esp->release(hop_, receiving_, sending_);
+}
+
 void FastForwarder::confirm(Time now) {
   if (confirmed_) return;
   confirmed_ = true;
   timeout_at_ = now + heartbeat_timeout;
   probation_until_ = now + probation;
-  send_heartbeat(now);
+  try {
+    if (encrypted()) choose_receiving();
+    if (told_) take_sending(*told_);
+  } catch (const Error& error) {
+    events_.failed = error.what();
+    return;
+  }
+  if (may_send()) send_heartbeat(now);
+}
+
+// What comes from the peer is to come by new parameters from now on.
+void FastForwarder::choose_receiving() {
+  auto parameters = port_.esp->choose(hop_);
+  try {
+    port_.esp->receive_by(hop_, parameters.spi, derive_esp_key(link_.key, parameters, link_.self));
+  } catch (const Error&) {
+    port_.esp->release(hop_, parameters.spi, 0);
+    throw;
+  }
+  if (receiving_) port_.esp->release(hop_, receiving_, 0);
+  receiving_ = parameters.spi;
+  events_.control.push_back({ipsec_parameters, encode_esp_parameters(parameters)});
+}
+
+void FastForwarder::take_sending(const EspParameters& parameters) {
+  if (parameters.spi == sending_) return;
+  port_.esp->send_by(hop_, parameters.spi, derive_esp_key(link_.key, parameters, link_.remote));
+  if (sending_) port_.esp->release(hop_, 0, sending_);
+  sending_ = parameters.spi;
 }
 
 void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
@@ -49,6 +84,8 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
   if (!conn_uid || *conn_uid != link_.conn_uid) return;
   // The number may have been seen by others; the id must be the peer's, too.
   if (port_.short_id(link_.remote) != vni_source(heartbeat.vni)) return;
+  // The associations belong to the addresses that they were made for.
+  if (encrypted() && (!heartbeat.encrypted || heartbeat.remote != hop_.remote)) return;
 
   if (heartbeat.remote != hop_.remote) {
     log::info("fastdp ->[{}]: the peer's address is now {} (was {})", link_.remote_label, heartbeat.remote.str(),
@@ -73,14 +110,29 @@ void FastForwarder::judge(bool hears, bool reaches) {
   if (before != after) events_.healthy = after;
 }
 
-void FastForwarder::control(uint8_t tag, ByteView, Time now) {
+void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
   if (tag == heartbeat_ack) {
-    if (!confirmed_ || std::exchange(established_, true)) return;
+    if (!may_send() || std::exchange(established_, true)) return;
     events_.established = true;
     heartbeat_at_ = now + slow_heartbeat;
   } else if (tag == heartbeats_missing || tag == heartbeats_back) {
     if (confirmed_) judge(hears_, tag == heartbeats_back);
-  } else if (tag != ipsec_parameters) {
+  } else if (tag == ipsec_parameters && encrypted()) {
+    auto parameters = decode_esp_parameters(payload);
+    if (!parameters)
+      return log::warning("fastdp ->[{}]: the peer's parameters are ignored: {}", link_.remote_label,
+                          parameters.error());
+    told_ = *parameters;
+    if (!confirmed_) return;
+    bool first = !sending_;
+    try {
+      take_sending(*parameters);
+    } catch (const Error& error) {
+      events_.failed = error.what();
+      return;
+    }
+    if (first) send_heartbeat(now);
+  } else {
     log::debug("fastdp ->[{}]: a control message with tag {} is ignored", link_.remote_label, tag);
   }
 }
@@ -91,7 +143,26 @@ void FastForwarder::tick(Time now) {
     events_.control.push_back({heartbeats_missing, {}});
     judge(false, reaches_);
   }
-  if (heartbeat_at_ <= now) send_heartbeat(now);
+  if (heartbeat_at_ <= now) {
+    if (encrypted()) look_after_associations();
+    if (events_.failed.empty()) send_heartbeat(now);
+  }
+}
+
+// What comes by the old parameters is taken until the peer knows the new ones. Those of what we send only the peer
+// could renew, and nothing asks it to.
+void FastForwarder::look_after_associations() {
+  try {
+    auto found = port_.esp->look(hop_, receiving_, sending_);
+    if (!found.sending) {
+      events_.failed = "somebody has removed the ESP association to the peer";
+    } else if (!found.receiving || found.received >= port_.rekey_after) {
+      choose_receiving();
+      log::info("fastdp ->[{}]: new keys for what comes from the peer", link_.remote_label);
+    }
+  } catch (const Error& error) {
+    log::warning("fastdp ->[{}]: {}", link_.remote_label, error.what());
+  }
 }
 
 void FastForwarder::send_heartbeat(Time now) {
@@ -110,6 +181,7 @@ void FastForwarder::send_heartbeat(Time now) {
 
 std::string FastForwarder::trouble() const {
   if (!unsent_.empty()) return unsent_;
+  if (confirmed_ && !may_send()) return "the peer hasn't told how to encrypt: has its kernel ESP, as ours?";
   auto path = fmt::format("is UDP port {} open on the way, and does it carry packets of {} bytes in one piece?",
                           hop_.port, port_.mtu + vxlan_overhead + (link_.key.empty() ? 0 : esp_overhead));
   if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", heartbeat_timeout / 1s, path);

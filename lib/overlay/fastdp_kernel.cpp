@@ -70,6 +70,31 @@ bool kernel_has_local_address() {
   return uname(&name) == 0 && sscanf(name.release, "%d.", &major) == 1 && major >= 6;
 }
 
+bpf_tc_hook hook_of(int link, bpf_tc_attach_point point) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof hook;
+  hook.ifindex = link;
+  hook.attach_point = point;
+  return hook;
+}
+
+bpf_tc_opts our_filter() {
+  bpf_tc_opts filter{};
+  filter.sz = sizeof filter;
+  filter.handle = filter_handle;
+  filter.priority = filter_priority;
+  return filter;
+}
+
+void detach_from(int link, bpf_tc_attach_point point) {
+  libbpf_set_print(keep_words);
+  auto hook = hook_of(link, point);
+  auto filter = our_filter();
+  bool was_there = bpf_tc_detach(&hook, &filter) == 0;
+  last_words.clear();
+  if (was_there) host::Netlink().remove_idle_clsact(link);
+}
+
 fastdp_mac to_key(const Mac& mac) {
   fastdp_mac key{};
   std::copy(mac.bytes.begin(), mac.bytes.end(), key.bytes);
@@ -159,7 +184,8 @@ FastKernel::FastKernel(const std::string& pin_directory, bool direct, bool testi
                            .remote = {in.remote},
                            .local = {in.local},
                            .size = in.length,
-                           .head = Bytes(in.head, in.head + std::min<size_t>(in.length, sizeof in.head))});
+                           .head = Bytes(in.head, in.head + std::min<size_t>(in.length, sizeof in.head)),
+                           .encrypted = in.encrypted != 0});
         return 0;
       },
       this, nullptr);
@@ -192,48 +218,38 @@ int FastKernel::program(const std::string& name) const {
 }
 
 void FastKernel::attach(const std::string& name, int link) {
-  bpf_tc_hook hook{};
-  hook.sz = sizeof hook;
-  hook.ifindex = link;
-  hook.attach_point = BPF_TC_INGRESS;
+  attach(name, link, false);
+}
+
+void FastKernel::guard(int link) {
+  attach("to_wire", link, true);
+}
+
+void FastKernel::attach(const std::string& name, int link, bool egress) {
+  auto hook = hook_of(link, egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
   last_words.clear();
   int code = bpf_tc_hook_create(&hook);
   if (code && code != -EEXIST) throw bpf_error(fmt::format("cannot add a tc hook (clsact) to link {}", link), code);
-  bpf_tc_opts filter{};
-  filter.sz = sizeof filter;
-  filter.handle = filter_handle;
-  filter.priority = filter_priority;
+  auto filter = our_filter();
   filter.prog_fd = program(name);
   filter.flags = BPF_TC_F_REPLACE;
   code = bpf_tc_attach(&hook, &filter);
   if (code) throw bpf_error(fmt::format("cannot attach {} to link {}", name, link), code);
 }
 
+void FastKernel::unguard(int link) {
+  detach_from(link, BPF_TC_EGRESS);
+}
+
 void FastKernel::detach(int link) {
-  libbpf_set_print(keep_words);
-  bpf_tc_hook hook{};
-  hook.sz = sizeof hook;
-  hook.ifindex = link;
-  hook.attach_point = BPF_TC_INGRESS;
-  bpf_tc_opts filter{};
-  filter.sz = sizeof filter;
-  filter.handle = filter_handle;
-  filter.priority = filter_priority;
-  bool was_there = bpf_tc_detach(&hook, &filter) == 0;
-  last_words.clear();
-  if (was_there) host::Netlink().remove_idle_clsact(link);
+  detach_from(link, BPF_TC_INGRESS);
+  detach_from(link, BPF_TC_EGRESS);
 }
 
 bool FastKernel::attached(int link) {
   libbpf_set_print(keep_words);
-  bpf_tc_hook hook{};
-  hook.sz = sizeof hook;
-  hook.ifindex = link;
-  hook.attach_point = BPF_TC_INGRESS;
-  bpf_tc_opts filter{};
-  filter.sz = sizeof filter;
-  filter.handle = filter_handle;
-  filter.priority = filter_priority;
+  auto hook = hook_of(link, BPF_TC_INGRESS);
+  auto filter = our_filter();
   bool found = bpf_tc_query(&hook, &filter) == 0;
   last_words.clear();
   return found;
@@ -265,6 +281,7 @@ void FastKernel::apply(const std::vector<FastWrite>& writes, const std::function
       hop.local = write.hop.local.value;
       hop.port = write.hop.port;
       hop.device = device(write.hop.port);
+      hop.mark = write.hop.mark;
       hop.underlay = static_cast<uint32_t>(write.hop.underlay);
       hop.gateway = write.hop.gateway.value;
       put("hops", write.slot, hop);
@@ -292,8 +309,9 @@ void FastKernel::apply(const std::vector<FastWrite>& writes, const std::function
       else
         bpf_map_delete_elem(map("floods"), &id);
     } else if constexpr (std::is_same_v<Write, WriteSource>) {
-      fastdp_source source{write.local.value_or(Ipv4{}).value};
-      if (write.local)
+      fastdp_source source{};
+      if (write.source) source = {write.source->local.value, write.source->esp_port};
+      if (write.source)
         put("sources", write.address.value, source);
       else
         bpf_map_delete_elem(map("sources"), &write.address.value);
@@ -318,7 +336,8 @@ std::map<FastHop, uint32_t> FastKernel::read_hops() const {
             .remote = {hop.remote},
             .port = static_cast<uint16_t>(hop.port),
             .underlay = static_cast<int>(hop.underlay),
-            .gateway = {hop.gateway}}] = slot;
+            .gateway = {hop.gateway},
+            .mark = hop.mark}] = slot;
   }
   return hops;
 }
@@ -340,8 +359,9 @@ FastSnapshot FastKernel::read_snapshot() const {
     auto count = std::min<uint32_t>(flood.count, FASTDP_FLOOD);
     out.floods[static_cast<uint16_t>(id)] = {flood.ids, flood.ids + count};
   });
-  each_entry<uint32_t, fastdp_source>(
-      map("sources"), [&](uint32_t address, const fastdp_source& source) { out.sources[{address}] = {source.local}; });
+  each_entry<uint32_t, fastdp_source>(map("sources"), [&](uint32_t address, const fastdp_source& source) {
+    out.sources[{address}] = {{source.local}, static_cast<uint16_t>(source.esp_port)};
+  });
   return out;
 }
 
@@ -387,11 +407,13 @@ void FastKernel::read_heartbeats() {
   ring_buffer__consume(ring_->buffer);
 }
 
-FastKernel::Ran FastKernel::run(const std::string& name, ByteView frame, uint32_t vni, Ipv4 remote) const {
+FastKernel::Ran FastKernel::run(const std::string& name, ByteView frame, uint32_t vni, Ipv4 remote,
+                                uint32_t mark) const {
   Bytes out(frame.size() + 256);
   __sk_buff context{};
   context.cb[0] = vni;
   context.cb[1] = remote.value;
+  context.mark = mark;
   bpf_test_run_opts options{};
   options.sz = sizeof options;
   options.data_in = frame.data();
@@ -411,10 +433,11 @@ void FastKernel::unpin(const std::string& pin_directory) {
 }
 
 const char* counter_name(size_t counter) {
-  static constexpr const char* names[] = {
-      "sent",     "received",   "relayed",    "to_sleeve", "from_sleeve", "direct",           "pushed",       "popped",
-      "moved",    "heartbeats", "source_mac", "spoofed",   "conflict",    "outer_source",     "unknown_peer", "own",
-      "no_route", "loop",       "local",      "stp",       "no_self",     "heartbeat_unread", "error"};
+  static constexpr const char* names[] = {"sent",         "received", "relayed",          "to_sleeve",    "from_sleeve",
+                                          "direct",       "pushed",   "popped",           "moved",        "heartbeats",
+                                          "source_mac",   "spoofed",  "conflict",         "outer_source", "clear",
+                                          "unknown_peer", "own",      "no_route",         "loop",         "local",
+                                          "stp",          "no_self",  "heartbeat_unread", "error"};
   static_assert(std::size(names) == FASTDP_COUNTERS);
   return counter < std::size(names) ? names[counter] : "";
 }

@@ -39,10 +39,13 @@ class FastKernel {
 
   // Hangs a program on the ingress of a link, in the place of what we hung there before. Throws Error.
   void attach(const std::string& program, int link);
-  // Removes what we hung on a link, and the hooks if nobody else needs them; nothing there or no such link: nothing
-  // done. Throws Error when the kernel doesn't answer.
+  // Hangs to_wire on the egress of a link. Throws Error.
+  void guard(int link);
+  static void unguard(int link);
+  // Removes what we hung on a link, both ways, and the hooks if nobody else needs them; nothing there or no such link:
+  // nothing done. Throws Error when the kernel doesn't answer.
   static void detach(int link);
-  // Our program hangs there.
+  // Our program hangs on the ingress.
   static bool attached(int link);
 
   fastdp_settings settings() const;
@@ -72,7 +75,7 @@ class FastKernel {
   };
   // Runs a program on a frame by itself (BPF_PROG_TEST_RUN), as if it came in on the loopback device. `vni` and
   // `remote` are for from_tunnel_test. Copies that a program sends are really sent. Throws Error.
-  Ran run(const std::string& program, ByteView frame, uint32_t vni = 0, Ipv4 remote = {}) const;
+  Ran run(const std::string& program, ByteView frame, uint32_t vni = 0, Ipv4 remote = {}, uint32_t mark = 0) const;
 
   // Removes the pins.
   static void unpin(const std::string& pin_directory);
@@ -80,6 +83,7 @@ class FastKernel {
  private:
   int map(const char* name) const;
   int program(const std::string& name) const;
+  void attach(const std::string& program, int link, bool egress);
 
   struct Ring;
   bpf_object* object_ = nullptr;

@@ -53,7 +53,7 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
     if (!ids.empty()) out.floods[*id] = std::move(ids);
   }
   for (const auto& [name, hop] : topology.neighbours)
-    if (hop) out.sources[hop->remote] = hop->local;
+    if (hop) out.sources[hop->remote] = source_of(*hop);
   return out;
 }
 
@@ -61,7 +61,7 @@ void FastTable::adopt(const FastSnapshot& found, const std::map<FastHop, uint32_
   self_ = found.self;
   for (const auto& [id, way] : found.peers) peers_[id] = {way, now + linger};
   for (const auto& [id, neighbours] : found.floods) floods_[id] = {neighbours, now + linger};
-  for (const auto& [address, local] : found.sources) sources_[address] = {local, now + linger};
+  for (const auto& [address, source] : found.sources) sources_[address] = {source, now + linger};
   for (const auto& [hop, slot] : hops) {
     slots_[slot] = {hop, true, Time::min()};
     by_hop_[hop] = slot;
@@ -169,11 +169,11 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
            floods_, [&](uint16_t id) { return wanted_.floods.contains(id); }, now))
     writes.emplace_back(WriteFlood{source, {}});
 
-  for (const auto& [address, local] : wanted_.sources) {
+  for (const auto& [address, source] : wanted_.sources) {
     auto found = sources_.find(address);
-    if (found != sources_.end() && found->second.value == local) continue;
-    sources_[address] = {local};
-    writes.emplace_back(WriteSource{address, local});
+    if (found != sources_.end() && found->second.value == source) continue;
+    sources_[address] = {source};
+    writes.emplace_back(WriteSource{address, source});
   }
   for (auto address : expire(
            sources_, [&](Ipv4 ip) { return wanted_.sources.contains(ip); }, now))

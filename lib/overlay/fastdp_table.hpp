@@ -28,12 +28,24 @@ struct FastWay {
   bool operator==(const FastWay&) const = default;
 };
 
+// Where frames come from.
+struct FastSource {
+  Ipv4 local;             // our address that they come to
+  uint16_t esp_port = 0;  // the VXLAN port whose packets must be encrypted, from there and to there; 0: none
+
+  bool operator==(const FastSource&) const = default;
+};
+// The one that a hop is.
+inline FastSource source_of(const FastHop& hop) {
+  return {hop.local, hop.mark ? hop.port : uint16_t{0}};
+}
+
 // A picture of the topology, by short ids.
 struct FastSnapshot {
   std::optional<uint16_t> self;
   std::map<uint16_t, FastWay> peers;                 // without ourself
   std::map<uint16_t, std::vector<uint16_t>> floods;  // source, ourself included -> the neighbours that get its floods
-  std::map<Ipv4, Ipv4> sources;                      // outer address that frames may come from -> ours they come to
+  std::map<Ipv4, FastSource> sources;                // by the outer address that frames may come from
 
   bool operator==(const FastSnapshot&) const = default;
 };
@@ -64,7 +76,7 @@ struct WriteFlood {
 };
 struct WriteSource {
   Ipv4 address;
-  std::optional<Ipv4> local;  // nothing: no entry
+  std::optional<FastSource> source;  // nothing: no entry
 };
 struct ForgetMacs {  // of a short id that means another peer now, or none
   uint16_t id;
@@ -101,7 +113,7 @@ class FastTable {
   std::optional<uint16_t> self_;
   std::map<uint16_t, Entry<FastWay>> peers_;
   std::map<uint16_t, Entry<std::vector<uint16_t>>> floods_;
-  std::map<Ipv4, Entry<Ipv4>> sources_;
+  std::map<Ipv4, Entry<FastSource>> sources_;
   struct Slot {
     FastHop hop;
     bool used = false;

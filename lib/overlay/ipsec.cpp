@@ -22,6 +22,10 @@ Secret hmac(ByteView key, ByteView data) {
 
 }  // namespace
 
+void fill_random(std::array<uint8_t, 32>& nonce) {
+  randombytes_buf(nonce.data(), nonce.size());
+}
+
 Bytes encode_esp_parameters(const EspParameters& parameters) {
   Writer out;
   out.bytes(parameters.nonce);

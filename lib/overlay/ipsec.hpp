@@ -6,7 +6,7 @@
 //     nonce (32) | SPI (4) | zeros (28)
 //     key = HKDF-SHA256(session key, salt: nonce, info: receiver's name as 8 bytes), 36 bytes: AES-256 key, GCM salt
 //
-// Pure; the kernel's associations and policies aren't made here.
+// The kernel's associations and policies aren't made here, but in fast_esp.hpp.
 #pragma once
 #include <array>
 
@@ -23,6 +23,9 @@ struct EspParameters {
 
   bool operator==(const EspParameters&) const = default;
 };
+
+// A nonce that nobody can foresee.
+void fill_random(std::array<uint8_t, 32>& nonce);
 
 Bytes encode_esp_parameters(const EspParameters& parameters);
 // Refuses a message that isn't 64 bytes long, and reserved SPIs.

@@ -1,6 +1,8 @@
 // A router that is nothing but a mesh node and its fast datapath: what lib/router wires up, in little.
 // Arguments: peer name, direct|bridge, password or "-", targets... Writes its connections to /run/connections whenever
-// they may have changed. Ends with SIGTERM, and leaves the kernel's part working.
+// they may have changed. Ends with SIGTERM, and leaves the kernel's part working. SIGUSR1: writes counters to
+// /run/counters. REKEY_AFTER in the environment: packets after which peers get new keys. `fastdp_node remove` removes
+// everything.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -14,6 +16,7 @@ namespace asio = boost::asio;
 using namespace weave;
 
 int main(int argc, char** argv) try {
+  if (argc == 2 && std::string(argv[1]) == "remove") return overlay::FastDatapath::remove(), 0;
   if (argc < 4) return 2;
   asio::io_context io;
   mesh::NodeConfig config;
@@ -26,6 +29,7 @@ int main(int argc, char** argv) try {
   wanted.mode = std::string(argv[2]) == "bridge" ? overlay::FastMode::bridge : overlay::FastMode::direct;
   wanted.port = static_cast<uint16_t>(config.port + 1);
   wanted.encrypted = !config.password.empty();
+  if (const char* packets = std::getenv("REKEY_AFTER")) wanted.rekey_after = std::stoull(packets);
   overlay::FastDatapath datapath(io.get_executor(), wanted);
   config.short_id = datapath.adopted_short_id();
 
@@ -50,6 +54,16 @@ int main(int argc, char** argv) try {
   changed();
   asio::signal_set signals(io, SIGTERM);
   signals.async_wait([&](auto, int) { io.stop(); });
+  asio::signal_set asked(io, SIGUSR1);
+  std::function<void(boost::system::error_code, int)> tell = [&](auto code, int) {
+    if (code) return;
+    std::string out;
+    for (const auto& counter : datapath.status().counters)
+      out += fmt::format("{}{} {}\n", counter.dropped ? "drop_" : "", counter.name, counter.frames);
+    replace_file("/run/counters", out);
+    asked.async_wait(tell);
+  };
+  asked.async_wait(tell);
   io.run();
   node->stop();
   node.reset();

@@ -6,6 +6,19 @@
 #include "overlay/ipsec.hpp"
 #include "overlay/switch.hpp"
 
+namespace {
+
+// Takes everything.
+struct NoEsp : weave::overlay::Esp {
+  weave::overlay::EspParameters choose(const weave::overlay::FastHop&) override { return {.nonce = {}, .spi = 0x100}; }
+  void receive_by(const weave::overlay::FastHop&, uint32_t, const weave::Secret&) override {}
+  void send_by(const weave::overlay::FastHop&, uint32_t, const weave::Secret&) override {}
+  Found look(const weave::overlay::FastHop&, uint32_t, uint32_t) override { return {true, true, 0}; }
+  void release(const weave::overlay::FastHop&, uint32_t, uint32_t) noexcept override {}
+};
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace weave;
   using namespace weave::overlay;
@@ -38,19 +51,31 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             .key = {},
             .local = UdpAddress{{1}, 1},
             .remote_address = UdpAddress{{2}, 2}};
-  FastForwarder* forwarder = nullptr;
-  OverlaySwitch overlays({"fastdp"}, true, "peer", [&](const std::string&) -> Result<std::unique_ptr<Forwarder>> {
-    auto made = std::make_unique<FastForwarder>(link, *fast_hop(link, 6784), port);
-    forwarder = made.get();
-    return made;
-  });
-  overlays.confirm(Time{});
-  forwarder->receive({.vni = vni, .remote = {2}, .local = {}, .size = length, .head = Bytes(head.begin(), head.end())},
-                     Time{});
-  overlays.collect();
-  overlays.control(data[0], bytes.subspan(1), Time{});
-  overlays.tick(Time{} + std::chrono::seconds(61));
-  for (const auto& message : overlays.take_messages())
-    if (message.size() < 3 || message[0] != overlay_control_tag || message[1] != 0) abort();
+  NoEsp esp;
+  for (bool encrypted : {false, true}) {
+    if (encrypted) {
+      link.key = Secret(size_t{32});
+      port.esp = &esp;
+    }
+    FastForwarder* forwarder = nullptr;
+    OverlaySwitch overlays({"fastdp"}, true, "peer", [&](const std::string&) -> Result<std::unique_ptr<Forwarder>> {
+      auto made = std::make_unique<FastForwarder>(link, *fast_hop(link, port), port);
+      forwarder = made.get();
+      return made;
+    });
+    overlays.confirm(Time{});
+    forwarder->receive({.vni = vni,
+                        .remote = {2},
+                        .local = {},
+                        .size = length,
+                        .head = Bytes(head.begin(), head.end()),
+                        .encrypted = encrypted},
+                       Time{});
+    overlays.collect();
+    overlays.control(data[0], bytes.subspan(1), Time{});
+    overlays.tick(Time{} + std::chrono::seconds(61));
+    for (const auto& message : overlays.take_messages())
+      if (message.size() < 3 || message[0] != overlay_control_tag || message[1] != 0) abort();
+  }
   return 0;
 }

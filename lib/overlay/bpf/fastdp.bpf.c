@@ -19,6 +19,10 @@
  * In direct mode the commonest frames of unencrypted connections don't meet the VXLAN device either: from_container
  * pushes the outer headers itself, and from_wire, on the underlay's interface, takes them off again.
  *
+ * What goes to a neighbour with whom all is encrypted bears a mark, by which the kernel makes ESP of it, and never is
+ * pushed. Should the kernel fail to, for whatever became of its policies, to_wire drops the packet at the last moment.
+ * What comes from such a neighbour bears a mark, too, if it came by ESP, and is dropped if it doesn't.
+ *
  * There is no hop count. What keeps frames from circling: the trees; nothing goes back to the neighbour that it came
  * from; nothing comes in that claims to be ours.
  *
@@ -316,7 +320,8 @@ int from_container(struct __sk_buff* skb) {
 
 /* --- frames from other peers ------------------------------------------------------------------------------------- */
 
-static __always_inline int report_heartbeat(struct __sk_buff* skb, const struct bpf_tunnel_key* key, int known) {
+static __always_inline int report_heartbeat(struct __sk_buff* skb, const struct bpf_tunnel_key* key, int known,
+                                            int encrypted) {
   /* Strangers may prove to be a peer whose address has changed, but leave half of the room to neighbours. */
   if (!known && bpf_ringbuf_query(&heartbeats, BPF_RB_AVAIL_DATA) > FASTDP_TAP_BYTES / 2)
     return drop(FASTDP_DROP_HEARTBEAT);
@@ -327,6 +332,7 @@ static __always_inline int report_heartbeat(struct __sk_buff* skb, const struct 
   out->remote = key->remote_ipv4;
   out->local = key->local_ipv4;
   out->length = skb->len;
+  out->encrypted = encrypted;
   if (bpf_skb_load_bytes(skb, 0, out->head, sizeof out->head)) {
     /* Too short to be one; its length tells. */
   }
@@ -372,6 +378,7 @@ static __always_inline int arrive(struct __sk_buff* skb, const struct fastdp_set
     if (place >= FASTDP_PLACE_BRIDGE) return bpf_redirect(now->bridge_port, BPF_F_INGRESS);
   }
   flood(skb, now, source, not_to);
+  skb->mark = 0; /* the copies' */
   return bpf_redirect(now->bridge_port, BPF_F_INGRESS);
 }
 
@@ -381,7 +388,10 @@ static __always_inline int tunnelled(struct __sk_buff* skb, const struct bpf_tun
   if (!now || read_addresses(skb, &mac)) return drop(FASTDP_DROP_ERROR);
   __u32 outer = key->remote_ipv4;
   struct fastdp_source* from = bpf_map_lookup_elem(&sources, &outer);
-  if (is_zero(&mac.to) && is_zero(&mac.from)) return report_heartbeat(skb, key, from != NULL);
+  int encrypted = !!(skb->mark & FASTDP_MARK);
+  skb->mark = 0; /* it means nothing to whoever gets the frame */
+  if (from && from->esp_port && !encrypted) return drop(FASTDP_DROP_CLEAR);
+  if (is_zero(&mac.to) && is_zero(&mac.from)) return report_heartbeat(skb, key, from != NULL, encrypted);
   if (!from) return drop(FASTDP_DROP_OUTER_SOURCE);
   if (now->self == FASTDP_NO_SELF) return drop(FASTDP_DROP_NO_SELF);
   return arrive(skb, now, &mac, key->tunnel_id & 0xfff, key->tunnel_id >> 12 & 0xfff, outer);
@@ -422,7 +432,7 @@ int from_wire(struct __sk_buff* skb) {
   __builtin_memcpy(mac.from.bytes, wire->inner_from, 6);
   mac.to.zero = mac.from.zero = 0;
   struct fastdp_source* from = bpf_map_lookup_elem(&sources, &outer);
-  if (!from || from->local != bpf_ntohl(wire->destination)) return TC_ACT_UNSPEC;
+  if (!from || from->local != bpf_ntohl(wire->destination) || from->esp_port) return TC_ACT_UNSPEC;
   __u32 source = vni & 0xfff;
   if (vni >> 12 != now->self || source == now->self || !way_to(source)) return TC_ACT_UNSPEC;
   if (is_multicast(&mac.from) || is_zero(&mac.from)) return TC_ACT_UNSPEC;
@@ -436,6 +446,32 @@ int from_wire(struct __sk_buff* skb) {
   count(FASTDP_POPPED);
   count(FASTDP_DIRECT);
   return bpf_redirect_peer(container, 0);
+}
+
+/* tc egress of the underlay's interface: the last look at what leaves. Nothing that should have become ESP gets past,
+ * whoever lost the policies, or the packet's mark. */
+SEC("tc")
+int to_wire(struct __sk_buff* skb) {
+  struct {
+    __u8 version, tos;
+    __be16 length, identification, fragment;
+    __u8 ttl, protocol;
+    __be16 checksum;
+    __be32 source, destination;
+  } ip;
+  if (skb->protocol != bpf_htons(ETH_P_IP)) return TC_ACT_UNSPEC;
+  if (bpf_skb_load_bytes_relative(skb, 0, &ip, sizeof ip, BPF_HDR_START_NET)) return TC_ACT_UNSPEC;
+  if (ip.protocol != IPPROTO_UDP) return TC_ACT_UNSPEC;
+  if (skb->mark & FASTDP_MARK) return drop(FASTDP_DROP_CLEAR);
+  __u32 destination = bpf_ntohl(ip.destination);
+  struct fastdp_source* to = bpf_map_lookup_elem(&sources, &destination);
+  if (!to || !to->esp_port || ip.fragment & bpf_htons(0x1fff)) return TC_ACT_UNSPEC;
+  struct {
+    __be16 source, destination;
+  } udp;
+  if (bpf_skb_load_bytes_relative(skb, (ip.version & 15) * 4, &udp, sizeof udp, BPF_HDR_START_NET))
+    return TC_ACT_UNSPEC;
+  return udp.destination == bpf_htons((__u16)to->esp_port) ? drop(FASTDP_DROP_CLEAR) : TC_ACT_UNSPEC;
 }
 
 /* tc ingress of sleeve's TAP. */

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 /* To be raised with every change of a map: programs with another layout get maps of their own. */
-#define FASTDP_LAYOUT 1
+#define FASTDP_LAYOUT 2
 
 #define FASTDP_IDS 4096     /* short ids */
 #define FASTDP_HOPS 1024    /* hop slots; 0 isn't used */
@@ -16,6 +16,10 @@
 #define FASTDP_MACS 65536   /* entries of the MAC table, the least used of which go first */
 #define FASTDP_SOURCES 4096 /* outer addresses that frames are taken from */
 #define FASTDP_TAP_BYTES 65536
+
+/* In a packet's mark. Going out: it must leave as ESP, as IPsec policies see to; to_wire stops it otherwise. Coming in:
+ * it came as ESP, as the association has set it. Weave Net uses the same. */
+#define FASTDP_MARK 0x20000u
 
 /* Fixed when the programs are loaded. */
 struct fastdp_constants {
@@ -42,7 +46,7 @@ struct fastdp_settings {
 struct fastdp_hop {
   __u32 remote, local;
   __u32 device; /* interface index of the VXLAN device with the port of this connection */
-  __u32 mark;   /* what makes the IPsec policy match; 0: not encrypted */
+  __u32 mark;   /* FASTDP_MARK; 0: not encrypted */
   __u32 port;   /* VXLAN port */
   /* Where the programs push the outer headers themselves: the underlay's interface (0: they don't) and the gateway on
    * it (0: the remote address itself). */
@@ -57,7 +61,8 @@ struct fastdp_flood {
 
 /* sources[outer address]: frames are taken from there. */
 struct fastdp_source {
-  __u32 local; /* our address that they come to */
+  __u32 local;    /* our address that they come to */
+  __u32 esp_port; /* the VXLAN port whose packets must be encrypted, from there and to there; 0: none */
 };
 
 /* macs[MAC]: where it was last seen. */
@@ -78,6 +83,7 @@ struct fastdp_heartbeat {
   __u32 vni;
   __u32 remote, local; /* outer addresses; local: 0 where the kernel doesn't tell */
   __u32 length;        /* of the inner frame */
+  __u32 encrypted;     /* it came as ESP */
   __u8 head[24];       /* its first bytes, zeros where there are none */
 };
 
@@ -98,6 +104,7 @@ enum fastdp_counter {
   FASTDP_DROP_SPOOFED,                   /* a container's or our own MAC, from elsewhere */
   FASTDP_DROP_CONFLICT,                  /* from our bridge, but at home with another peer */
   FASTDP_DROP_OUTER_SOURCE,              /* not from a neighbour */
+  FASTDP_DROP_CLEAR,                     /* not encrypted, from or to a neighbour with whom all is */
   FASTDP_DROP_UNKNOWN_PEER,              /* a short id that nobody has */
   FASTDP_DROP_OWN,                       /* our own short id came from outside */
   FASTDP_DROP_NO_ROUTE,                  /* the peer is out of reach */

@@ -63,7 +63,7 @@ struct Programs {
     snapshot.peers[6] = {FastWay::Kind::sleeve, {}, {15}};
     snapshot.floods[us] = {b, d};
     snapshot.floods[b] = {d};
-    snapshot.sources = {{to_b.remote, to_b.local}, {to_d.remote, to_d.local}};
+    snapshot.sources = {{to_b.remote, source_of(to_b)}, {to_d.remote, source_of(to_d)}};
     kernel.apply(table.update(snapshot, {}), [](uint16_t) { return 1; });
     auto settings = kernel.settings();
     settings.bridge_port = 1;
@@ -82,9 +82,19 @@ struct Programs {
     before = now;
     return out;
   }
-  Counted run(const std::string& program, const Bytes& bytes, uint32_t vni = 0, Ipv4 remote = {}) {
-    verdict = kernel.run(program, bytes, vni, remote).verdict;
+  Counted run(const std::string& program, const Bytes& bytes, uint32_t vni = 0, Ipv4 remote = {}, uint32_t mark = 0) {
+    verdict = kernel.run(program, bytes, vni, remote, mark).verdict;
     return counted();
+  }
+  // From now on everything between b and us is encrypted.
+  void encrypt_b(int underlay = 0) {
+    auto snapshot = table.wanted();
+    auto hop = to_b;
+    hop.mark = FASTDP_MARK;
+    hop.underlay = underlay;
+    snapshot.peers[b].hop = hop;
+    snapshot.sources[hop.remote] = source_of(hop);
+    kernel.apply(table.update(snapshot, {}), [](uint16_t) { return 1; });
   }
   Counted from_bridge(const Bytes& bytes) { return run("from_bridge", bytes); }
   Counted from_tunnel(const Bytes& bytes, uint16_t source, uint16_t destination, Ipv4 remote = to_b.remote) {
@@ -426,6 +436,61 @@ TEST_CASE("headers are put on as the VXLAN device does it", "[bpf]") {
       CHECK(Bytes(ran.frame.begin() + 14, ran.frame.end()) == Bytes(expected.begin() + 14, expected.end()));
     }
     CHECK(it.run("from_container", frame(at_b, ours, arp)) == Counted{{"sent", 1}});
+  });
+}
+
+TEST_CASE("what an encrypted neighbour sends counts only if it came by ESP", "[bpf]") {
+  with_programs([](Programs& it) {
+    it.encrypt_b();
+    auto tunnel = [&](const Bytes& bytes, uint32_t mark) {
+      return it.run("from_tunnel_test", bytes, make_vni(b, us), to_b.remote, mark);
+    };
+    CHECK(tunnel(frame(ours, at_b), 0) == Counted{{"clear", 1}});
+    CHECK(it.verdict == TC_ACT_SHOT);
+    CHECK(it.place(at_b) == 0xdead);
+    CHECK(tunnel(frame(ours, at_b), FASTDP_MARK)["received"] == 1);
+
+    std::vector<ReceivedHeartbeat> heard;
+    it.kernel.on_heartbeat = [&](const ReceivedHeartbeat& heartbeat) { heard.push_back(heartbeat); };
+    CHECK(tunnel(frame(none, none, 0), 0) == Counted{{"clear", 1}});
+    CHECK(tunnel(frame(none, none, 0), FASTDP_MARK) == Counted{{"heartbeats", 1}});
+    it.run("from_tunnel_test", frame(none, none, 0), make_vni(d, us), to_d.remote, 0);
+    it.kernel.read_heartbeats();
+    REQUIRE(heard.size() == 2);
+    CHECK(heard[0].encrypted);
+    CHECK_FALSE(heard[1].encrypted);
+
+    it.run("from_container", frame(all, ours));
+    CHECK(it.run("from_wire", packet(frame(ours, at_b, ipv4, ip_payload()), b, us)).empty());
+    CHECK(it.verdict == TC_ACT_UNSPEC);
+  });
+}
+
+TEST_CASE("frames for an encrypted neighbour are never pushed past the kernel's IPsec", "[bpf]") {
+  with_programs([](Programs& it) {
+    it.encrypt_b(1);
+    it.kernel.set_mac(at_b, b, 5);
+    CHECK(it.run("from_container", frame(at_b, ours, ipv4, ip_payload())) == Counted{{"sent", 1}});
+  });
+}
+
+TEST_CASE("what should have become ESP doesn't get onto the wire", "[bpf]") {
+  with_programs([](Programs& it) {
+    auto inner = frame(ours, at_b, ipv4, ip_payload());
+    auto out = [&](Ipv4 to, uint16_t udp = 6784) { return packet(inner, us, b, 0, to_b.local, to, udp); };
+    CHECK(it.run("to_wire", out(to_b.remote)).empty());
+    CHECK(it.run("to_wire", out(to_b.remote), 0, {}, FASTDP_MARK) == Counted{{"clear", 1}});
+    CHECK(it.verdict == TC_ACT_SHOT);
+    it.encrypt_b();
+    // Though the mark got lost.
+    CHECK(it.run("to_wire", out(to_b.remote)) == Counted{{"clear", 1}});
+    CHECK(it.run("to_wire", out(to_d.remote)).empty());
+    CHECK(it.run("to_wire", out(to_b.remote, 6783)).empty());
+    auto esp = out(to_b.remote);
+    esp[23] = 50;
+    CHECK(it.run("to_wire", esp, 0, {}, FASTDP_MARK).empty());
+    CHECK(it.run("to_wire", frame(ours, at_b, arp)).empty());
+    CHECK(it.verdict == TC_ACT_UNSPEC);
   });
 }
 

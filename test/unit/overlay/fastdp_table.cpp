@@ -30,8 +30,8 @@ struct Maps {
         floods[flood->source] = flood->neighbours;
         if (flood->neighbours.empty()) floods.erase(flood->source);
       } else if (auto* source = std::get_if<WriteSource>(&write)) {
-        if (source->local)
-          sources[source->address] = *source->local;
+        if (source->source)
+          sources[source->address] = *source->source;
         else
           sources.erase(source->address);
       } else {
@@ -58,7 +58,7 @@ struct Maps {
   std::map<uint32_t, FastHop> hops;
   std::map<uint16_t, WritePeer> peers;
   std::map<uint16_t, std::vector<uint16_t>> floods;
-  std::map<Ipv4, Ipv4> sources;
+  std::map<Ipv4, FastSource> sources;
   std::vector<uint16_t> forgotten;
 };
 
@@ -80,7 +80,7 @@ TEST_CASE("a snapshot speaks of short ids") {
   CHECK(snapshot.peers.at(3) == FastWay{FastWay::Kind::fast, to_b, c});
   CHECK(snapshot.peers.at(4) == FastWay{FastWay::Kind::sleeve, {}, d});
   CHECK(snapshot.floods.at(1) == std::vector<uint16_t>{2, 4});
-  CHECK(snapshot.sources == std::map<Ipv4, Ipv4>{{{2}, {1}}});
+  CHECK(snapshot.sources == std::map<Ipv4, FastSource>{{{2}, {{1}}}});
   CHECK_FALSE(snapshot.peers.contains(1));
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("what an earlier router left is adopted, and lingers until it is confi
   found.peers[2] = {FastWay::Kind::fast, to_b, {}};
   found.peers[3] = {FastWay::Kind::fast, to_b, {}};
   found.floods[1] = {2};
-  found.sources = {{{2}, {1}}};
+  found.sources = {{{2}, {{1}}}};
   maps.hops[7] = to_b;
   maps.peers.insert({2, {2, WritePeer::To::hop, 7}});
   maps.peers.insert({3, {3, WritePeer::To::hop, 7}});
@@ -221,6 +221,36 @@ TEST_CASE("what an earlier router left is adopted, and lingers until it is confi
   maps.apply(table.update(make_snapshot(topology), start + FastTable::linger));
   CHECK(maps.way(3) == "nothing");
   CHECK(maps.way(2) == "0.0.0.2");
+}
+
+TEST_CASE("a hop that is encrypted from now on is another hop, and its packets must be encrypted both ways") {
+  FastTable table;
+  Maps maps;
+  maps.apply(table.update(make_snapshot(row()), start));
+  auto slot = maps.peers.at(2).slot;
+  auto topology = row();
+  topology.neighbours[b]->mark = 0x20000;
+  maps.apply(table.update(make_snapshot(topology), start));
+  CHECK(maps.peers.at(2).slot != slot);
+  CHECK(maps.hops.at(maps.peers.at(2).slot).mark == 0x20000);
+  CHECK(maps.sources == std::map<Ipv4, FastSource>{{{2}, {{1}, 6784}}});
+}
+
+TEST_CASE("what an earlier router left is adopted in part: the rest ends at once") {
+  FastTable table;
+  Maps maps;
+  FastSnapshot good, bad;
+  good.self = bad.self = 1;
+  good.peers[2] = {FastWay::Kind::fast, to_b, {}};
+  bad.peers[3] = {FastWay::Kind::fast, to_c, {}};
+  maps.hops = {{7, to_b}, {8, to_c}};
+  maps.peers.insert({2, {2, WritePeer::To::hop, 7}});
+  maps.peers.insert({3, {3, WritePeer::To::hop, 8}});
+  table.adopt(good, {{to_b, 7}, {to_c, 8}}, start);
+  table.adopt(bad, {}, start - FastTable::linger);
+  maps.apply(table.update(FastSnapshot{.self = 1, .peers = {}, .floods = {}, .sources = {}}, start));
+  CHECK(maps.way(2) == "0.0.0.2");
+  CHECK(maps.way(3) == "nothing");
 }
 
 TEST_CASE("a flood goes to no more neighbours than a program can copy to") {
