@@ -9,18 +9,23 @@
 namespace weave::cmd {
 
 bool stop_router(bool remove_network) {
-  try {
-    http::Fields form;
-    if (remove_network) form.emplace_back("remove-network", "true");
-    auto warnings = router_client(Door::kSocket).ask("DELETE", "/router", form);
-    for (const auto& line : lines_of(warnings)) say(line);
-  } catch (const control::NotRunning&) {
-    // It may be on its way out already.
-    if (!router::router_holds_host()) return false;
-  }
-  if (!router::wait_until_stopped())
+  http::Fields form;
+  if (remove_network) form.emplace_back("remove-network", "true");
+  bool told = false, held = false;
+  auto tell = [&] {
+    if (told) return;
+    try {
+      auto warnings = router_client(Door::kSocket).ask("DELETE", "/router", form);
+      told = true;
+      for (const auto& line : lines_of(warnings)) say(line);
+    } catch (const control::NotRunning&) {  // on its way out, or only just coming up
+    }
+  };
+  tell();
+  held = told || router::router_holds_host();
+  if (held && !router::wait_until_stopped(tell))
     throw Error("the router hasn't stopped within 15 s", "see what it is doing with 'weave logs'");
-  return true;
+  return held;
 }
 
 namespace {

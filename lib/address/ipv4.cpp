@@ -71,7 +71,7 @@ std::vector<Cidr> to_cidrs(const std::vector<Ipv4Range>& ranges) {
     for (; i < ranges.size() && ranges[i].start == end; ++i) end = ranges[i].end;
     while (start < end) {
       // As large as it may be where it starts, and as there is room.
-      int zeros = std::min(std::countr_zero(start.value), std::bit_width(end - start) - 1);
+      int zeros = std::min(std::countr_zero(start.value), static_cast<int>(std::bit_width(end - start)) - 1);
       out.push_back({start, 32 - zeros});
       start = start + (uint32_t{1} << zeros);
     }

@@ -26,8 +26,8 @@ spdlog::level::level_enum native(Level level) {
 
 spdlog::logger& logger() {
   static auto instance = [] {
-    auto once = std::make_shared<spdlog::sinks::dup_filter_sink_st>(std::chrono::seconds(5));
-    once->add_sink(std::make_shared<spdlog::sinks::stderr_sink_st>());
+    auto once = std::make_shared<spdlog::sinks::dup_filter_sink_mt>(std::chrono::seconds(5));
+    once->add_sink(std::make_shared<spdlog::sinks::stderr_sink_mt>());
     auto made = std::make_shared<spdlog::logger>("weave", once);
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     made->flush_on(spdlog::level::debug);

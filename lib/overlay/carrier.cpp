@@ -18,7 +18,7 @@ Carrier::Carrier(MacTable& macs, SleeveCounters& counters, Edge edge)
 void Carrier::captured(const SleeveTables& tables, VnetHeader header, std::span<uint8_t> frame, Time now) {
   counters_.captured.add(frame.size());
   auto decision =
-      tables.trunk ? decide_tagged(tables, header, frame) : decide_captured(*tables.routes, macs_, frame, now);
+      tables.trunk ? decide_tagged(tables, header, frame, now) : decide_captured(*tables.routes, macs_, frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);
     if (*decision.drop == Drop::elsewhere)
@@ -35,7 +35,7 @@ void Carrier::captured(const SleeveTables& tables, VnetHeader header, std::span<
   act(tables, decision, {}, *segments, now);
 }
 
-Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame) {
+Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame, Time now) {
   auto dropped = [](Drop why) {
     Decision out;
     out.drop = why;
@@ -49,22 +49,22 @@ Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, 
   if (!source || !destination) return dropped(Drop::unknown_peer);
   auto hop = tables.routes->next_hop.find(*destination);
   if (hop == tables.routes->next_hop.end()) return dropped(Drop::no_route);
-  if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination)) return dropped(Drop::loop);
+  if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination, now)) return dropped(Drop::loop);
   Decision out;
   out.source = *source;
-  out.destination = *destination;
+  if (!tagged->flooded) out.destination = *destination;
   out.hops = std::span(&hop->second, 1);
   return out;
 }
 
-void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record) {
+void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
   const auto& routes = *tables.routes;
   if (record.source == routes.self) return counters_.drop(Drop::own);
   if (record.frame.size() < ethernet_header) return counters_.drop(Drop::malformed);
   auto source = tables.trunk->id(record.source), destination = tables.trunk->id(record.destination);
   if (!source || !destination) return counters_.drop(Drop::unknown_peer);
   if (record.destination == routes.self) {
-    if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour);
+    if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour, now);
     return edge_.inject(TrunkTags(*source), record.frame);
   }
   auto hop = routes.next_hop.find(record.destination);
@@ -74,7 +74,7 @@ void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const Sle
 }
 
 void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
-  if (tables.trunk) return inject_tagged(tables, from, record);
+  if (tables.trunk) return inject_tagged(tables, from, record, now);
   auto decision = decide_received(*tables.routes, macs_, from, record.source, record.destination, record.frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);

@@ -34,9 +34,9 @@ class Carrier {
 
  private:
   // Takes the tags off, and says where they send the frame.
-  static Decision decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame);
+  static Decision decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame, Time now);
   // The way back of the same.
-  void inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record);
+  void inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now);
   void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Time now);
   void send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
             const Segments& segments, bool flooded, Time now);

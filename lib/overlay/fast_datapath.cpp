@@ -191,7 +191,13 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
 
   void apply(FastSnapshot wanted) {
     auto writes = table.update(std::move(wanted), Clock::now());
+    if (refused) {
+      auto all = table.everything();
+      writes.insert(writes.end(), all.begin(), all.end());
+    }
+    refused = true;
     kernel->apply(writes, [this](uint16_t udp) { return device_of(udp); });
+    refused = false;
   }
 
   // The topology as last told, with the hops as the forwarders know them now.
@@ -247,9 +253,23 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   static bool may_send(const Registered* forwarder);
   void receive(const ReceivedHeartbeat& heartbeat);
 
+  // The bridge may have been made anew, or have lost our port.
+  void meet(const host::Link& bridge) {
+    auto side = net.find_link(bridge_side);
+    if (side && side->master == bridge.index && static_cast<uint32_t>(side->index) == kernel->settings().bridge_port)
+      return;
+    auto veth = ensure_fast_veth(net, bridge);
+    kernel->attach("from_bridge", veth.datapath.index);
+    auto settings = kernel->settings();
+    settings.bridge_port = static_cast<uint32_t>(veth.bridge.index);
+    kernel->set_settings(settings);
+    log::warning("fastdp: {} had lost its port {}, which is back", bridge.name, bridge_side);
+  }
+
   void refresh_ports() {
     auto bridge = net.find_link(config.bridge);
     if (!bridge) return;
+    meet(*bridge);
     std::set<int> present;
     if (mode == FastMode::direct)
       for (const auto& link : container_links(net, bridge->index)) {
@@ -263,6 +283,13 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       }
     else
       for (const auto& link : container_links(net, bridge->index)) FastKernel::detach(link.index);
+    // A port that was taken off the bridge isn't on the network any more, whether we saw it go or not.
+    for (int link : containers)
+      if (!present.contains(link)) FastKernel::detach(link);
+    if (first_refresh)
+      for (const auto& link : net.links())
+        if (link.name.starts_with("vethw") && link.peer_elsewhere && !present.contains(link.index))
+          FastKernel::detach(link.index);
     bool gone = first_refresh || !std::includes(present.begin(), present.end(), containers.begin(), containers.end());
     first_refresh = false;
     containers = std::move(present);
@@ -320,7 +347,8 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       auto now = Clock::now();
       if (self->esp) self->esp->tick(now);
       bool probing = self->any_on_probation(now);
-      if (self->table.next_tick() <= now || probing || self->probed) self->guarded([&] { self->update(); });
+      if (self->table.next_tick() <= now || probing || self->probed || self->refused)
+        self->guarded([&] { self->update(); });
       self->probed = probing;
       if (epoch_at > now) continue;
       epoch_at = now + epoch_length;
@@ -344,7 +372,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   int bridge_index = 0;
   Mac bridge_mac;
   std::unique_ptr<FastKernel> kernel;
-  bool adopted = false, stopped = false, first_refresh = true, probed = false;
+  bool adopted = false, stopped = false, refused = false, first_refresh = true, probed = false;
   std::optional<uint16_t> adopted_id;
   std::map<uint16_t, int> devices;  // by VXLAN port
   std::set<int> containers, underlays, guarded_links;
@@ -443,6 +471,10 @@ const std::string& FastDatapath::reason() const {
   return impl_->reason;
 }
 
+const std::string& FastDatapath::no_esp() const {
+  return impl_->port.no_esp;
+}
+
 std::optional<uint16_t> FastDatapath::adopted_short_id() const {
   return impl_->adopted_id;
 }
@@ -503,7 +535,7 @@ void FastDatapath::remove(const std::string& pin_directory) {
   std::vector<std::string> failures;
   host::Netlink net;
   for (const auto& link : net.links()) try {
-      if (link.kind == "vxlan" && link.name.starts_with("vxlan-")) net.remove_link(link.name);
+      if (is_fast_vxlan(net, link)) net.remove_link(link.name);
       if (link.name == bridge_side) net.remove_link(link.name);
       FastKernel::detach(link.index);
     } catch (const Error& error) {

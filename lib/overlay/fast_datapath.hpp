@@ -48,6 +48,8 @@ class FastDatapath {
   FastMode mode() const;
   // Why it isn't the mode that was asked for; empty when it is.
   const std::string& reason() const;
+  // Why it can't carry encrypted connections; empty when it can.
+  const std::string& no_esp() const;
   // The short id under which an earlier router left frames flowing: taken again, they go on. Nothing: none did.
   std::optional<uint16_t> adopted_short_id() const;
 

@@ -58,12 +58,20 @@ std::string vxlan_name(uint16_t port) {
   return fmt::format("vxlan-{}", port);
 }
 
+bool is_fast_vxlan(host::Netlink& net, const host::Link& link) {
+  if (link.kind != "vxlan") return false;
+  auto found = net.vxlan(link.name);
+  return found && found->external && !found->learning && link.name == vxlan_name(found->port);
+}
+
 FastVxlan ensure_fast_vxlan(host::Netlink& net, uint16_t port) {
   auto name = vxlan_name(port);
   FastVxlan out;
-  auto found = net.vxlan(name);
-  if (!found || !found->external || found->learning || found->port != port) {
-    net.remove_link(name);
+  auto found = net.find_link(name);
+  if (found && !is_fast_vxlan(net, *found))
+    throw Error(fmt::format("the interface {} is somebody else's", name),
+                "rename or remove it, or give weave another --port; see `ip -d link show " + name + "`");
+  if (!found) {
     net.create_vxlan(name, port);
     out.created = true;
   }

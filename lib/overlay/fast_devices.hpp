@@ -22,8 +22,10 @@ struct FastVxlan {
   bool created = false;
 };
 
-// The device of a port, up. One that isn't as it should be is replaced. Throws Error, in particular when the port is
-// taken.
+// It is one that we make, and not somebody else's.
+bool is_fast_vxlan(host::Netlink& net, const host::Link& link);
+
+// The device of a port, up. Throws Error, in particular when the port or the name is taken.
 FastVxlan ensure_fast_vxlan(host::Netlink& net, uint16_t port);
 
 // Ports of the bridge that lead into other namespaces.

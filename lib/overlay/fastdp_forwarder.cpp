@@ -12,6 +12,10 @@ using namespace std::chrono_literals;
 constexpr auto fast_heartbeat = 500ms;
 constexpr auto slow_heartbeat = 10s;
 constexpr auto heartbeat_timeout = 60s;
+// Who sees a heartbeat can send it on from addresses that don't matter; each costs entries of the maps.
+constexpr auto move_interval = 2s;
+// A peer misses heartbeats for a minute before it says so.
+constexpr auto complaint_interval = 10s;
 constexpr auto probation = 5s;  // several fast heartbeats
 // Around a container's packet, in bytes.
 constexpr int vxlan_overhead = 20 + 8 + 8 + 14, esp_overhead = 37;
@@ -88,6 +92,8 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
   if (encrypted() && (!heartbeat.encrypted || heartbeat.remote != hop_.remote)) return;
 
   if (heartbeat.remote != hop_.remote) {
+    if (now < move_at_) return;
+    move_at_ = now + move_interval;
     log::info("fastdp ->[{}]: the peer's address is now {} (was {})", link_.remote_label, heartbeat.remote.str(),
               hop_.remote.str());
     hop_.remote = heartbeat.remote;
@@ -116,7 +122,9 @@ void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
     events_.established = true;
     heartbeat_at_ = now + slow_heartbeat;
   } else if (tag == heartbeats_missing || tag == heartbeats_back) {
-    if (confirmed_) judge(hears_, tag == heartbeats_back);
+    if (!confirmed_ || (tag == heartbeats_missing && now < complain_at_)) return;
+    if (tag == heartbeats_missing) complain_at_ = now + complaint_interval;
+    judge(hears_, tag == heartbeats_back);
   } else if (tag == ipsec_parameters && encrypted()) {
     auto parameters = decode_esp_parameters(payload);
     if (!parameters)

@@ -134,6 +134,7 @@ class FastForwarder : public Forwarder {
   uint32_t receiving_ = 0, sending_ = 0;  // SPIs; 0: none yet
   std::optional<EspParameters> told_;     // by the peer, ahead of our confirmation
   Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max(), probation_until_ = Time::min();
+  Time move_at_ = Time::min(), complain_at_ = Time::min();  // not before
 };
 
 }  // namespace weave::overlay

@@ -320,7 +320,14 @@ void FastKernel::apply(const std::vector<FastWrite>& writes, const std::function
         if (entry.place == write.id) remove_mac(entry.mac);
     }
   };
-  for (const auto& write : writes) std::visit(carry_out, write);
+  // One that is refused doesn't keep the others back.
+  std::optional<Error> refused;
+  for (const auto& write : writes) try {
+      std::visit(carry_out, write);
+    } catch (const Error& error) {
+      if (!refused) refused = error;
+    }
+  if (refused) throw Error(*refused);
 }
 
 std::map<FastHop, uint32_t> FastKernel::read_hops() const {

@@ -39,6 +39,7 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
     auto neighbour =
         next == topology.next_hop.end() ? topology.neighbours.end() : topology.neighbours.find(next->second);
     if (neighbour != topology.neighbours.end()) {
+      way.direct = next->second == name;
       way.kind = neighbour->second ? FastWay::Kind::fast : FastWay::Kind::sleeve;
       if (neighbour->second) way.hop = *neighbour->second;
     }
@@ -76,6 +77,7 @@ std::optional<uint32_t> FastTable::slot_of(const FastHop& hop, Time now, std::ve
   for (uint32_t slot = 1; slot < slots; ++slot) {
     auto& entry = slots_[slot];
     if (entry.used || entry.free_at > now) continue;
+    if (auto before = by_hop_.find(entry.hop); before != by_hop_.end() && before->second == slot) by_hop_.erase(before);
     entry = {hop, true, Time::min()};
     by_hop_[hop] = slot;
     writes.emplace_back(WriteHop{slot, hop});
@@ -92,13 +94,61 @@ void FastTable::release_slots(Time now) {
     if (!entry.used || used.contains(entry.hop)) continue;
     entry.used = false;
     entry.free_at = now + linger;
-    by_hop_.erase(entry.hop);
   }
+}
+
+// A connection has ended, and the topology knows a detour already, or that the peer is out of reach: it mostly comes
+// back within moments. What has been adopted may have been its own.
+bool FastTable::waits(Entry<FastWay>& entry, const FastWay& wanted, Time now) const {
+  bool own = entry.value.kind == FastWay::Kind::fast &&
+             (entry.value.direct || entry.until != Time::max() || entry.patient_till != Time::max());
+  bool given_up = !wanted.direct && wanted.kind != FastWay::Kind::unreachable && !(wanted.hop == entry.value.hop);
+  if (!own || !given_up) {
+    entry.patient_till = Time::max();
+    return false;
+  }
+  if (entry.patient_till == Time::max()) entry.patient_till = now + patience;
+  return now < entry.patient_till;
+}
+
+void FastTable::drop_renamed(std::vector<FastWrite>& writes) {
+  std::map<PeerName, uint16_t> ids;
+  for (const auto& [id, way] : wanted_.peers) ids[way.name] = id;
+  std::erase_if(peers_, [&](const auto& entry) {
+    auto found = ids.find(entry.second.value.name);
+    if (found == ids.end() || found->second == entry.first || wanted_.peers.contains(entry.first)) return false;
+    writes.emplace_back(WritePeer{entry.first, WritePeer::To::nothing});
+    writes.emplace_back(ForgetMacs{entry.first});
+    return true;
+  });
+}
+
+WritePeer FastTable::write_of(uint16_t id, const FastWay& way) const {
+  switch (way.kind) {
+    case FastWay::Kind::fast:
+      return {id, WritePeer::To::hop, by_hop_.at(way.hop)};
+    case FastWay::Kind::sleeve:
+      return {id, WritePeer::To::sleeve};
+    default:
+      return {id, WritePeer::To::unreachable};
+  }
+}
+
+std::vector<FastWrite> FastTable::everything() const {
+  std::vector<FastWrite> writes;
+  if (self_) writes.emplace_back(WritePeer{*self_, WritePeer::To::self});
+  for (const auto& [slot, entry] : slots_)
+    if (entry.used) writes.emplace_back(WriteHop{slot, entry.hop});
+  for (const auto& [id, entry] : peers_) writes.emplace_back(write_of(id, entry.value));
+  for (const auto& [source, entry] : floods_) writes.emplace_back(WriteFlood{source, entry.value});
+  for (const auto& [address, entry] : sources_) writes.emplace_back(WriteSource{address, entry.value});
+  return writes;
 }
 
 std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
   std::vector<FastWrite> writes;
   wanted_ = std::move(wanted);
+  retry_at_ = Time::max();
   using To = WritePeer::To;
 
   if (wanted_.self && wanted_.self != self_) {
@@ -109,6 +159,7 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
     writes.emplace_back(ForgetMacs{*self_});
   }
 
+  drop_renamed(writes);
   for (const auto& [id, way] : wanted_.peers) {
     if (id == self_) continue;
     auto found = peers_.find(id);
@@ -117,23 +168,23 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
     if (another) writes.emplace_back(ForgetMacs{id});
     if (found != peers_.end() && !another) {
       found->second.value.name = way.name;
-      if (found->second.value == way) continue;
+      if (waits(found->second, way, now)) continue;
+      if (found->second.value.kind == way.kind && found->second.value.hop == way.hop) {
+        found->second.value.direct = way.direct;
+        continue;
+      }
       // Known but out of reach: as if it had vanished, so the old way lingers.
       if (way.kind == FastWay::Kind::unreachable && found->second.until > now) continue;
     }
-    WritePeer write{id, To::unreachable};
-    if (way.kind == FastWay::Kind::sleeve) write.to = To::sleeve;
     auto stored = way;
-    if (way.kind == FastWay::Kind::fast) {
-      if (auto slot = slot_of(way.hop, now, writes)) {
-        write.to = To::hop;
-        write.slot = *slot;
-      } else {
-        log::warning("fastdp: more than {} neighbours; short id {} can't be reached", slots - 1, id);
-        stored.kind = FastWay::Kind::unreachable;
-      }
+    if (way.kind == FastWay::Kind::fast && !slot_of(way.hop, now, writes)) {
+      log::warning("fastdp: more than {} hops within {} s; sleeve takes frames for short id {}", slots - 1,
+                   linger.count(), id);
+      // Every neighbour has sleeve.
+      stored.kind = FastWay::Kind::sleeve;
+      retry_at_ = now + std::chrono::seconds(1);
     }
-    writes.emplace_back(write);
+    writes.emplace_back(write_of(id, stored));
     peers_[id] = {stored};
   }
   for (auto id : expire(
@@ -190,8 +241,8 @@ std::optional<FastHop> FastTable::current(uint16_t id) const {
 }
 
 Time FastTable::next_tick() const {
-  auto next = Time::max();
-  for (const auto& [id, entry] : peers_) next = std::min(next, entry.until);
+  auto next = retry_at_;
+  for (const auto& [id, entry] : peers_) next = std::min({next, entry.until, entry.patient_till});
   for (const auto& [id, entry] : floods_) next = std::min(next, entry.until);
   for (const auto& [id, entry] : sources_) next = std::min(next, entry.until);
   return next;

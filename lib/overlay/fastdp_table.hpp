@@ -7,7 +7,8 @@
 // something does, and only used again some time after nothing does.
 //
 // Who vanishes from the topology keeps its way for a while, unless it comes back by another one: that is what carries
-// established flows over the restart of a router, theirs or ours.
+// established flows over the restart of a router, theirs or ours. For moments, who has lost its connection to us seems
+// to be reached by others, who think the same of us; so its own hop is only given up for theirs after a pause.
 #pragma once
 #include <set>
 
@@ -23,7 +24,8 @@ struct FastWay {
   };
   Kind kind = Kind::unreachable;
   FastHop hop;
-  PeerName name;  // who has the id
+  PeerName name;        // who has the id
+  bool direct = false;  // its own connection, not one by which it is relayed
 
   bool operator==(const FastWay&) const = default;
 };
@@ -86,13 +88,17 @@ using FastWrite = std::variant<WriteHop, WritePeer, WriteFlood, WriteSource, For
 class FastTable {
  public:
   static constexpr std::chrono::seconds linger{30};
-  static constexpr uint32_t slots = 1024;         // 1 .. 1023 are used
-  static constexpr size_t most_neighbours = 256;  // of one flood
+  static constexpr std::chrono::seconds patience{2};  // before a hop is given up for a detour; gossip takes less
+  static constexpr uint32_t slots = 1024;             // 1 .. 1023 are used
+  static constexpr size_t most_neighbours = 256;      // of one flood
 
   // What the maps hold already; before the first update. All of it is as if it had vanished from the topology just now.
   void adopt(const FastSnapshot& found, const std::map<FastHop, uint32_t>& hops, Time now);
 
   std::vector<FastWrite> update(FastSnapshot wanted, Time now);
+  // All that the maps should hold since the last update, because writes were refused; to be carried out till that
+  // succeeds.
+  std::vector<FastWrite> everything() const;
   // When something is due: then update with the same snapshot. Time::max(): nothing.
   Time next_tick() const;
   // The fast hop that frames for an id take now, wanted or lingering.
@@ -104,8 +110,13 @@ class FastTable {
   template <class Value>
   struct Entry {
     Value value;
-    Time until = Time::max();  // lingers till then; max: wanted
+    Time until = Time::max();         // lingers till then; max: wanted
+    Time patient_till = Time::max();  // a detour is wanted, and taken then; max: none is
   };
+  WritePeer write_of(uint16_t id, const FastWay& way) const;
+  bool waits(Entry<FastWay>& entry, const FastWay& wanted, Time now) const;
+  // Ids of peers that have another one now.
+  void drop_renamed(std::vector<FastWrite>& writes);
   std::optional<uint32_t> slot_of(const FastHop& hop, Time now, std::vector<FastWrite>& writes);
   void release_slots(Time now);
 
@@ -120,7 +131,8 @@ class FastTable {
     Time free_at = Time::min();
   };
   std::map<uint32_t, Slot> slots_;
-  std::map<FastHop, uint32_t> by_hop_;
+  std::map<FastHop, uint32_t> by_hop_;  // of resting slots, too: what is in them can be used again at once
+  Time retry_at_ = Time::max();         // there was no slot
 };
 
 }  // namespace weave::overlay

@@ -372,6 +372,10 @@ int SleeveDatapath::start(const std::string& bridge, TapPlace place, const std::
   return index;
 }
 
+bool SleeveDatapath::carries() const {
+  return impl_->tap != nullptr;
+}
+
 void SleeveDatapath::stop() {
   if (impl_->tap) impl_->set_tap({}, TapPlace::port);
 }

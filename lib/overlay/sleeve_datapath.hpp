@@ -61,6 +61,8 @@ class SleeveDatapath {
   // Carries the frames of a bridge from now on, in the calling thread's network namespace. Answers the index of the
   // interface. Throws Error, and then carries none.
   int start(const std::string& bridge, TapPlace place = TapPlace::port, const std::string& interface = interface_name);
+  // It does; its interface is there.
+  bool carries() const;
   // Lets go of the bridge; connections live on.
   void stop();
 

@@ -6,10 +6,12 @@
 //     to | from | 88a8 s | 8100 d | ...     of peer s, relayed here
 //
 // Two tags come in when d is for another overlay to reach, or, for floods, this host; they come out when d, a neighbour
-// in the case of floods, is for sleeve to reach. Tags of a container's own stand behind these.
+// in the case of floods, is for sleeve to reach. The copies of a flood bear the inner tag's DEI bit (0x1000). Tags of a
+// container's own stand behind these.
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <optional>
 #include <unordered_map>
 
@@ -51,6 +53,7 @@ class TrunkTags {
 struct TrunkFrame {
   std::optional<uint16_t> source;  // nothing: this host
   uint16_t destination = 0;
+  bool flooded = false;
   std::span<uint8_t> frame;
 };
 // Takes the tags off in place, and has `header` point to the same bytes as before. Nothing when there are none.
@@ -59,26 +62,22 @@ std::optional<TrunkFrame> take_tags(VnetHeader& header, std::span<uint8_t> frame
 // What the threads need to know besides the routes. It is replaced with them.
 class TrunkTable {
  public:
+  using Time = std::chrono::steady_clock::time_point;
   explicit TrunkTable(const RouteTable& routes);
 
   std::optional<uint16_t> id(PeerName name) const;
   std::optional<PeerName> name(uint16_t id) const;
 
   // A neighbour has brought a frame of `source`. While routes change, peers may disagree about the tree that a flood
-  // takes; going back to who brought it, it would circle. Any thread.
-  void brought(uint16_t source, uint16_t neighbour) const {
-    auto& known = bringers_[source];
-    if (known.load(std::memory_order_relaxed) != neighbour) known.store(neighbour, std::memory_order_relaxed);
-  }
-  bool brought_by(uint16_t source, uint16_t neighbour) const {
-    return bringers_[source].load(std::memory_order_relaxed) == neighbour;
-  }
+  // takes; going back to who has just brought it, it would circle. Any thread.
+  void brought(uint16_t source, uint16_t neighbour, Time now) const;
+  // Within the last seconds.
+  bool brought_by(uint16_t source, uint16_t neighbour, Time now) const;
 
  private:
-  static constexpr uint16_t nobody = 0xffff;
   std::unordered_map<PeerName, uint16_t> ids_;
   std::unordered_map<uint16_t, PeerName> names_;
-  mutable std::array<std::atomic<uint16_t>, 4096> bringers_;
+  mutable std::array<std::atomic<uint32_t>, 4096> bringers_{};  // the neighbour below, and when
 };
 
 }  // namespace weave::overlay

@@ -1,4 +1,5 @@
 // What carries containers' frames to other hosts: the fast datapath where the kernel can, sleeve below it or alone.
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
@@ -7,6 +8,8 @@
 
 namespace weave::router {
 namespace {
+
+constexpr const char* kTable = kRouterTable;
 
 using overlay::FastDatapath;
 using overlay::FastWay;
@@ -84,8 +87,28 @@ void Router::start_fast_datapath(std::vector<std::string>& warnings) {
   }
 }
 
+// Under another id we would be another destination to everybody: frames that are under way, and what is known of who is
+// where, would be lost.
+void Router::keep_short_id() {
+  const auto& peers = node_->mesh().peers();
+  auto id = peers.self().short_id;
+  if (!id || id == short_id_ || peers.short_ids().owner(*id) != self_) return;
+  short_id_ = id;
+  store_->put(kTable, "short-id", std::to_string(*id));
+}
+
+std::optional<uint16_t> Router::stored_short_id() const {
+  auto text = store_->get(kTable, "short-id").value_or("");
+  uint16_t id = 0;
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);
+  return code == std::errc() && end == text.data() + text.size() && id <= mesh::max_short_id ? std::optional(id)
+                                                                                             : std::nullopt;
+}
+
 void Router::topology_changed() {
-  if (!fast_ || !node_) return;
+  if (!node_) return;
+  keep_short_id();
+  if (!fast_) return;
   try {
     fast_->update(mesh::data_topology(*node_));
   } catch (const Error& error) {
@@ -109,10 +132,21 @@ void Router::start_sleeve() {
   if (fast_) fast_->set_sleeve(link);
 }
 
+// Somebody may have removed its interface, or the bridge for a while.
+void Router::mend_sleeve() {
+  auto* sleeve = node_ ? node_->sleeve() : nullptr;
+  if (sleeve == nullptr || sleeve->carries()) return;
+  start_sleeve();
+  log::warning("sleeve's interface was gone, and is back");
+}
+
 std::string Router::datapath_text() const {
   if (!fast_) return fast_trouble_.empty() ? "none" : fmt::format("sleeve only ({})", fast_trouble_);
-  return fast_->reason().empty() ? to_string(fast_->mode())
-                                 : fmt::format("{} ({})", to_string(fast_->mode()), fast_->reason());
+  std::string text = to_string(fast_->mode());
+  if (!fast_->reason().empty()) text += fmt::format(" ({})", fast_->reason());
+  if (!options_.password.empty() && !fast_->no_esp().empty())
+    text += fmt::format("; encrypted connections by sleeve ({})", fast_->no_esp());
+  return text;
 }
 
 void Router::report_datapath(control::Router& router, const std::vector<mesh::Peer>& peers) {

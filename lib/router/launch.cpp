@@ -25,6 +25,7 @@
 #include "router/monitor.hpp"
 #include "router/preflight.hpp"
 #include "router/router.hpp"
+#include "store/store.hpp"
 
 namespace weave::router {
 namespace {
@@ -303,17 +304,34 @@ bool router_holds_host() {
   return lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
-bool wait_until_stopped() {
+bool wait_until_stopped(const std::function<void()>& meanwhile) {
   for (auto end = std::chrono::steady_clock::now() + kStopLimit; std::chrono::steady_clock::now() < end;) {
     if (!router_holds_host()) return true;
     std::this_thread::sleep_for(5ms);
+    if (meanwhile) meanwhile();
   }
   return false;
 }
 
+namespace {
+
+// The bridge of the last launch.
+std::string bridge_of(const std::string& state_dir) {
+  auto path = state_dir + "/weave.db";
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) try {
+      if (auto name = Store(path).get(kRouterTable, kBridgeKey)) return *name;
+    } catch (const Error& error) {
+      log::warning("{}: taking the usual bridge", error.what());
+    }
+  return Options().bridge;
+}
+
+}  // namespace
+
 bool has_state(const std::string& state_dir) {
   std::error_code ignored;
-  return fs::exists(state_dir + "/weave.db", ignored) || host::Netlink().find_link("weave");
+  return fs::exists(state_dir + "/weave.db", ignored) || host::Netlink().find_link(bridge_of(state_dir));
 }
 
 void remove_everything(const std::string& state_dir) {
@@ -325,14 +343,16 @@ void remove_everything(const std::string& state_dir) {
       failures.emplace_back(error.what());
     }
   };
-  attempt([] {
+  auto bridge = bridge_of(state_dir);
+  attempt([&] {
     host::FirewallConfig config;
+    config.bridge = bridge;
     if (auto address = host::docker_bridge_address()) config.docker_bridge = {"docker0", *address};
     config.dns_interfaces = {"docker_gwbridge"};
     host::Firewall(host::Iptables::of_docker(), config).uninstall();
   });
   attempt([] { overlay::FastDatapath::remove(); });
-  attempt([] { host::remove_bridge(); });
+  attempt([&] { host::remove_bridge(bridge); });
   auto remove = [&](const std::string& path) {
     std::error_code code;
     fs::remove_all(path, code);

@@ -6,6 +6,7 @@
 // Options reach the monitor and the router through a pipe (descriptor 3), so that no secret is on a command line; both
 // tell their readiness through another (descriptor 4).
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,9 @@ int run_router_process();
 int run_dns_process();
 int run_plugin_process();
 
-// Waits until no router runs on this host any more; false when it still does after 15 s.
-bool wait_until_stopped();
+// Waits until no router runs on this host any more, and does something every now and then; false when it still does
+// after 15 s.
+bool wait_until_stopped(const std::function<void()>& meanwhile = {});
 
 // A router holds the host (it may be starting or stopping).
 bool router_holds_host();

@@ -12,6 +12,10 @@ namespace weave::router {
 inline constexpr const char* kDefaultRange = "10.32.0.0/12";
 
 // Texts are as the user gave them; empty means what the comment says. check() makes sure that they can be understood.
+// In the store: our name, short id, bridge, plugin, targets.
+inline constexpr const char* kRouterTable = "router";
+inline constexpr const char* kBridgeKey = "bridge";
+
 struct Options {
   // --- who we are and whom we know
   std::string name;      // peer name; empty: the bridge's, the machine's, or a stored random one

@@ -10,7 +10,7 @@
 namespace weave::router {
 namespace {
 
-constexpr const char* kTable = "router";
+constexpr const char* kTable = kRouterTable;
 
 std::string rfc3339(std::chrono::system_clock::time_point time) {
   return time == std::chrono::system_clock::time_point{} ? "" : control::rfc3339(time);
@@ -53,9 +53,10 @@ void Router::start_node(std::vector<std::string>& warnings) {
   config.conn_limit = static_cast<size_t>(options_.connection_limit);
   config.discovery = options_.discovery;
   start_fast_datapath(warnings);
+  config.short_id = stored_short_id();
   if (fast_) {
     config.overlays = {"fastdp", "sleeve"};
-    config.short_id = fast_->adopted_short_id();
+    if (auto id = fast_->adopted_short_id()) config.short_id = id;
   }
   mesh::NodeHooks hooks;
   hooks.topology_changed = hooks.routes_changed = hooks.short_ids_changed =

@@ -8,7 +8,7 @@
 namespace weave::router {
 namespace {
 
-constexpr const char* kTable = "router";
+constexpr const char* kTable = kRouterTable;
 constexpr const char* kNetwork = "weave";
 
 }  // namespace

@@ -87,6 +87,7 @@ class Router final : public control::Backend {
   // start.cpp
   void hold_host();
   void open_store();
+  void remember_bridge();
   void identify();
   void open_doors();
   asio::awaitable<void> prepare_host();
@@ -112,6 +113,9 @@ class Router final : public control::Backend {
   // datapath.cpp
   void start_fast_datapath(std::vector<std::string>& warnings);
   void start_sleeve();
+  void mend_sleeve();
+  void keep_short_id();
+  std::optional<uint16_t> stored_short_id() const;
   void topology_changed();
   Result<std::unique_ptr<overlay::Forwarder>> make_forwarder(const std::string& overlay, const overlay::Link& link,
                                                              std::function<void()> changed);
@@ -152,6 +156,7 @@ class Router final : public control::Backend {
   std::optional<Service> plugin_;
   std::optional<overlay::FastDatapath> fast_;  // nothing: all goes by sleeve; outlives the node's connections
   std::string fast_trouble_;                   // why
+  std::optional<uint16_t> short_id_;           // as stored
   std::optional<mesh::Node> node_;
   std::optional<host::Firewall> firewall_;
   control::Routes routes_{*this};

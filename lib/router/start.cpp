@@ -28,8 +28,8 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr auto kTick = 5s;                // addresses of dead containers, firewall
-constexpr const char* kTable = "router";  // in the store: name, plugin, targets
+constexpr auto kTick = 5s;  // addresses of dead containers, firewall
+constexpr const char* kTable = kRouterTable;
 
 constexpr int kControlMode = 0660;
 
@@ -75,6 +75,11 @@ void Router::open_store() {
   store_.emplace(options_.state_dir + "/weave.db");
   if (auto imported = migrate::import_at_first_launch(options_.db_prefix, *store_))
     log::info("took over Weave Net's state: file={} {}", imported->path, imported->str());
+}
+
+// Whoever takes away what we leave on this host must find it.
+void Router::remember_bridge() {
+  if (store_->get(kTable, kBridgeKey) != options_.bridge) store_->put(kTable, kBridgeKey, options_.bridge);
 }
 
 // The name given; else the one that the bridge carries, this machine's, or one made up and stored.
@@ -278,6 +283,7 @@ asio::awaitable<void> Router::reclaim() {
 asio::awaitable<std::vector<std::string>> Router::start() {
   hold_host();
   open_store();
+  remember_bridge();
   identify();
   log::info("router starts: service={} version={} peer={}({})", options_.service_id, kVersion, self_.str(),
             options_.nickname);
@@ -335,6 +341,7 @@ asio::awaitable<void> Router::keep_house() {
     co_await timer.async_wait(as_result);
     if (stopping_) co_return;
     try {
+      mend_sleeve();
       if (addresses_) addresses_->tick();
       if (auto now = std::chrono::steady_clock::now();
           names_ && now - collected > std::chrono::seconds(names::tombstone_life)) {

@@ -27,7 +27,8 @@
  * from; nothing comes in that claims to be ours.
  *
  * Sleeve's TAP carries the same ids as VLAN tags: one tag is the other peer (D of frames to sleeve, S of frames from
- * it, the missing one being us); two tags are S outside (802.1ad) and D inside. One tag keeps segmentation offload. */
+ * it, the missing one being us); two tags are S outside (802.1ad) and D inside. One tag keeps segmentation offload. A
+ * flood's copy is known by the inner tag's DEI bit: nobody is to be told of what becomes of it. */
 #include "fastdp.h"
 
 #include <linux/bpf.h>
@@ -164,9 +165,11 @@ static __always_inline int aim(struct __sk_buff* skb, __u32 vni, const struct fa
   return bpf_skb_set_tunnel_key(skb, &key, sizeof key, BPF_F_ZERO_CSUM_TX | BPF_F_DONT_FRAGMENT);
 }
 
+#define TAG_FLOODED 0x1000
+
 /* VLAN tags for sleeve's TAP; see above. */
-static __always_inline int tag(struct __sk_buff* skb, __u32 source, __u32 destination, int ours) {
-  if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), destination)) return -1;
+static __always_inline int tag(struct __sk_buff* skb, __u32 source, __u32 inner, int ours) {
+  if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), inner)) return -1;
   return ours ? 0 : bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021AD), source);
 }
 
@@ -206,9 +209,8 @@ static __always_inline void flood(struct __sk_buff* skb, const struct fastdp_set
     __u32 way = way_to(id);
     if (way == FASTDP_WAY_SLEEVE) {
       if (!sleeve) continue;
-      if (tag(skb, source, id, ours)) return count(FASTDP_DROP_ERROR);
-      bpf_clone_redirect(skb, sleeve, 0);
-      count(FASTDP_TO_SLEEVE);
+      if (tag(skb, source, id | TAG_FLOODED, ours)) return count(FASTDP_DROP_ERROR);
+      count(bpf_clone_redirect(skb, sleeve, 0) ? FASTDP_DROP_ERROR : FASTDP_TO_SLEEVE);
       untag(skb, ours);
       continue;
     }
@@ -294,6 +296,9 @@ int from_container(struct __sk_buff* skb) {
     bpf_map_update_elem(&macs, &mac.from, &fresh, BPF_ANY);
   } else {
     if (home->place == FASTDP_PLACE_HOST) return drop(FASTDP_DROP_SPOOFED);
+    /* As from the bridge; but a container whose peer hasn't shown it for a while has moved, whatever it says. */
+    if (home->place < FASTDP_IDS && now->epoch - home->epoch < 2 && !announces_itself(skb))
+      return drop(FASTDP_DROP_CONFLICT);
     if (home->place != here) {
       home->place = here;
       count(FASTDP_MOVED);
@@ -357,17 +362,17 @@ static __always_inline int learn(const struct fastdp_mac* mac, __u32 peer, __u32
   return 0;
 }
 
-/* A frame of `source` for `destination`, from a neighbour that isn't to get it back. */
+/* A frame of `source` for `destination`, from a neighbour that isn't to get it back; by the tunnel or by sleeve. */
 static __always_inline int arrive(struct __sk_buff* skb, const struct fastdp_settings* now, const struct addresses* mac,
-                                  __u32 source, __u32 destination, __u32 not_to) {
+                                  __u32 source, __u32 destination, __u32 not_to, int tunnelled) {
   if (source == now->self) return drop(FASTDP_DROP_OWN);
   if (!way_to(source)) return drop(FASTDP_DROP_UNKNOWN_PEER);
   if (is_multicast(&mac->from) || is_zero(&mac->from)) return drop(FASTDP_DROP_SOURCE_MAC);
-  if (destination != now->self) return send(skb, now, source, destination, not_to, FASTDP_RELAYED);
+  if (destination != now->self) return send(skb, now, source, destination, not_to, tunnelled ? FASTDP_RELAYED : FASTDP_SENT);
 
   if (learn(&mac->from, source, now->epoch)) return drop(FASTDP_DROP_SPOOFED);
 
-  count(FASTDP_RECEIVED);
+  if (tunnelled) count(FASTDP_RECEIVED);
   if (!is_multicast(&mac->to)) {
     struct fastdp_place* there = bpf_map_lookup_elem(&macs, &mac->to);
     __u32 place = there ? there->place : 0;
@@ -394,7 +399,7 @@ static __always_inline int tunnelled(struct __sk_buff* skb, const struct bpf_tun
   if (is_zero(&mac.to) && is_zero(&mac.from)) return report_heartbeat(skb, key, from != NULL, encrypted);
   if (!from) return drop(FASTDP_DROP_OUTER_SOURCE);
   if (now->self == FASTDP_NO_SELF) return drop(FASTDP_DROP_NO_SELF);
-  return arrive(skb, now, &mac, key->tunnel_id & 0xfff, key->tunnel_id >> 12 & 0xfff, outer);
+  return arrive(skb, now, &mac, key->tunnel_id & 0xfff, key->tunnel_id >> 12 & 0xfff, outer, 1);
 }
 
 /* tc ingress of a VXLAN device. */
@@ -490,7 +495,7 @@ int from_sleeve(struct __sk_buff* skb) {
   }
   if (read_addresses(skb, &mac)) return drop(FASTDP_DROP_ERROR);
   count(FASTDP_FROM_SLEEVE);
-  return arrive(skb, now, &mac, source, destination, 0);
+  return arrive(skb, now, &mac, source, destination, 0, 0);
 }
 
 /* None of the helpers used asks for the GPL. */

@@ -314,9 +314,13 @@ TEST_CASE("on a trunk nothing goes back to who brought it") {
   // A flood of a's that c has passed on to b, and that b's tree would send to c.
   net.two.carrier.received(net.two.tables, c, {a, b, frame}, net.two.now);
   CHECK(net.two.injected.size() == 1);
-  net.two.capture(tagged(TrunkTags(0xa, 0xc), frame));
+  net.two.capture(tagged(TrunkTags(0xa, 0x1000 | 0xc), frame));
   CHECK(net.two.take().empty());
   CHECK(net.two.dropped(Drop::loop) == 2);
+  // It did so long ago.
+  net.two.now += 10s;
+  net.two.capture(tagged(TrunkTags(0xa, 0x1000 | 0xc), frame));
+  CHECK(net.two.take().size() == 1);
   // From a itself it may.
   net.two.carrier.received(net.two.tables, a, {a, b, frame}, net.two.now);
   net.two.capture(tagged(TrunkTags(0xa, 0xc), frame));
@@ -331,6 +335,10 @@ TEST_CASE("on a trunk the answer to a packet that is too large comes as if from 
   net.two.capture(tagged(TrunkTags(0xc, 0xa), frame));
   CHECK(net.two.tags == std::vector<TrunkTags>{TrunkTags(0xa), TrunkTags(0xa, 0xc)});
   CHECK(net.two.dropped(Drop::too_big) == 2);
+  // A flood's copy has no receiver that could be known.
+  net.two.capture(tagged(TrunkTags(0x1000 | 0xa), frame));
+  CHECK(net.two.tags.size() == 2);
+  CHECK(net.two.dropped(Drop::too_big) == 3);
 }
 
 TEST_CASE("on a trunk what makes no sense is dropped and counted") {

@@ -197,6 +197,28 @@ TEST_CASE("a peer that misses heartbeats is told, and says when they come again"
   CHECK(us.forwarder.trouble().empty());
 }
 
+TEST_CASE("a peer can't have us turn back and forth") {
+  End us(true);
+  us.forwarder.confirm(start);
+  us.forwarder.control(0, {}, start);
+  us.forwarder.take_events();
+  int turns = 0;
+  for (int i = 0; i < 1000; ++i) {
+    us.forwarder.control(i % 2 ? 17 : 16, {}, start + i * 10ms);
+    if (us.forwarder.take_events().healthy) ++turns;
+  }
+  CHECK(turns == 2);
+  End them(false);
+  them.forwarder.confirm(start);
+  int moves = 0;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    auto before = us.forwarder.hop().remote;
+    us.receive(them.sent.at(0), {i + 100}, start + i * 10ms);
+    if (us.forwarder.hop().remote != before) ++moves;
+  }
+  CHECK(moves == 5);
+}
+
 TEST_CASE("a peer that never answers is asked every 500 ms for a minute, then every 10 s") {
   End us(true);
   us.forwarder.confirm(start);

@@ -76,9 +76,9 @@ FastTopology row() {
 TEST_CASE("a snapshot speaks of short ids") {
   auto snapshot = make_snapshot(row());
   CHECK(snapshot.self == 1);
-  CHECK(snapshot.peers.at(2) == FastWay{FastWay::Kind::fast, to_b, b});
+  CHECK(snapshot.peers.at(2) == FastWay{FastWay::Kind::fast, to_b, b, true});
   CHECK(snapshot.peers.at(3) == FastWay{FastWay::Kind::fast, to_b, c});
-  CHECK(snapshot.peers.at(4) == FastWay{FastWay::Kind::sleeve, {}, d});
+  CHECK(snapshot.peers.at(4) == FastWay{FastWay::Kind::sleeve, {}, d, true});
   CHECK(snapshot.floods.at(1) == std::vector<uint16_t>{2, 4});
   CHECK(snapshot.sources == std::map<Ipv4, FastSource>{{{2}, {{1}}}});
   CHECK_FALSE(snapshot.peers.contains(1));
@@ -181,6 +181,102 @@ TEST_CASE("a hop that changes gets another slot, and the old one rests before it
   topology.neighbours[b] = to_b;
   maps.apply(table.update(make_snapshot(topology), start + 2s + FastTable::linger));
   CHECK(maps.peers.at(2).slot == slot);
+}
+
+TEST_CASE("a hop is given up for a detour after a pause, but at once for another hop of the peer's own") {
+  FastTable table;
+  Maps maps;
+  FastTopology all{.self = a,
+                   .ids = {{a, 1}, {b, 2}, {c, 3}},
+                   .next_hop = {{b, b}, {c, c}},
+                   .broadcast = {},
+                   .neighbours = {{b, to_b}, {c, to_c}}};
+  SECTION("that we set up ourself") {
+    maps.apply(table.update(make_snapshot(all), start - 1min));
+  }
+  SECTION("that an earlier router left") {
+    FastSnapshot found{.self = 1, .peers = {}, .floods = {}, .sources = {}};
+    found.peers[2] = {.kind = FastWay::Kind::fast, .hop = to_b, .name = {}};
+    maps.hops[7] = to_b;
+    maps.peers.insert_or_assign(2, WritePeer{2, WritePeer::To::hop, 7});
+    table.adopt(found, {{to_b, 7}}, start);
+  }
+  auto detour = all;
+  detour.neighbours.erase(b);
+  detour.next_hop[b] = c;
+  maps.apply(table.update(make_snapshot(detour), start + 1s));
+  maps.apply(table.update(make_snapshot(detour), start + 2s));
+  CHECK(maps.way(2) == "0.0.0.2");
+  auto over = start + 1s + FastTable::patience;
+  CHECK(table.next_tick() == over);
+
+  // The others find out as well: then the old hop lingers, and not the detour.
+  auto gone = detour;
+  gone.next_hop.erase(b);
+  auto still_gone = table;
+  maps.apply(still_gone.update(make_snapshot(gone), start + 2s));
+  CHECK(still_gone.update(make_snapshot(gone), start + 20s).empty());
+  CHECK(still_gone.current(2) == to_b);
+  // It comes back.
+  auto again = table;
+  CHECK(again.update(make_snapshot(all), start + 2s).empty());
+  CHECK(again.next_tick() == Time::max());
+  // It comes back without the fast datapath.
+  auto slower = table;
+  all.neighbours[b] = std::nullopt;
+  slower.update(make_snapshot(all), start + 2s);
+  CHECK_FALSE(slower.current(2));
+  // The link is really cut.
+  maps.apply(table.update(make_snapshot(detour), over));
+  CHECK(maps.way(2) == "0.0.0.3");
+  CHECK(table.update(make_snapshot(detour), over + 1s).empty());
+}
+
+TEST_CASE("a peer that comes back with another short id isn't sought under the old one") {
+  FastTable table;
+  Maps maps;
+  maps.apply(table.update(make_snapshot(row()), start));
+  auto topology = row();
+  topology.ids[b] = 22;
+  maps.apply(table.update(make_snapshot(topology), start + 1s));
+  CHECK(maps.way(2) == "nothing");
+  CHECK(maps.way(22) == "0.0.0.2");
+  CHECK(maps.forgotten.back() == 2);
+}
+
+TEST_CASE("writes that were refused can be repeated") {
+  FastTable table;
+  Maps maps, others;
+  maps.apply(table.update(make_snapshot(row()), start));
+  others.apply(table.everything());
+  CHECK(others.hops == maps.hops);
+  CHECK(others.floods == maps.floods);
+  CHECK(others.sources == maps.sources);
+  for (uint16_t id = 0; id < 10; ++id) CHECK(others.way(id) == maps.way(id));
+}
+
+TEST_CASE("a hop that comes back takes its old slot; without slots sleeve takes the frames for a while") {
+  FastTable table;
+  Maps maps;
+  maps.apply(table.update(make_snapshot(row()), start));
+  auto slot = maps.peers.at(2).slot;
+  auto by_sleeve = row();
+  by_sleeve.neighbours[b] = std::nullopt;
+  for (int i = 0; i < 3000; ++i) {
+    maps.apply(table.update(make_snapshot(by_sleeve), start));
+    maps.apply(table.update(make_snapshot(row()), start));
+  }
+  CHECK(maps.peers.at(2).slot == slot);
+  auto moving = row();
+  uint32_t address = 1000;
+  for (; maps.way(2) != "sleeve" && address < 4000; ++address) {
+    moving.neighbours[b] = FastHop{{1}, {address}, 6784};
+    maps.apply(table.update(make_snapshot(moving), start));
+  }
+  CHECK(address < 1000 + FastTable::slots + 2);
+  CHECK(table.next_tick() == start + 1s);
+  maps.apply(table.update(make_snapshot(moving), start + FastTable::linger));
+  CHECK(maps.way(2) == Ipv4{address - 1}.str());
 }
 
 TEST_CASE("a short id that means another peer makes what was learnt of it stale") {
