@@ -4,7 +4,7 @@
 #   on NAME CMD...               runs a command inside
 #   host_down NAME               ends it; hosts_down ends all of the run and the underlay
 #   engine_start|engine_stop NAME
-#   eventually CMD...            waits until a command succeeds (10 s at most)
+#   eventually CMD...            waits until a command succeeds, WITHIN (30) seconds at most: so long only when it never does
 #
 # A host has its own network, mount, process, IPC and UTS namespaces. Its root is a copy-on-write view of the machine's
 # (an overlay whose upper part is memory), so all that it writes goes with it. Its first process is the only pid kept:
@@ -123,7 +123,7 @@ hosts_down() {
 }
 
 eventually() {
-  local end=$((SECONDS + 10))
+  local end=$((SECONDS + ${WITHIN:-30}))
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $end ] || { e2e_fail "never came true: $*"; "$@"; return 1; }
     sleep 0.05
