@@ -121,7 +121,7 @@ same_topology() {
   # Each dials the other once, and learns that this is the peer it has already; then nothing more happens.
   ended() { on h1 weave report -f '{{.Router.TerminationCount}}'; }
   calm() { local before; before=$(ended) && sleep 6 && [ "$(ended)" = "$before" ]; }
-  eventually calm
+  WITHIN=15 eventually calm
   established h1 1
 }
 
