@@ -54,7 +54,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   eventually owners_are h1 2
   run on h1 weave rmpeer h2
   [ "$status" = 1 ]
-  on h2 pkill -9 -x weave
+  crash h2
   eventually on h1 sh -c 'weave status ipam | grep "(h2).*- unreachable!"'
   [[ $(on h1 weave rmpeer h2) == *" IPs taken over from h2" ]]
   owners_are h1 1

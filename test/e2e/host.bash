@@ -4,6 +4,7 @@
 #   on NAME CMD...               runs a command inside
 #   host_down NAME               ends it; hosts_down ends all of the run and the underlay
 #   engine_start|engine_stop NAME
+#   crash NAME                   kills all processes of weave at once
 #   eventually CMD...            waits until a command succeeds, WITHIN (30) seconds at most: so long only when it never does
 #
 # A host has its own network, mount, process, IPC and UTS namespaces. Its root is a copy-on-write view of the machine's
@@ -95,6 +96,9 @@ on() {
   nsenter -t "$pid" -m -u -i -n -p --wdns=/root -- \
     env -i HOME=/root LANG=C.UTF-8 TERM=dumb PATH="$HOST_PATH" "$@" 3>&-
 }
+
+# They are stopped first: router and monitor start each other again when one sees the other die.
+crash() { on "$1" sh -c 'pkill -STOP -x weave; pkill -KILL -x weave'; }
 
 engine_start() { on "$1" host-engine start; }
 engine_stop() { on "$1" host-engine stop; }

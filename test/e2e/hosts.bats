@@ -95,7 +95,7 @@ clear_text_on_the_wire() {
   [ "$(on h1 weave status dns | awk '{print $2}' | sort -u | wc -l)" = 3 ]
   for h in h1 h2; do eventually on $h docker exec web${h#h} ping -c 1 -W 2 web3; done
   lost=$(on h3 weave dns-lookup web3)
-  on h3 pkill -9 -x weave
+  crash h3
   host_down h3
   eventually on h1 sh -c 'weave status ipam | grep "(h3).*- unreachable!"'
   eventually on h2 sh -c '[ $(weave status dns | wc -l) = 2 ]'

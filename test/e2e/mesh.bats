@@ -92,8 +92,8 @@ same_topology() {
   launch h2 --password=right "$(ip_of h1)"
   launch h3 --password=right --trusted-subnets="$(ip_of h1)/32" --no-discovery "$(ip_of h1)"
   eventually established h1 2
-  on h1 weave status connections | grep -q 'established encrypted   sleeve .*(h2)'
-  on h1 weave status connections | grep -q 'established unencrypted sleeve .*(h3)'
+  on h1 weave status connections | grep -q 'established encrypted  .*(h2)'
+  on h1 weave status connections | grep -q 'established unencrypted .*(h3)'
 }
 
 @test "connect, forget, replace, and what a launch resumes" {
