@@ -30,7 +30,8 @@ teardown() { hosts_down; }
   run on h1 weave launch
   [ "$status" = 1 ]
   [[ $output == *"dnsmasq (pid "* ]]
-  [ -z "$(on h1 sh -c 'pgrep -x weave || true; ip -o link | grep -w weave || true; iptables-save | grep WEAVE || true')" ]
+  eventually on h1 sh -c '! pgrep -x weave'
+  [ -z "$(on h1 sh -c 'ip -o link | grep -w weave || true; iptables-save | grep WEAVE || true')" ]
   run on h1 weave launch --dns-optional
   [ "$status" = 0 ]
   [[ $output == *"going on without DNS"* ]]

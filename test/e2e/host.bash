@@ -4,7 +4,8 @@
 #   on NAME CMD...               runs a command inside
 #   host_down NAME               ends it; hosts_down ends all of the run and the underlay
 #   engine_start|engine_stop NAME
-#   eventually CMD...            waits until a command succeeds (10 s at most)
+#   crash NAME                   kills all processes of weave at once
+#   eventually CMD...            waits until a command succeeds, WITHIN (30) seconds at most: so long only when it never does
 #
 # A host has its own network, mount, process, IPC and UTS namespaces. Its root is a copy-on-write view of the machine's
 # (an overlay whose upper part is memory), so all that it writes goes with it. Its first process is the only pid kept:
@@ -96,6 +97,9 @@ on() {
     env -i HOME=/root LANG=C.UTF-8 TERM=dumb PATH="$HOST_PATH" "$@" 3>&-
 }
 
+# They are stopped first: router and monitor start each other again when one sees the other die.
+crash() { on "$1" sh -c 'pkill -STOP -x weave; pkill -KILL -x weave'; }
+
 engine_start() { on "$1" host-engine start; }
 engine_stop() { on "$1" host-engine stop; }
 
@@ -123,7 +127,7 @@ hosts_down() {
 }
 
 eventually() {
-  local end=$((SECONDS + 10))
+  local end=$((SECONDS + ${WITHIN:-30}))
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $end ] || { e2e_fail "never came true: $*"; "$@"; return 1; }
     sleep 0.05

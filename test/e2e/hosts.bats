@@ -17,12 +17,14 @@ run_on() {  # HOST NAME
   on "$1" docker run -dP --name="$2" --hostname="$2.weave.local" --net=weave $(on "$1" weave dns-args) busybox httpd -f -h /www >/dev/null
 }
 
-# Fetches web1's page from web2, and counts how often its text is seen between the hosts.
+# Fetches web1's page from web2, and counts how often its text is seen between the hosts. A datagram in clear that is sent
+# afterwards says when all before it has been seen.
 clear_text_on_the_wire() {
-  nsenter -t "$(pid_of underlay)" -n timeout 8 tcpdump --immediate-mode -i h2 -w "$BATS_TEST_TMPDIR/wire.pcap" -U 2>/dev/null &
+  nsenter -t "$(pid_of underlay)" -n timeout 60 tcpdump --immediate-mode -i h2 -w "$BATS_TEST_TMPDIR/wire.pcap" -U 2>/dev/null &
   eventually test -s "$BATS_TEST_TMPDIR/wire.pcap"
   [ "$(on h2 docker exec web2 wget -qO- http://web1)" = 'hello from weave' ] || echo failed
-  sleep 0.3
+  on h1 bash -c "echo the page was fetched >/dev/udp/$E2E_UNDERLAY.12/9"
+  eventually grep -aq 'the page was fetched' "$BATS_TEST_TMPDIR/wire.pcap"
   kill $! 2>/dev/null || true
   grep -ac 'hello from weave' "$BATS_TEST_TMPDIR/wire.pcap" || true
 }
@@ -93,7 +95,7 @@ clear_text_on_the_wire() {
   [ "$(on h1 weave status dns | awk '{print $2}' | sort -u | wc -l)" = 3 ]
   for h in h1 h2; do eventually on $h docker exec web${h#h} ping -c 1 -W 2 web3; done
   lost=$(on h3 weave dns-lookup web3)
-  on h3 pkill -9 -x weave
+  crash h3
   host_down h3
   eventually on h1 sh -c 'weave status ipam | grep "(h3).*- unreachable!"'
   eventually on h2 sh -c '[ $(weave status dns | wc -l) = 2 ]'

@@ -19,7 +19,7 @@ not_shown() { ! on "$1" weave status dns | grep -q "^$2 "; }
   launch h3 --no-discovery "$E2E_UNDERLAY.12"
   on h1 weave dns-add 192.0.2.1 -h one.weave.local
   for h in h1 h2 h3; do eventually shown $h one 192.0.2.1; done
-  on h3 busybox nslookup one.weave.local 127.0.0.1 | grep -q 192.0.2.1
+  eventually on h3 sh -c 'busybox nslookup one.weave.local 127.0.0.1 | grep 192.0.2.1'
   on h1 weave dns-remove 192.0.2.1 -h one.weave.local
   for h in h1 h2 h3; do eventually not_shown $h one; done
 }

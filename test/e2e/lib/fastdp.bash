@@ -44,19 +44,16 @@ id_of() { cat "$E2E_STATE/$1.id"; }
 guest() { local host=$1; shift; on "$host" ip netns exec c "$@"; }
 
 tell() {
-  local host=$1 before i
+  local host=$1 before
   shift
   before=$(on "$host" sh -c 'wc -l </run/fd.out')
   on "$host" sh -c 'echo "$*" >/run/fd.in' tell "$@"
-  for ((i = 0; i < 100; i++)); do
-    if [ "$(on "$host" sh -c 'tail -n +$(($1 + 1)) /run/fd.out | tail -1' tell "$before")" = ok ]; then
-      on "$host" sh -c 'tail -n +$(($1 + 1)) /run/fd.out | grep -vx ok || :' tell "$before"
-      return 0
-    fi
-    sleep 0.05
-  done
-  on "$host" sh -c 'cat /run/fd.err; tail -n +$(($1 + 1)) /run/fd.out' tell "$before" >&2
-  return 1
+  if eventually on "$host" sh -c '[ "$(tail -n +$(($1 + 1)) /run/fd.out | tail -1)" = ok ]' tell "$before"; then
+    on "$host" sh -c 'tail -n +$(($1 + 1)) /run/fd.out | grep -vx ok || :' tell "$before"
+  else
+    on "$host" sh -c 'cat /run/fd.err; tail -n +$(($1 + 1)) /run/fd.out' tell "$before" >&2
+    return 1
+  fi
 }
 
 mesh() {
