@@ -97,7 +97,7 @@ void Router::keep_short_id() {
   store_->put(kTable, "short-id", std::to_string(*id));
 }
 
-std::optional<uint16_t> Router::stored_short_id() const {
+std::optional<uint16_t> Router::stored_short_id() {
   auto text = store_->get(kTable, "short-id").value_or("");
   uint16_t id = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);

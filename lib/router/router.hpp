@@ -115,7 +115,7 @@ class Router final : public control::Backend {
   void start_sleeve();
   void mend_sleeve();
   void keep_short_id();
-  std::optional<uint16_t> stored_short_id() const;
+  std::optional<uint16_t> stored_short_id();
   void topology_changed();
   Result<std::unique_ptr<overlay::Forwarder>> make_forwarder(const std::string& overlay, const overlay::Link& link,
                                                              std::function<void()> changed);
