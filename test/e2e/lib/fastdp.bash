@@ -16,7 +16,7 @@ fastdp_start() {
   eventually on "$host" grep -q ^mode /run/fd.out || { on "$host" cat /run/fd.err >&2; return 1; }
 }
 
-address_of() { on "$1" ip -4 -o addr show "${UNDERLAY_DEV:-eth0}" | awk '{sub("/.*", "", $4); print $4}'; }
+address_of() { on "$1" ip -4 -o addr show eth0 | awk '{sub("/.*", "", $4); print $4}'; }
 
 fastdp_up() {
   local host=$1 id=$2 mode=$3
