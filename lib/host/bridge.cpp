@@ -12,9 +12,9 @@ namespace {
 
 constexpr uint32_t kPlainOverhead = 90, kEncryptedOverhead = 124, kUsualMtu = 1500, kLeastMtu = 552;
 
-bool one_of_ours(const std::string& name) {
-  return name == "datapath" || name.starts_with("vethwe") || name.starts_with("vethwl") || name.starts_with("vethwg") ||
-         name.starts_with("vxlan-");
+bool one_of_ours(Netlink& net, const Link& link) {
+  return link.name == "datapath" || link.name.starts_with("vethwe") || link.name.starts_with("vethwl") ||
+         link.name.starts_with("vethwg") || net.is_weave_vxlan(link);
 }
 
 bool is_datapath(const std::optional<Link>& link) {
@@ -24,7 +24,7 @@ bool is_datapath(const std::optional<Link>& link) {
 // Weave Net's router is gone, but its datapath holds the VXLAN port and goes on forwarding.
 void take_over(Netlink& net) {
   for (const auto& link : net.links())
-    if (link.name.starts_with("vxlan-") || link.name.starts_with("vethwe-")) net.remove_link(link.name);
+    if (net.is_weave_vxlan(link) || link.name.starts_with("vethwe-")) net.remove_link(link.name);
   if (auto datapath = net.find_link("datapath")) Netlink::remove_ovs_datapath(datapath->index);
 }
 
@@ -93,7 +93,7 @@ void remove_bridge(const std::string& name) {
   Netlink net;
   std::vector<std::string> failures;
   for (const auto& link : net.links()) {
-    if (link.name != name && !one_of_ours(link.name)) continue;
+    if (link.name != name && !one_of_ours(net, link)) continue;
     try {
       if (link.kind == "openvswitch")
         Netlink::remove_ovs_datapath(link.index);

@@ -156,6 +156,12 @@ std::optional<Vxlan> Netlink::vxlan(const std::string& name) {
   return is_vxlan ? std::optional(found) : std::nullopt;
 }
 
+bool Netlink::is_weave_vxlan(const Link& link) {
+  if (link.kind != "vxlan") return false;
+  auto found = vxlan(link.name);
+  return found && found->external && link.name == fmt::format("vxlan-{}", found->port);
+}
+
 void Netlink::create_veth(const Veth& veth) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
   message.text(IFLA_IFNAME, checked_name(veth.name));

@@ -74,6 +74,9 @@ class Netlink {
   void create_vxlan(const std::string& name, uint16_t port);
   // Nothing when there is no such link, or it is something else.
   std::optional<Vxlan> vxlan(const std::string& name);
+  // A VXLAN device in external mode with the name that we give it, "vxlan-<port>": ours, or one that Weave Net has
+  // left.
+  bool is_weave_vxlan(const Link& link);
   // False when there is no such link.
   bool remove_link(const std::string& name);
   void set_up(int index, bool up = true);

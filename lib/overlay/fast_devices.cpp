@@ -59,9 +59,7 @@ std::string vxlan_name(uint16_t port) {
 }
 
 bool is_fast_vxlan(host::Netlink& net, const host::Link& link) {
-  if (link.kind != "vxlan") return false;
-  auto found = net.vxlan(link.name);
-  return found && found->external && !found->learning && link.name == vxlan_name(found->port);
+  return net.is_weave_vxlan(link) && !net.vxlan(link.name)->learning;
 }
 
 FastVxlan ensure_fast_vxlan(host::Netlink& net, uint16_t port) {

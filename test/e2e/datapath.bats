@@ -332,3 +332,75 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   [ "$status" = 1 ]
   [[ $output == *"--datapath: 'fast' isn't understood"*"ive direct "*" bridge "*" or none "* ]]
 }
+
+@test "in a mesh of three, too, a router's restart costs the fast datapath nothing" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  node 3 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.12"
+  for h in h1 h2; do
+    eventually uses $h fastdp h3
+    eventually guest $h ping -c 1 -W 1 10.32.0.3
+  done
+  eventually uses h1 fastdp h2
+  ping_from 1 10.32.0.3 1000
+  ping_from 2 10.32.0.3 1000
+  on h3 weave stop
+  sleep 4
+  launch h3 --resume
+  eventually uses h1 fastdp h3
+  eventually uses h2 fastdp h3
+  [ "$(lost 1) $(lost 2)" = "0 0" ]
+}
+
+@test "what others took away of a running datapath comes back; what they took off the bridge is off the network" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  node 3 --datapath=none "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually uses h1 sleeve h3
+  for n in 2 3; do eventually guest h1 ping -c 1 -W 1 10.32.0.$n; done
+  on h1 ip link del vethwe-sleeve
+  eventually guest h1 ping -c 1 -W 1 10.32.0.3
+  on h1 ip link set vethwe-bridge nomaster
+  guest h1 ip neigh flush dev eth0
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  on h1 ip link del vethwe-bridge
+  guest h1 ip neigh flush dev eth0
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  on h1 ip link set vethweplc nomaster
+  eventually eval '! guest h1 ping -c 1 -W 1 10.32.0.2'
+  on h1 ip link set vethweplc master weave
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+}
+
+@test "interfaces of others with names and ports like ours are left alone" {
+  host_up h1 --no-engine
+  on h1 sh -c 'ip link add vxlan-1001 type vxlan id 7 dstport 4789 local 10.99.0.11; ip link add vxlan-6784 type vxlan id 9 dstport 4790 local 10.99.0.11; ip link set vxlan-1001 up'
+  run on h1 weave launch --docker-api= --plugin=false --no-dns
+  [ "$status" = 0 ]
+  [[ $output == *"the interface vxlan-6784 is somebody else's"* ]]
+  on h1 weave stop
+  launch h1 --datapath=none
+  on h1 weave reset --force
+  on h1 ip link show vxlan-1001
+  on h1 ip link show vxlan-6784
+}
+
+@test "reset finds a bridge of another name" {
+  host_up h1 --no-engine
+  before=$(state_of h1)
+  launch h1 --weave-bridge=other
+  on h1 ip link show other
+  on h1 weave reset --force
+  eventually eval '[ "$(state_of h1)" = "$before" ]'
+}
+
+@test "a container can't take over the address of another host's container, a container that moves can" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  bytes "ffffffffffff02cc0000000288b5$(printf '00%.0s' {1..46})" | guest h1 socat -u - INTERFACE:eth0
+  eventually counts fastdp conflict
+  guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.2
+}
