@@ -39,7 +39,9 @@ TEST_CASE("families are sorted, and parts that are off are left out") {
   Counters counters;
   counters.flows = 3;
   counters.services_up = {{"dns", true}, {"plugin", false}};
-  counters.overlays[{"fastdp", "in"}] = {1, 2, 3};
+  counters.overlays[{"fastdp", "in"}] = {.packets = 1, .bytes = {}};
+  counters.overlays[{"sleeve", "out"}] = {.packets = 2, .bytes = 300};
+  counters.drops[{"fastdp", "spoofed"}] = 4;
   auto text = process_metrics() + metrics(report, counters);
   std::vector<std::string> families;
   std::istringstream in(text);
@@ -49,6 +51,10 @@ TEST_CASE("families are sorted, and parts that are off are left out") {
   CHECK(std::is_sorted(families.begin(), families.end()));
   CHECK(text.find("weave_ips") == std::string::npos);
   CHECK(text.find("weave_flows 3\n") != std::string::npos);
+  CHECK(text.find("weave_overlay_packets_total{direction=\"in\",overlay=\"fastdp\"} 1\n") != std::string::npos);
+  CHECK(text.find("weave_overlay_bytes_total{direction=\"out\",overlay=\"sleeve\"} 300\n") != std::string::npos);
+  CHECK(text.find("weave_overlay_bytes_total{direction=\"in\",overlay=\"fastdp\"}") == std::string::npos);
+  CHECK(text.find("weave_overlay_drops_total{overlay=\"fastdp\",reason=\"spoofed\"} 4\n") != std::string::npos);
   CHECK(text.find("weave_service_up{service=\"plugin\"} 0\n") != std::string::npos);
   CHECK(text.find("weave_connections{encryption=\"\",state=\"established\",type=\"unknown\"} 0\n") !=
         std::string::npos);
