@@ -176,6 +176,10 @@ void Router::report_peers(control::Router& router) {
       if (row.mtu) shown.attrs["mtu"] = int64_t{*row.mtu};
       if (row.encrypted) shown.attrs["encrypted"] = true;
       shown.reason = row.reason;
+      auto peer = std::ranges::find(status.mesh.peers, row.peer, &mesh::Peer::name);
+      if (fast_ && peer != status.mesh.peers.end() && !peer->short_id)
+        shown.reason =
+            "its version is too old for frames to pass beside the fast datapath: launch with --datapath=none";
     } else {
       shown.last_error = row.reason;
     }
