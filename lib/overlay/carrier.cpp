@@ -10,6 +10,11 @@ namespace {
 constexpr int answers_per_interval = 100;
 constexpr auto answer_interval = std::chrono::milliseconds(100);
 
+// An IPv4 packet that doesn't fit.
+std::optional<Ipv4Packet> larger_than(uint16_t mtu, ByteView frame) {
+  return frame.size() > size_t{mtu} + ethernet_header ? find_ipv4(frame) : std::nullopt;
+}
+
 }  // namespace
 
 Carrier::Carrier(MacTable& macs, SleeveCounters& counters, Edge edge)
@@ -65,7 +70,11 @@ void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const Sle
   if (!source || !destination) return counters_.drop(Drop::unknown_peer);
   if (record.destination == routes.self) {
     if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour, now);
-    return edge_.inject(TrunkTags(*source), record.frame);
+    TrunkTags tags(*source);
+    // What must not be fragmented may still fit the container, for the programs don't take it over the bridge.
+    auto ip = larger_than(tables.bridge_mtu, record.frame);
+    if (!ip || ip->dont_fragment) return edge_.inject(tags, record.frame);
+    return fragment(tables.bridge_mtu, record.frame, *ip, tags);
   }
   auto hop = routes.next_hop.find(record.destination);
   if (hop == routes.next_hop.end()) return counters_.drop(Drop::no_route);
@@ -87,7 +96,7 @@ void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRe
 
 void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments,
                   Time now) {
-  if (decision.inject) edge_.inject({}, segments.frame());
+  if (decision.inject) inject(tables, decision.source, segments.frame(), now);
   bool ours = decision.source == tables.routes->self;
   for (auto hop : decision.hops) {
     if (hop == from) {
@@ -108,6 +117,29 @@ void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName
            now);
     }
   }
+}
+
+void Carrier::inject(const SleeveTables& tables, PeerName source, ByteView frame, Time now) {
+  auto ip = larger_than(tables.bridge_mtu, frame);
+  if (!ip) return edge_.inject({}, frame);
+  if (!ip->dont_fragment) return fragment(tables.bridge_mtu, frame, *ip, {});
+  counters_.drop(Drop::too_big);
+  Mac receiver;
+  std::copy_n(frame.begin(), receiver.bytes.size(), receiver.bytes.begin());
+  auto hop = tables.routes->next_hop.find(source);
+  if (hop == tables.routes->next_hop.end() || macs_.find(receiver, now) != tables.routes->self) return;
+  auto answer = too_big_answer(tables.bridge_mtu, frame, now);
+  if (answer.empty()) return;
+  Decision decision;
+  decision.source = tables.routes->self;
+  decision.destination = source;
+  decision.hops = std::span(&hop->second, 1);
+  act(tables, decision, {}, Segments(answer), now);
+}
+
+void Carrier::fragment(uint16_t mtu, ByteView frame, const Ipv4Packet& packet, const TrunkTags& tags) {
+  if (!fragment_ipv4(frame, packet, mtu, [&](ByteView piece) { edge_.inject(tags, piece); }))
+    counters_.drop(Drop::malformed);
 }
 
 void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
@@ -147,19 +179,24 @@ void Carrier::put(const SleevePath& path, bool df, PeerName source, PeerName des
     std::copy(frame.begin(), frame.end(), room.begin());
 }
 
-void Carrier::answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,
-                             const Segments& segments, Time now) {
+Bytes Carrier::too_big_answer(uint16_t mtu, ByteView offending, Time now) {
   if (now >= refill_at_) {
     answers_left_ = answers_per_interval;
     refill_at_ = now + answer_interval;
   }
-  if (answers_left_ == 0) return;
+  if (answers_left_ == 0) return {};
   --answers_left_;
+  auto packet = find_ipv4(offending);
+  if (!packet || !may_answer(offending, *packet)) return {};
+  return fragmentation_needed(offending, *packet, mtu);
+}
+
+void Carrier::answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,
+                             const Segments& segments, Time now) {
   Bytes offending(segments.size(0));
   segments.write(0, offending);
-  auto packet = find_ipv4(offending);
-  if (!packet || !may_answer(offending, *packet)) return;
-  auto answer = fragmentation_needed(offending, *packet, mtu);
+  auto answer = too_big_answer(mtu, offending, now);
+  if (answer.empty()) return;
   log::debug("sleeve: sending ICMP 3,4 towards {}: PMTU={}", source.str(), mtu);
   // As if the peer had sent it that the frame was for.
   if (tables.trunk) {

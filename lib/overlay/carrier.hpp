@@ -38,6 +38,12 @@ class Carrier {
   // The way back of the same.
   void inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now);
   void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Time now);
+  // To this host's containers. The sender knows the path's MTU, but not theirs, and the bridge drops without a word
+  // what is larger: IPv4 is fragmented here, or its sender told.
+  void inject(const SleeveTables& tables, PeerName source, ByteView frame, Time now);
+  void fragment(uint16_t mtu, ByteView frame, const Ipv4Packet& packet, const TrunkTags& tags);
+  // The ICMP error, empty when there is to be none.
+  Bytes too_big_answer(uint16_t mtu, ByteView offending, Time now);
   void send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
             const Segments& segments, bool flooded, Time now);
   void answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,

@@ -97,6 +97,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
     auto next = std::make_shared<SleeveTables>();
     next->routes = routes;
     next->trunk = trunk_table;
+    if (tap) next->bridge_mtu = tap->mtu();
     for (const auto& [name, entry] : receivers) next->paths.emplace(name, entry.path);
     tables.set(std::move(next));
   }

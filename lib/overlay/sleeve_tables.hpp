@@ -37,6 +37,7 @@ struct SleevePath {
 struct SleeveTables {
   std::shared_ptr<const RouteTable> routes;        // never null
   std::unordered_map<PeerName, SleevePath> paths;  // by neighbour
+  uint16_t bridge_mtu = 65535;                     // the largest packet that our bridge takes, without Ethernet header
   std::shared_ptr<const TrunkTable> trunk;         // null: the TAP is a port of the bridge, and sleeve decides itself
 };
 

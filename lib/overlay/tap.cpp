@@ -55,6 +55,7 @@ Tap::Tap(const std::string& name, const std::string& bridge, TapPlace place)
     port.ifr_mtu = 65521;
     attempt("set the MTU of", ioctl(control.get(), SIOCSIFMTU, &port) == 0);
   }
+  mtu_ = static_cast<uint16_t>(port.ifr_mtu);
   attempt("find the number of", ioctl(control.get(), SIOCGIFINDEX, &port) == 0);
   index_ = port.ifr_ifindex;
   if (place == TapPlace::port) {

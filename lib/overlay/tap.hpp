@@ -23,6 +23,8 @@ class Tap {
   // Puts the tags on and writes the frame; false when the kernel doesn't take it. Any thread.
   bool write(VnetHeader header, const TrunkTags& tags, ByteView frame) const;
   int index() const { return index_; }
+  // The largest packet that the bridge takes, in bytes without Ethernet header, as it was at the start.
+  uint16_t mtu() const { return mtu_; }
 
   // The largest that a frame may be, with its header.
   static constexpr size_t max_size = 128 * 1024;
@@ -30,6 +32,7 @@ class Tap {
  private:
   UniqueFd fd_;
   int index_ = 0;  // of the interface
+  uint16_t mtu_ = 0;
 };
 
 }  // namespace weave::overlay

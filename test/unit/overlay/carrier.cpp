@@ -234,6 +234,33 @@ TEST_CASE("too large for the path, but may be fragmented: here or below, as the 
   if (fragments_pass) CHECK(net.two.injected == std::vector<Bytes>{frame});
 }
 
+TEST_CASE("too large for the receiver's bridge: fragmented there, or the sender is told") {
+  Chain net;
+  net.three.tables.bridge_mtu = 1376;
+  net.three.capture(test::tcp_frame({.data = 0, .from = at_c, .to = everybody}));
+  net.settle();
+  net.three.injected.clear();
+  net.one.capture(test::tcp_frame({.data = 1384, .df = false, .from = at_a, .to = at_c}));
+  net.settle();
+  CHECK(net.three.injected.size() == 2);
+  for (const auto& frame : net.three.injected) CHECK(frame.size() <= 1376 + 14);
+
+  net.three.injected.clear();
+  net.one.injected.clear();
+  net.one.capture(test::tcp_frame({.data = 1324, .from = at_a, .to = at_c}));  // just fits
+  net.one.capture(test::tcp_frame({.data = 1325, .from = at_a, .to = at_c}));
+  net.settle();
+  CHECK(net.three.injected.size() == 1);
+  CHECK(net.three.dropped(Drop::too_big) == 1);
+  REQUIRE(net.one.injected.size() == 1);
+  CHECK(get_u16(net.one.injected[0], 34) == 0x0304);  // fragmentation needed
+  CHECK(get_u16(net.one.injected[0], 40) == 1376);
+  // Of a container that isn't here nobody knows what it takes.
+  net.one.capture(test::tcp_frame({.data = 1325, .from = at_a, .to = Mac{{2, 9, 9, 9, 9, 9}}}));
+  net.settle();
+  CHECK(net.one.injected.size() == 1);
+}
+
 TEST_CASE("frames leave in clear by no encrypted connection") {
   Chain net(true);
   net.one.capture(arp_request());
@@ -339,6 +366,18 @@ TEST_CASE("on a trunk the answer to a packet that is too large comes as if from 
   net.two.capture(tagged(TrunkTags(0x1000 | 0xa), frame));
   CHECK(net.two.tags.size() == 2);
   CHECK(net.two.dropped(Drop::too_big) == 3);
+}
+
+TEST_CASE("on a trunk what is too large for the bridge is fragmented where it may be") {
+  Trunked net;
+  net.two.tables.bridge_mtu = 1000;
+  net.two.carrier.received(net.two.tables, a,
+                           {a, b, test::tcp_frame({.data = 1200, .df = false, .from = at_a, .to = at_b})}, net.two.now);
+  CHECK(net.two.injected.size() == 2);
+  CHECK(net.two.tags == std::vector<TrunkTags>(2, TrunkTags(0xa)));
+  net.two.carrier.received(net.two.tables, a, {a, b, test::tcp_frame({.data = 1200, .from = at_a, .to = at_b})},
+                           net.two.now);
+  CHECK(net.two.injected.size() == 3);
 }
 
 TEST_CASE("on a trunk what makes no sense is dropped and counted") {
