@@ -97,7 +97,6 @@ Json write_router(const Router& r) {
       {"OverlayDiagnostics", diagnostics},
       {"TrustedSubnets", r.trusted_subnets},
       {"Interface", r.interface},
-      {"Datapath", r.datapath},
       {"CaptureStats", capture},
       {"MACs",
        list(r.macs,
@@ -105,6 +104,7 @@ Json write_router(const Router& r) {
               return Json{{"Mac", m.mac}, {"Name", m.name}, {"NickName", m.nickname}, {"LastSeen", m.last_seen}};
             })},
       {"ServiceID", r.service_id},
+      {"Datapath", r.datapath},
   };
 }
 

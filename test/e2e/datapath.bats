@@ -404,3 +404,15 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   eventually counts fastdp conflict
   guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.2
 }
+
+@test "with a password, and without ESP in the kernel, frames go encrypted by sleeve, and status says why" {
+  node 1 --password secret
+  node 2 --password secret "$E2E_UNDERLAY.11"
+  eventually eval 'uses h1 sleeve h2 || uses h1 fastdp h2'
+  ! on h1 weave status | grep 'Datapath: direct$' || skip "this kernel has ESP"
+  eventually uses h2 'encrypted   sleeve' h1
+  on h1 weave status | grep 'Datapath: direct; encrypted connections by sleeve (the kernel has no ESP'
+  reason h1 h2 "(fastdp: fastdp can't encrypt: the kernel has no ESP"
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  bulk 1 2 8
+}

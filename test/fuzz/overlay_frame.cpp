@@ -97,6 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (uint16_t mtu : {uint16_t{552}, uint16_t{1438}})
     for (bool fragments_pass : {false, true}) {
       auto tables = tables_of(a, b, mtu, fragments_pass);
+      tables.bridge_mtu = 700;
       Bytes captured(frame.begin(), frame.end());
       carrier.captured(tables, header, captured, MacTable::Time{});
       carrier.received(tables, b, {b, a, frame}, MacTable::Time{});
@@ -106,7 +107,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       tables.trunk = std::make_shared<TrunkTable>(*tables.routes);
       captured.assign(frame.begin(), frame.end());
       carrier.captured(tables, header, captured, MacTable::Time{});
-      auto tags = TrunkTags(0xb, 0xb).bytes();
+      const TrunkTags both(0xb, 0xb);
+      auto tags = both.bytes();
       captured.assign(frame.begin(), frame.end());
       captured.insert(captured.begin() + static_cast<ptrdiff_t>(std::min<size_t>(12, frame.size())), tags.begin(),
                       tags.end());

@@ -312,8 +312,10 @@ int from_container(struct __sk_buff* skb) {
   __u32 place = there->place;
   if (place < FASTDP_IDS) {
     struct fastdp_hop* hop = hop_of(way_to(place));
-    if (hop && may_push(skb, hop)) {
-      int verdict = push(skb, now->self | place << 12, hop, &mac);
+    /* Read once: a router that starts in another mode takes it away while frames are under way. */
+    __u32 underlay = hop ? *(volatile __u32*)&hop->underlay : 0;
+    if (hop && may_push(skb, hop, underlay)) {
+      int verdict = push(skb, now->self | place << 12, hop, underlay, &mac);
       if (verdict != CANNOT_PUSH) return verdict;
     }
     return send(skb, now, now->self, place, 0, FASTDP_SENT);
@@ -368,7 +370,8 @@ static __always_inline int arrive(struct __sk_buff* skb, const struct fastdp_set
   if (source == now->self) return drop(FASTDP_DROP_OWN);
   if (!way_to(source)) return drop(FASTDP_DROP_UNKNOWN_PEER);
   if (is_multicast(&mac->from) || is_zero(&mac->from)) return drop(FASTDP_DROP_SOURCE_MAC);
-  if (destination != now->self) return send(skb, now, source, destination, not_to, tunnelled ? FASTDP_RELAYED : FASTDP_SENT);
+  if (destination != now->self)
+    return send(skb, now, source, destination, not_to, tunnelled ? FASTDP_RELAYED : FASTDP_SENT);
 
   if (learn(&mac->from, source, now->epoch)) return drop(FASTDP_DROP_SPOOFED);
 

@@ -30,8 +30,8 @@ struct wire_headers {
 
 /* Frames are pushed for IP only, which is what the kernel segments, without VLAN, and as far as lengths have 16 bits.
  */
-static __always_inline int may_push(const struct __sk_buff* skb, const struct fastdp_hop* hop) {
-  return hop->underlay && !hop->mark && !skb->vlan_present && skb->len <= 65535 - ROOM &&
+static __always_inline int may_push(const struct __sk_buff* skb, const struct fastdp_hop* hop, __u32 underlay) {
+  return underlay && !hop->mark && !skb->vlan_present && skb->len <= 65535 - ROOM &&
          (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
 }
 
@@ -50,11 +50,11 @@ static __always_inline __u8 outer_tos(const __u8* inner) {
   return ecn == ECN_CE ? ECN_ECT0 : ecn;
 }
 
-/* Puts the headers on and sends the packet. CANNOT_PUSH: nothing has happened. */
-static __always_inline int push(struct __sk_buff* skb, __u32 vni, const struct fastdp_hop* hop,
+/* Puts the headers on and sends the packet by the interface. CANNOT_PUSH: nothing has happened. */
+static __always_inline int push(struct __sk_buff* skb, __u32 vni, const struct fastdp_hop* hop, __u32 underlay,
                                 const struct addresses* mac) {
   struct wire_headers wire = {};
-  __u32 length = skb->len, underlay = hop->underlay;
+  __u32 length = skb->len;
   __be16 inner_type = skb->protocol;
   if (bpf_skb_load_bytes(skb, ETH_HLEN, wire.inner, sizeof wire.inner)) return CANNOT_PUSH;
   __u32 hash = bpf_get_hash_recalc(skb);
