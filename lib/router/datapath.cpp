@@ -136,8 +136,12 @@ void Router::start_sleeve() {
 void Router::mend_sleeve() {
   auto* sleeve = node_ ? node_->sleeve() : nullptr;
   if (sleeve == nullptr || sleeve->carries()) return;
-  start_sleeve();
-  log::warning("sleeve's interface was gone, and is back");
+  try {
+    start_sleeve();
+    log::warning("sleeve's interface was gone, and is back");
+  } catch (const Error& error) {
+    log::error("sleeve carries no frames: reason={}", error.what());
+  }
 }
 
 std::string Router::datapath_text() const {
