@@ -211,7 +211,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       auto found = forwarders.find(name);
       if (found != forwarders.end() && ((fast && may_send(found->second)) || resumes(name, found->second)))
         picture.neighbours[name] = with_underlay(hop(found->second));
-      else if (!fast)
+      else if (found != forwarders.end() || !fast)
         picture.neighbours[name] = std::nullopt;
       // Otherwise its connection has just ended, and the topology is about to say so.
     }
