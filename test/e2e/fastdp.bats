@@ -25,7 +25,9 @@ two_hosts() {
 works() {
   two_hosts "$1"
   [[ $(tell h1 status) == "mode $1 "* ]]
-  [[ $(tell h1 heard) == 18* ]] && [[ $(tell h2 heard) == 17* ]]
+  hears() { [[ $(tell $1 heard) == $2* ]]; }
+  eventually hears h1 18
+  eventually hears h2 17
   guest h1 ping -c 20 -i 0.02 -W 1 10.32.0.18 | grep ' 0% packet loss'
   guest h2 ping -c 5 -i 0.02 -W 1 -s 60000 10.32.0.17 | grep ' 0% packet loss'
   guest h1 ping -c 2 -W 1 -M do -s 1382 10.32.0.18 | grep ' 0% packet loss'

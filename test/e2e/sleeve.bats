@@ -82,10 +82,10 @@ bulk() {
 
 # capture N: $BATS_TEST_TMPDIR/seen is what passes at the host while its container is pinged
 capture() {
-  on "h$1" sh -c 'rm -f /run/capture /run/tcpdump; tcpdump -Z root -c 6 -qni eth0 -s0 -w /run/capture udp >/run/tcpdump 2>&1 &'
+  on "h$1" sh -c 'rm -f /run/capture /run/tcpdump; tcpdump -Z root --immediate-mode -qni eth0 -s0 -w /run/capture udp >/run/tcpdump 2>&1 & echo $! >/run/tcpdump.pid'
   eventually on "h$1" grep -q "listening on" /run/tcpdump
   in_c 1 ping -c 3 -i 0.2 -W 2 -p 5345435245545f5445585421 "10.32.0.$1"
-  eventually on "h$1" grep -q "packets captured" /run/tcpdump
+  on "h$1" sh -c 'kill -INT $(cat /run/tcpdump.pid); while kill -0 $(cat /run/tcpdump.pid) 2>/dev/null; do sleep 0.02; done'
   on "h$1" cat /run/capture >"$BATS_TEST_TMPDIR/seen"
 }
 
