@@ -8,9 +8,10 @@ namespace {
 
 using Wall = std::chrono::system_clock::time_point;
 
+// Rounded, for what is finer only tells how long it took to read two clocks: it would differ with every call.
 Wall wall(Time time) {
   auto since = time - std::chrono::steady_clock::now();
-  return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(since);
+  return std::chrono::round<std::chrono::milliseconds>(std::chrono::system_clock::now() + since);
 }
 
 std::string utc(Wall time) {

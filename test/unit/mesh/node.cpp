@@ -235,6 +235,7 @@ TEST_CASE("two routers that name each other keep one connection") {
   REQUIRE(net.until([&] { return one->status().connections.size() == 1 && two->status().connections.size() == 1; }));
   auto terminations = one->status().terminations + two->status().terminations;
   auto since = one->status().connections.at(0).since;
+  CHECK(since == std::chrono::floor<std::chrono::milliseconds>(since));
   // A connection that lost is dialled again after 3 s at most; nothing must happen, so there is nothing to wait for.
   net.until([] { return false; }, 3200ms);
   CHECK(one->status().terminations + two->status().terminations == terminations);
