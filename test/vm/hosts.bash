@@ -14,7 +14,7 @@ NAMESPACES=/run/hosts
 PASSED=0 FAILED=0
 
 underlay_up() {
-  modprobe -a bridge veth vxlan esp4 xfrm_user cls_bpf sch_ingress
+  modprobe -a bridge veth vxlan esp4 xfrm_user cls_bpf sch_ingress tun
   mkdir -p $NAMESPACES
   mount --bind $NAMESPACES $NAMESPACES
   mount --make-private $NAMESPACES
