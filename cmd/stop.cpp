@@ -19,6 +19,8 @@ bool stop_router(bool remove_network) {
       told = true;
       for (const auto& line : lines_of(warnings)) say(line);
     } catch (const control::NotRunning&) {  // on its way out, or only just coming up
+    } catch (const http::HungUp&) {         // to answer is the last thing that it does
+      told = true;
     }
   };
   tell();

@@ -22,17 +22,22 @@ struct Attempt {
   std::shared_ptr<Connection> connection;
   std::chrono::milliseconds timeout;
 
-  Error failed(const boost::system::error_code& error) const {
+  [[noreturn]] void fail(const boost::system::error_code& error) const {
     std::string why = error.message();
+    bool hung_up = false;
     if (connection->timed_out)
       why = fmt::format("no answer within {:g} s", std::chrono::duration<double>(timeout).count());
     else if (error == beast::http::error::end_of_stream || error == beast::http::error::partial_message ||
-             error == asio::error::connection_reset || error == asio::error::broken_pipe)
+             error == asio::error::connection_reset || error == asio::error::broken_pipe) {
       why = "the server hung up";
+      hung_up = true;
+    }
     std::string hint;
     if (error.value() == EACCES && error.category() == boost::system::system_category())
       hint = "run as root, or as a member of the group that owns the socket";
-    return Error(fmt::format("{} {} on {}: {}", request.method, request.path(), address.str(), why), hint);
+    auto text = fmt::format("{} {} on {}: {}", request.method, request.path(), address.str(), why);
+    if (hung_up) throw HungUp(text);
+    throw Error(text, hint);
   }
 };
 
@@ -83,12 +88,12 @@ asio::awaitable<void> send(Attempt& attempt) {
   for (char c : attempt.request.target)
     if (static_cast<uint8_t>(c) <= 0x20 || c == 0x7f)
       throw Error("not a request target: " + percent_encode(attempt.request.target));
-  if (auto error = co_await connect(attempt)) throw attempt.failed(error);
+  if (auto error = co_await connect(attempt)) attempt.fail(error);
   auto message = message_of(attempt.address, attempt.request);
   auto [error, size] = co_await beast::http::async_write(attempt.connection->socket, message, kTuple);
   // A server may answer and hang up before it has read all: then the answer counts.
   bool hung_up = error == asio::error::broken_pipe || error == asio::error::connection_reset;
-  if (error && !hung_up) throw attempt.failed(error);
+  if (error && !hung_up) attempt.fail(error);
 }
 
 asio::awaitable<std::shared_ptr<Connection>> make_connection() {
@@ -106,7 +111,7 @@ asio::awaitable<Response> request(Address address, Request request, std::chrono:
   parser.body_limit(kMostBody);
   parser.skip(request.method == "HEAD");
   auto [error, size] = co_await beast::http::async_read(attempt.connection->socket, buffer, parser, kTuple);
-  if (error) throw attempt.failed(error);
+  if (error) attempt.fail(error);
   co_return response_of(parser.release());
 }
 
@@ -135,7 +140,7 @@ asio::awaitable<void> stream(Address address, Request request, std::function<voi
   beast::http::response_parser<beast::http::buffer_body> parser;
   parser.body_limit(boost::none);
   auto [error, size] = co_await beast::http::async_read_header(socket, buffer, parser, kTuple);
-  if (error) throw attempt.failed(error);
+  if (error) attempt.fail(error);
   int status = static_cast<int>(parser.get().result_int());
   if (status == 200 && on_open) on_open();
   std::string refusal;
@@ -150,7 +155,7 @@ asio::awaitable<void> stream(Address address, Request request, std::function<voi
       on_data(data);
     else if (refusal.size() < piece.size())
       refusal += data;
-    if (error) throw attempt.failed(error);
+    if (error) attempt.fail(error);
   }
   if (status != 200)
     throw Error(

@@ -91,6 +91,12 @@ class Server {
   std::shared_ptr<Impl> impl_;
 };
 
+// The server took the request, and went away before it had answered.
+class HungUp : public Error {
+ public:
+  using Error::Error;
+};
+
 // One request on a connection of its own; throws Error when there is no answer (refused, hung up, malformed) or none in
 // time. `timeout` zero: none.
 asio::awaitable<Response> request(Address address, Request request, std::chrono::milliseconds timeout);
