@@ -119,7 +119,7 @@ class FastForwarder : public Forwarder {
   bool encrypted() const { return !link_.key.empty(); }
   void send_heartbeat(Time now);
   // The connection is on hold while either end misses heartbeats.
-  void judge(bool hears, bool heard_by_peer);
+  void judge(bool hears, bool reaches);
   void choose_receiving();
   void take_sending(const EspParameters& parameters);
   void look_after_associations();

@@ -97,8 +97,8 @@ void FastTable::release_slots(Time now) {
   }
 }
 
-// A connection has ended, and the topology knows a detour already, or that the peer is out of reach: it mostly comes
-// back within moments. What has been adopted may have been its own.
+// A connection has ended, and the topology knows a detour already: the connection mostly comes back within moments.
+// What has been adopted may have been its own.
 bool FastTable::waits(Entry<FastWay>& entry, const FastWay& wanted, Time now) const {
   bool own = entry.value.kind == FastWay::Kind::fast &&
              (entry.value.direct || entry.until != Time::max() || entry.patient_till != Time::max());
