@@ -33,6 +33,7 @@
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/pkt_cls.h>
 #include <stddef.h>
@@ -227,6 +228,14 @@ static __always_inline void flood(struct __sk_buff* skb, const struct fastdp_set
 
 #include "wire.h"
 
+/* Delivers the frame to the container behind a host-side veth. The packet type is set because the frame entered by a
+ * device with another MAC and is PACKET_OTHERHOST: kernels without "bpf: Scrub packet on bpf_redirect_peer" (6.15, in
+ * stable releases since May 2025) keep the type, and IP and ARP in the container drop such a packet. */
+static __always_inline int into_container(struct __sk_buff* skb, __u32 ifindex) {
+  bpf_skb_change_type(skb, PACKET_HOST);
+  return bpf_redirect_peer(ifindex, 0);
+}
+
 /* --- frames from here -------------------------------------------------------------------------------------------- */
 
 static __always_inline int to_stp(const struct fastdp_mac* mac) {
@@ -322,7 +331,7 @@ int from_container(struct __sk_buff* skb) {
   }
   if (!(place & FASTDP_PLACE_CONTAINER)) return TC_ACT_OK;
   count(FASTDP_DIRECT);
-  return bpf_redirect_peer(place & ~FASTDP_PLACE_CONTAINER, 0);
+  return into_container(skb, place & ~FASTDP_PLACE_CONTAINER);
 }
 
 /* --- frames from other peers ------------------------------------------------------------------------------------- */
@@ -381,7 +390,7 @@ static __always_inline int arrive(struct __sk_buff* skb, const struct fastdp_set
     __u32 place = there ? there->place : 0;
     if (constants.direct && place & FASTDP_PLACE_CONTAINER) {
       count(FASTDP_DIRECT);
-      return bpf_redirect_peer(place & ~FASTDP_PLACE_CONTAINER, 0);
+      return into_container(skb, place & ~FASTDP_PLACE_CONTAINER);
     }
     if (place >= FASTDP_PLACE_BRIDGE) return bpf_redirect(now->bridge_port, BPF_F_INGRESS);
   }
@@ -453,7 +462,7 @@ int from_wire(struct __sk_buff* skb) {
   count(FASTDP_RECEIVED);
   count(FASTDP_POPPED);
   count(FASTDP_DIRECT);
-  return bpf_redirect_peer(container, 0);
+  return into_container(skb, container);
 }
 
 /* tc egress of the underlay's interface: the last look at what leaves. Nothing that should have become ESP gets past,
