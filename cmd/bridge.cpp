@@ -23,15 +23,15 @@ int docker_bridge_ip(const Words&) {
 
 int bridge_type(const Words&) {
   switch (host::bridge_type()) {
-    case host::BridgeType::none:
+    case host::BridgeType::kNone:
       throw Error("weave is not set up on this host", "start it with 'weave launch'");
-    case host::BridgeType::bridge:
+    case host::BridgeType::kBridge:
       out("bridge\n");
       break;
-    case host::BridgeType::fastdp:
+    case host::BridgeType::kFastdp:
       out("fastdp\n");
       break;
-    case host::BridgeType::bridged_fastdp:
+    case host::BridgeType::kBridgedFastdp:
       out("bridged_fastdp\n");
       break;
   }

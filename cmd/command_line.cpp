@@ -64,7 +64,7 @@ int run(const Command& command, const Words& arguments) {
 
 int run_command_line(Words words) {
   if (const char* debug = std::getenv("WEAVE_DEBUG"); debug != nullptr && *debug != '\0')
-    log::set_level(log::Level::debug);
+    log::set_level(log::Level::kDebug);
   if (!words.empty() && words[0] == "--local") words.erase(words.begin());
   auto table = commands();
   if (words.empty()) {

@@ -12,13 +12,13 @@ namespace {
 
 spdlog::level::level_enum native(Level level) {
   switch (level) {
-    case Level::debug:
+    case Level::kDebug:
       return spdlog::level::debug;
-    case Level::info:
+    case Level::kInfo:
       return spdlog::level::info;
-    case Level::warning:
+    case Level::kWarning:
       return spdlog::level::warn;
-    case Level::error:
+    case Level::kError:
       break;
   }
   return spdlog::level::err;
@@ -39,10 +39,10 @@ spdlog::logger& logger() {
 }  // namespace
 
 Level parse_level(std::string_view name) {
-  if (name == "debug") return Level::debug;
-  if (name == "info") return Level::info;
-  if (name == "warning") return Level::warning;
-  if (name == "error") return Level::error;
+  if (name == "debug") return Level::kDebug;
+  if (name == "info") return Level::kInfo;
+  if (name == "warning") return Level::kWarning;
+  if (name == "error") return Level::kError;
   throw Error(fmt::format("unknown log level '{}'", name), "use debug, info, warning or error");
 }
 

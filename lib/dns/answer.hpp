@@ -14,7 +14,7 @@
 
 namespace weave::dns {
 
-enum class Transport { udp, tcp };
+enum class Transport { kUdp, kTcp };
 
 struct Zone {
   std::string domain = "weave.local.";  // lower case, with trailing dot
@@ -24,8 +24,8 @@ struct Zone {
 };
 
 struct Answer {
-  enum class Kind { reply, forward, drop };
-  Kind kind = Kind::drop;
+  enum class Kind { kReply, kForward, kDrop };
+  Kind kind = Kind::kDrop;
   Bytes bytes;  // of a reply
   int rcode = 0;
   size_t limit = 0;  // when to forward: the longest reply that the client takes

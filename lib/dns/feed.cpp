@@ -4,8 +4,8 @@ namespace weave::dns {
 
 namespace {
 
-enum FrameType : uint8_t { frame_begin = 1, frame_put = 2, frame_erase = 3, frame_end = 4, frame_status = 16 };
-constexpr size_t frame_head = 9;  // type and sequence
+enum FrameType : uint8_t { kFrameBegin = 1, kFramePut = 2, kFrameErase = 3, kFrameEnd = 4, kFrameStatus = 16 };
+constexpr size_t kFrameHead = 9;  // type and sequence
 
 void text(Writer& writer, std::string_view value) {
   writer.u16(static_cast<uint16_t>(value.size()));
@@ -17,7 +17,7 @@ std::string text(Reader& reader) {
 }
 
 void frame(Writer& out, uint8_t type, uint64_t sequence, ByteView payload) {
-  out.u32(static_cast<uint32_t>(frame_head + payload.size()));
+  out.u32(static_cast<uint32_t>(kFrameHead + payload.size()));
   out.u8(type);
   out.u64(sequence);
   out.bytes(payload);
@@ -38,22 +38,22 @@ void FeedEncoder::entry(Writer& out, uint8_t type, const names::Entry& entry) {
 
 Bytes FeedEncoder::snapshot(const names::Entries& entries) {
   Writer out;
-  frame(out, frame_begin, ++sequence_, {});
+  frame(out, kFrameBegin, ++sequence_, {});
   for (const auto& e : entries)
-    if (e.live()) entry(out, frame_put, e);
-  frame(out, frame_end, ++sequence_, {});
+    if (e.live()) entry(out, kFramePut, e);
+  frame(out, kFrameEnd, ++sequence_, {});
   return out.take();
 }
 
 Bytes FeedEncoder::changes(const names::Entries& entries) {
   Writer out;
-  for (const auto& e : entries) entry(out, e.live() ? frame_put : frame_erase, e);
+  for (const auto& e : entries) entry(out, e.live() ? kFramePut : kFrameErase, e);
   return out.take();
 }
 
 Bytes FeedEncoder::erased(const names::Entries& entries) {
   Writer out;
-  for (const auto& e : entries) entry(out, frame_erase, e);
+  for (const auto& e : entries) entry(out, kFrameErase, e);
   return out.take();
 }
 
@@ -64,13 +64,13 @@ Result<std::vector<FrameReader::Frame>> FrameReader::push(ByteView bytes) {
   size_t used = 0;
   while (reader.left() >= 4) {
     auto length = reader.u32();
-    if (length < frame_head || length > max_frame) return Refused(fmt::format("frame of {} bytes", length));
+    if (length < kFrameHead || length > kMaxFrame) return Refused(fmt::format("frame of {} bytes", length));
     if (reader.left() < length) break;
     auto type = reader.u8();
     auto sequence = reader.u64();
     if (sequence != sequence_ + 1) return Refused(fmt::format("frame {} follows frame {}", sequence, sequence_));
     sequence_ = sequence;
-    auto payload = reader.bytes(length - frame_head);
+    auto payload = reader.bytes(length - kFrameHead);
     frames.push_back({type, Bytes(payload.begin(), payload.end())});
     used = reader.position();
   }
@@ -83,19 +83,19 @@ Result<void> Table::push(ByteView bytes) {
   if (!frames) return Refused(frames.error());
   for (const auto& frame : *frames) {
     switch (frame.type) {
-      case frame_begin:
+      case kFrameBegin:
         incoming_.clear();
         in_snapshot_ = true;
         break;
-      case frame_end:
+      case kFrameEnd:
         if (!in_snapshot_) return Refused("a snapshot ends that hasn't begun");
         index_ = std::move(incoming_);
         incoming_.clear();
         in_snapshot_ = false;
         ready_ = true;
         break;
-      case frame_put:
-      case frame_erase: {
+      case kFramePut:
+      case kFrameErase: {
         Reader reader(frame.payload);
         names::Entry entry;
         entry.hostname = text(reader);
@@ -104,7 +104,7 @@ Result<void> Table::push(ByteView bytes) {
         entry.address.value = reader.u32();
         if (!reader.ok()) return Refused("an entry is cut");
         auto& index = in_snapshot_ ? incoming_ : index_;
-        frame.type == frame_put ? index.apply(entry) : index.erase(entry);
+        frame.type == kFramePut ? index.apply(entry) : index.erase(entry);
         break;
       }
       default:
@@ -122,7 +122,7 @@ Bytes StatusEncoder::encode(const Status& status) {
   auto count = std::min<size_t>(status.upstreams.size(), 32);
   payload.u16(static_cast<uint16_t>(count));
   for (size_t i = 0; i < count; ++i) text(payload, std::string_view(status.upstreams[i]).substr(0, 255));
-  frame(out, frame_status, ++sequence_, payload.out());
+  frame(out, kFrameStatus, ++sequence_, payload.out());
   return out.take();
 }
 
@@ -131,7 +131,7 @@ Result<std::optional<Status>> StatusDecoder::push(ByteView bytes) {
   if (!frames) return Refused(frames.error());
   std::optional<Status> last;
   for (const auto& frame : *frames) {
-    if (frame.type != frame_status) return Refused(fmt::format("unknown frame type {}", frame.type));
+    if (frame.type != kFrameStatus) return Refused(fmt::format("unknown frame type {}", frame.type));
     Reader reader(frame.payload);
     Status status;
     for (auto* value : {&status.answered, &status.forwarded, &status.refused, &status.dropped, &status.failed})

@@ -22,7 +22,7 @@
 
 namespace weave::dns {
 
-inline constexpr size_t max_frame = 1 << 20;  // bytes
+inline constexpr size_t kMaxFrame = 1 << 20;  // bytes
 
 // What the server tells about itself; counters since its start.
 struct Status {

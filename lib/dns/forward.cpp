@@ -28,10 +28,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using asio::ip::tcp;
 using asio::ip::udp;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr auto check_interval = std::chrono::seconds(5);
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
+constexpr auto kCheckInterval = std::chrono::seconds(5);
 // A server that let a query run out is asked after the others for this long.
-constexpr auto dead_time = std::chrono::seconds(30);
+constexpr auto kDeadTime = std::chrono::seconds(30);
 
 uint16_t random_id() {
   uint16_t id = 0;
@@ -81,10 +81,10 @@ struct Forwarder::Race {
 
   // True when the reply ends the race for its server.
   bool offer(Bytes reply, uint16_t id) {
-    if (done || reply.size() < header_size || id_of(reply) != id || !answers(reply, query)) return done;
+    if (done || reply.size() < kHeaderSize || id_of(reply) != id || !answers(reply, query)) return done;
     auto rcode = parse_header(reply)->rcode();
     reply = with_id(std::move(reply), id_of(query));
-    if (rcode == rcode_servfail || rcode == rcode_refused) {
+    if (rcode == kRcodeServfail || rcode == kRcodeRefused) {
       if (second.empty()) second = std::move(reply);
     } else {
       winner = std::move(reply);
@@ -110,7 +110,7 @@ bool Forwarder::is_loop(const asio::ip::address& address) const {
 
 void Forwarder::reload() {
   auto now = Clock::now();
-  if (config_.resolv_conf.empty() || (checked_ != Clock::time_point{} && now - checked_ < check_interval)) return;
+  if (config_.resolv_conf.empty() || (checked_ != Clock::time_point{} && now - checked_ < kCheckInterval)) return;
   checked_ = now;
   struct stat status {};
   if (stat(config_.resolv_conf.c_str(), &status) != 0) {
@@ -159,7 +159,7 @@ asio::awaitable<void> Forwarder::ask_udp(std::shared_ptr<Race> race, std::shared
   if (!code) socket->send(asio::buffer(query), 0, code);
   bool over = race->done;
   while (!code && !over) {
-    std::tie(code) = co_await socket->async_wait(udp::socket::wait_read, as_result);
+    std::tie(code) = co_await socket->async_wait(udp::socket::wait_read, kAsResult);
     if (code) break;
     auto size = socket->available(code);
     if (code) break;
@@ -182,16 +182,16 @@ asio::awaitable<void> Forwarder::ask_tcp(std::shared_ptr<Race> race, std::shared
   Writer framed;
   framed.u16(static_cast<uint16_t>(race->query.size()));
   framed.bytes(with_id(race->query, id));
-  auto [code] = co_await socket->async_connect(tcp::endpoint(server->address, port), as_result);
+  auto [code] = co_await socket->async_connect(tcp::endpoint(server->address, port), kAsResult);
   size_t count = 0;
-  if (!code) std::tie(code, count) = co_await asio::async_write(*socket, asio::buffer(framed.out()), as_result);
+  if (!code) std::tie(code, count) = co_await asio::async_write(*socket, asio::buffer(framed.out()), kAsResult);
   bool over = race->done;
   while (!code && !over) {
     std::array<uint8_t, 2> length{};
-    std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(length), as_result);
+    std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(length), kAsResult);
     if (code) break;
     Bytes reply(id_of(length));
-    std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(reply), as_result);
+    std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(reply), kAsResult);
     if (!code) over = race->offer(std::move(reply), id);
   }
   --race->running;
@@ -218,26 +218,26 @@ asio::awaitable<Bytes> Forwarder::forward(Bytes query, Transport transport, size
         auto& server = servers[next++];
         ++race->running;
         asked.push_back(server);
-        auto ask = transport == Transport::udp ? ask_udp : ask_tcp;
+        auto ask = transport == Transport::kUdp ? ask_udp : ask_tcp;
         asio::co_spawn(executor_, ask(race, server, config_.port), asio::detached);
         until = std::min(deadline, Clock::now() + config_.stagger);
       } else if (race->running == 0) {
         break;
       }
       race->wake.expires_at(until);
-      co_await race->wake.async_wait(as_result);
+      co_await race->wake.async_wait(kAsResult);
     }
     // Those that nobody heard of within the whole time.
     if (!race->done && race->running > 0)
-      for (auto& server : asked) server->dead_until = Clock::now() + dead_time;
+      for (auto& server : asked) server->dead_until = Clock::now() + kDeadTime;
     race->finish();
   }
   auto reply = !race->winner.empty() ? std::move(race->winner) : std::move(race->second);
   if (reply.empty()) {
     auto parsed = parse_query(race->query);
-    reply = error_reply(race->query, parsed ? &*parsed : nullptr, rcode_servfail);
+    reply = error_reply(race->query, parsed ? &*parsed : nullptr, kRcodeServfail);
   }
-  if (transport == Transport::udp && reply.size() > limit) reply = cut_reply(reply);
+  if (transport == Transport::kUdp && reply.size() > limit) reply = cut_reply(reply);
   co_return reply;
 }
 

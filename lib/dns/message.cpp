@@ -4,7 +4,7 @@ namespace weave::dns {
 
 namespace {
 
-constexpr size_t max_name = 255;
+constexpr size_t kMaxName = 255;
 
 // Moves over a name without following pointers.
 bool skip_name(Reader& reader) {
@@ -46,7 +46,7 @@ bool read_name(Reader& reader, ByteView message, std::string& text, size_t& labe
     if ((length & 0xc0) == 0xc0) {
       size_t target = (length & 0x3f) << 8 | at.u8();
       // Every jump goes before the piece that it comes from: so it ends.
-      if (!at.ok() || target >= start || target < header_size) return false;
+      if (!at.ok() || target >= start || target < kHeaderSize) return false;
       if (!jumped) reader = at;
       jumped = true;
       at = Reader(message);
@@ -58,7 +58,7 @@ bool read_name(Reader& reader, ByteView message, std::string& text, size_t& labe
     if (length == 0) break;
     octets += length + 1;
     auto label = at.bytes(length);
-    if (!at.ok() || octets > max_name) return false;
+    if (!at.ok() || octets > kMaxName) return false;
     for (auto c : label) {
       if (c == '.')
         text += "\\046";
@@ -82,7 +82,7 @@ Result<Query> parse_query(ByteView message) {
   query.header = *header;
   if (header->questions != 1) return Refused("not exactly one question");
   Reader reader(message);
-  reader.skip(header_size);
+  reader.skip(kHeaderSize);
   query.question.name.reserve(64);
   if (!read_name(reader, message, query.question.name, query.question.labels)) return Refused("bad name in question");
   query.question.type = reader.u16();
@@ -96,7 +96,7 @@ Result<Query> parse_query(ByteView message) {
     auto ttl = reader.u32();
     reader.skip(reader.u16());
     if (!reader.ok()) return Refused("record is cut");
-    if (type != type_opt) continue;
+    if (type != kTypeOpt) continue;
     if (query.edns) return Refused("two OPT records");
     query.edns = Edns{klass, static_cast<uint8_t>(ttl >> 16)};
   }
@@ -106,14 +106,14 @@ Result<Query> parse_query(ByteView message) {
 bool answers(ByteView reply, ByteView query) {
   auto ours = parse_header(query), theirs = parse_header(reply);
   if (!ours || !theirs || !theirs->response() || theirs->opcode() != ours->opcode()) return false;
-  if (theirs->questions == 0) return theirs->rcode() != rcode_noerror;
+  if (theirs->questions == 0) return theirs->rcode() != kRcodeNoerror;
   Reader a(query), b(reply);
-  a.skip(header_size);
-  b.skip(header_size);
+  a.skip(kHeaderSize);
+  b.skip(kHeaderSize);
   if (ours->questions != 1 || theirs->questions != 1 || !skip_name(a)) return false;
   a.skip(4);
   if (!a.ok()) return false;
-  auto asked = query.subspan(header_size, a.position() - header_size), echoed = b.bytes(asked.size());
+  auto asked = query.subspan(kHeaderSize, a.position() - kHeaderSize), echoed = b.bytes(asked.size());
   if (!b.ok()) return false;
   // Type and class may be "lowered", too; that loses nothing that an attacker could use.
   for (size_t i = 0; i < asked.size(); ++i)
@@ -134,7 +134,7 @@ void write_name(Writer& writer, std::string_view name) {
 
 void write_opt(Writer& writer, uint16_t udp_size, uint16_t rcode) {
   writer.u8(0);
-  writer.u16(type_opt);
+  writer.u16(kTypeOpt);
   writer.u16(udp_size);
   writer.u32(static_cast<uint32_t>(rcode >> 4) << 24);
   writer.u16(0);
@@ -144,14 +144,14 @@ Bytes error_reply(ByteView message, const Query* query, uint16_t rcode) {
   Reader reader(message);
   auto id = reader.u16(), flags = reader.u16();
   uint16_t kept = flags & 0x7800;  // opcode
-  if (query) kept |= (flags & (flag_rd | flag_cd)) | flag_ra;
+  if (query) kept |= (flags & (kFlagRd | kFlagCd)) | kFlagRa;
   Writer writer;
   writer.u16(id);
-  writer.u16(static_cast<uint16_t>(flag_qr | kept | (rcode & 15)));
+  writer.u16(static_cast<uint16_t>(kFlagQr | kept | (rcode & 15)));
   writer.u16(query ? 1 : 0);
   writer.u32(0);
   writer.u16(query && query->edns ? 1 : 0);
-  if (query) writer.bytes(message.subspan(header_size, query->question_end - header_size));
+  if (query) writer.bytes(message.subspan(kHeaderSize, query->question_end - kHeaderSize));
   if (query && query->edns) write_opt(writer, 1232, rcode);
   return writer.take();
 }
@@ -160,19 +160,19 @@ Bytes cut_reply(ByteView reply) {
   auto header = parse_header(reply);
   if (!header) return {};
   Reader reader(reply);
-  reader.skip(header_size);
-  size_t end = header_size;
+  reader.skip(kHeaderSize);
+  size_t end = kHeaderSize;
   if (header->questions == 1 && skip_name(reader)) {
     reader.skip(4);
     if (reader.ok()) end = reader.position();
   }
   Writer writer;
   writer.u16(header->id);
-  writer.u16(header->flags | flag_tc);
-  writer.u16(end > header_size ? 1 : 0);
+  writer.u16(header->flags | kFlagTc);
+  writer.u16(end > kHeaderSize ? 1 : 0);
   writer.u16(0);
   writer.u32(0);
-  writer.bytes(reply.subspan(header_size, end - header_size));
+  writer.bytes(reply.subspan(kHeaderSize, end - kHeaderSize));
   return writer.take();
 }
 

@@ -14,45 +14,45 @@
 
 namespace weave::dns {
 
-inline constexpr size_t header_size = 12;
-inline constexpr size_t opt_size = 11;         // an OPT record without options
-inline constexpr size_t plain_udp_size = 512;  // what a client without EDNS takes
+inline constexpr size_t kHeaderSize = 12;
+inline constexpr size_t kOptSize = 11;        // an OPT record without options
+inline constexpr size_t kPlainUdpSize = 512;  // what a client without EDNS takes
 
 enum Type : uint16_t {
-  type_a = 1,
-  type_ns = 2,
-  type_soa = 6,
-  type_ptr = 12,
-  type_aaaa = 28,
-  type_opt = 41,
-  type_ixfr = 251,
-  type_axfr = 252,
-  type_any = 255,
+  kTypeA = 1,
+  kTypeNs = 2,
+  kTypeSoa = 6,
+  kTypePtr = 12,
+  kTypeAaaa = 28,
+  kTypeOpt = 41,
+  kTypeIxfr = 251,
+  kTypeAxfr = 252,
+  kTypeAny = 255,
 };
-inline constexpr uint16_t class_in = 1, class_any = 255;
+inline constexpr uint16_t kClassIn = 1, kClassAny = 255;
 
 enum Rcode : uint16_t {
-  rcode_noerror = 0,
-  rcode_formerr = 1,
-  rcode_servfail = 2,
-  rcode_nxdomain = 3,
-  rcode_notimp = 4,
-  rcode_refused = 5,
-  rcode_badvers = 16,  // needs the OPT record's extension
+  kRcodeNoerror = 0,
+  kRcodeFormerr = 1,
+  kRcodeServfail = 2,
+  kRcodeNxdomain = 3,
+  kRcodeNotimp = 4,
+  kRcodeRefused = 5,
+  kRcodeBadvers = 16,  // needs the OPT record's extension
 };
 
 enum Flag : uint16_t {
-  flag_qr = 0x8000,
-  flag_aa = 0x400,
-  flag_tc = 0x200,
-  flag_rd = 0x100,
-  flag_ra = 0x80,
-  flag_cd = 0x10
+  kFlagQr = 0x8000,
+  kFlagAa = 0x400,
+  kFlagTc = 0x200,
+  kFlagRd = 0x100,
+  kFlagRa = 0x80,
+  kFlagCd = 0x10
 };
 
 struct Header {
   uint16_t id = 0, flags = 0, questions = 0, answers = 0, authorities = 0, additional = 0;
-  bool response() const { return flags & flag_qr; }
+  bool response() const { return flags & kFlagQr; }
   int opcode() const { return flags >> 11 & 15; }
   int rcode() const { return flags & 15; }
 };
@@ -96,7 +96,7 @@ bool answers(ByteView reply, ByteView query);
 void write_name(Writer& writer, std::string_view name);
 
 // Appends an OPT record that announces `udp_size`, with the upper bits of `rcode`.
-void write_opt(Writer& writer, uint16_t udp_size, uint16_t rcode = rcode_noerror);
+void write_opt(Writer& writer, uint16_t udp_size, uint16_t rcode = kRcodeNoerror);
 
 // A reply without records to a query that may be unparsable: the question is repeated when `query` is given. At least
 // the header of `message` must be there.

@@ -21,16 +21,16 @@ namespace weave::dns {
 namespace {
 
 using Socket = asio::local::stream_protocol::socket;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr unsigned nobody = 65534;
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
+constexpr unsigned kNobody = 65534;
 
 // Queries come from containers: whoever takes over this process must not own the host.
 void drop_privileges() {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw errno_error("can't forbid new privileges");
   if (geteuid() != 0) return;
   if (setgroups(0, nullptr) != 0) throw errno_error("can't give up root's groups");
-  if (setresgid(nobody, nobody, nobody) != 0) throw errno_error("can't give up root's group");
-  if (setresuid(nobody, nobody, nobody) != 0) throw errno_error("can't give up root");
+  if (setresgid(kNobody, kNobody, kNobody) != 0) throw errno_error("can't give up root's group");
+  if (setresuid(kNobody, kNobody, kNobody) != 0) throw errno_error("can't give up root");
 }
 
 void say(UniqueFd& ready, const std::string& text) {
@@ -47,12 +47,12 @@ asio::awaitable<void> send_status(Socket& feed, Server& server) {
     auto now = server.status();
     if (now != sent) {
       auto bytes = encoder.encode(now);
-      auto [code, count] = co_await asio::async_write(feed, asio::buffer(bytes), as_result);
+      auto [code, count] = co_await asio::async_write(feed, asio::buffer(bytes), kAsResult);
       if (code) co_return;
       sent = std::move(now);
     }
     pause.expires_after(std::chrono::seconds(1));
-    auto [cancelled] = co_await pause.async_wait(as_result);
+    auto [cancelled] = co_await pause.async_wait(kAsResult);
     if (cancelled) co_return;
   }
 }
@@ -62,7 +62,7 @@ asio::awaitable<void> follow(Socket& feed, Table& table, Server& server) {
   Bytes buffer(65536);
   bool started = false;
   for (;;) {
-    auto [code, count] = co_await feed.async_read_some(asio::buffer(buffer), as_result);
+    auto [code, count] = co_await feed.async_read_some(asio::buffer(buffer), kAsResult);
     if (code) co_return;
     if (auto taken = table.push(ByteView(buffer).first(count)); !taken)
       throw Error("the feed of names is broken: " + taken.error());

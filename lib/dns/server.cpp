@@ -25,17 +25,17 @@ namespace {
 
 using asio::ip::tcp;
 using asio::ip::udp;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr auto tcp_idle = std::chrono::seconds(10);
-constexpr size_t max_query = 4096;
-constexpr size_t batch = 32;  // datagrams a system call
-constexpr size_t control_size = 64;
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
+constexpr auto kTcpIdle = std::chrono::seconds(10);
+constexpr size_t kMaxQuery = 4096;
+constexpr size_t kBatch = 32;  // datagrams a system call
+constexpr size_t kControlSize = 64;
 
 // A datagram's sender, and the address of ours that it was sent to: the reply must come from there.
 struct Origin {
   sockaddr_storage peer{};
   socklen_t peer_size = sizeof(sockaddr_storage);
-  alignas(cmsghdr) std::array<uint8_t, control_size> control{};
+  alignas(cmsghdr) std::array<uint8_t, kControlSize> control{};
   size_t control_used = 0;
 };
 
@@ -152,27 +152,27 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   Answer decide(ByteView message, Transport transport) {
     auto result = answer(table, message, transport, zone, random);
     switch (result.kind) {
-      case Answer::Kind::drop:
+      case Answer::Kind::kDrop:
         ++status.dropped;
         break;
-      case Answer::Kind::forward:
+      case Answer::Kind::kForward:
         ++status.forwarded;
         break;
-      case Answer::Kind::reply:
-        ++(result.rcode == rcode_noerror || result.rcode == rcode_nxdomain ? status.answered : status.refused);
+      case Answer::Kind::kReply:
+        ++(result.rcode == kRcodeNoerror || result.rcode == kRcodeNxdomain ? status.answered : status.refused);
     }
     return result;
   }
 
   asio::awaitable<Bytes> forward(Bytes query, Transport transport, size_t limit) {
     auto reply = co_await forwarder->forward(std::move(query), transport, limit);
-    if (auto header = parse_header(reply); header && header->rcode() == rcode_servfail) ++status.failed;
+    if (auto header = parse_header(reply); header && header->rcode() == kRcodeServfail) ++status.failed;
     co_return reply;
   }
 
   static asio::awaitable<void> forward_udp(std::shared_ptr<Impl> self, udp::socket& socket, Origin origin, Bytes query,
                                            size_t limit) {
-    auto reply = co_await self->forward(std::move(query), Transport::udp, limit);
+    auto reply = co_await self->forward(std::move(query), Transport::kUdp, limit);
     if (!socket.is_open()) co_return;
     iovec part{reply.data(), reply.size()};
     msghdr message{};
@@ -189,24 +189,24 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   // Reads and replies by the batch: most queries come in while others are answered, and system calls are what costs.
   static asio::awaitable<void> serve_udp(std::shared_ptr<Impl> self, udp::socket& socket) {
     struct Slot {
-      std::array<uint8_t, max_query> buffer;
+      std::array<uint8_t, kMaxQuery> buffer;
       Origin origin;
       iovec part;
       Bytes reply;
     };
-    auto slots = std::make_unique<std::array<Slot, batch>>();
-    std::array<mmsghdr, batch> in, out;
+    auto slots = std::make_unique<std::array<Slot, kBatch>>();
+    std::array<mmsghdr, kBatch> in, out;
     for (;;) {
-      auto [code] = co_await socket.async_wait(udp::socket::wait_read, as_result);
+      auto [code] = co_await socket.async_wait(udp::socket::wait_read, kAsResult);
       if (code) co_return;
-      for (size_t i = 0; i < batch; ++i) {
+      for (size_t i = 0; i < kBatch; ++i) {
         auto& slot = (*slots)[i];
         slot.part = {slot.buffer.data(), slot.buffer.size()};
         in[i] = {};
         in[i].msg_hdr = {&slot.origin.peer,          sizeof slot.origin.peer,    &slot.part, 1,
                          slot.origin.control.data(), slot.origin.control.size(), 0};
       }
-      int received = recvmmsg(socket.native_handle(), in.data(), batch, MSG_DONTWAIT, nullptr);
+      int received = recvmmsg(socket.native_handle(), in.data(), kBatch, MSG_DONTWAIT, nullptr);
       unsigned replies = 0;
       for (int i = 0; i < received; ++i) {
         auto& slot = (*slots)[i];
@@ -217,9 +217,9 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
         }
         as_source(header);
         ByteView query(slot.buffer.data(), in[i].msg_len);
-        auto result = self->decide(query, Transport::udp);
-        if (result.kind == Answer::Kind::drop) continue;
-        if (result.kind == Answer::Kind::forward) {
+        auto result = self->decide(query, Transport::kUdp);
+        if (result.kind == Answer::Kind::kDrop) continue;
+        if (result.kind == Answer::Kind::kForward) {
           auto origin = slot.origin;
           origin.peer_size = header.msg_namelen;
           origin.control_used = header.msg_controllen;
@@ -244,12 +244,12 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
 
   static asio::awaitable<void> serve_tcp(std::shared_ptr<Impl> self, tcp::acceptor& acceptor) {
     for (;;) {
-      auto [code, socket] = co_await acceptor.async_accept(as_result);
+      auto [code, socket] = co_await acceptor.async_accept(kAsResult);
       if (code == asio::error::operation_aborted || !acceptor.is_open()) co_return;
       if (code) {
         // Out of descriptors, mostly: others may close theirs meanwhile.
         asio::steady_timer pause(self->executor, std::chrono::milliseconds(100));
-        co_await pause.async_wait(as_result);
+        co_await pause.async_wait(kAsResult);
         continue;
       }
       std::erase_if(self->connections, [](const auto& weak) { return weak.expired(); });
@@ -263,7 +263,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   static asio::awaitable<void> serve_connection(std::shared_ptr<Impl> self, std::shared_ptr<tcp::socket> socket) {
     asio::steady_timer idle(self->executor);
     auto watch = [&] {
-      idle.expires_after(tcp_idle);
+      idle.expires_after(kTcpIdle);
       idle.async_wait([weak = std::weak_ptr(socket)](boost::system::error_code code) {
         boost::system::error_code ignored;
         if (auto late = weak.lock(); late && !code) late->close(ignored);
@@ -274,21 +274,21 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     for (;;) {
       watch();
       std::array<uint8_t, 2> length{};
-      std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(length), as_result);
+      std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(length), kAsResult);
       if (code) co_return;
       Bytes query(length[0] << 8 | length[1]);
-      std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(query), as_result);
+      std::tie(code, count) = co_await asio::async_read(*socket, asio::buffer(query), kAsResult);
       if (code) co_return;
       idle.cancel();
-      auto result = self->decide(query, Transport::tcp);
-      if (result.kind == Answer::Kind::drop) co_return;
-      if (result.kind == Answer::Kind::forward)
-        result.bytes = co_await self->forward(std::move(query), Transport::tcp, result.limit);
+      auto result = self->decide(query, Transport::kTcp);
+      if (result.kind == Answer::Kind::kDrop) co_return;
+      if (result.kind == Answer::Kind::kForward)
+        result.bytes = co_await self->forward(std::move(query), Transport::kTcp, result.limit);
       Writer framed;
       framed.u16(static_cast<uint16_t>(result.bytes.size()));
       framed.bytes(result.bytes);
       watch();
-      std::tie(code, count) = co_await asio::async_write(*socket, asio::buffer(framed.out()), as_result);
+      std::tie(code, count) = co_await asio::async_write(*socket, asio::buffer(framed.out()), kAsResult);
       if (code) co_return;
     }
   }

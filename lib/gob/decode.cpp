@@ -89,8 +89,8 @@ Result<void> Decoder::decode(Reader& input, const Shape& shape, void* object) {
       read_definition(in, -id);
     } else if (in.ok()) {
       if (const auto* how = plan(in, id, &shape)) {
-        const auto& inner = shape.kind == Kind::optional ? *shape.element : shape;
-        if (inner.kind != Kind::structure && in.number() != 0) in.fail("something in front of a plain value");
+        const auto& inner = shape.kind == Kind::kOptional ? *shape.element : shape;
+        if (inner.kind != Kind::kStructure && in.number() != 0) in.fail("something in front of a plain value");
         read_value(in, *how, object);
       }
     }
@@ -102,18 +102,18 @@ Result<void> Decoder::decode(Reader& input, const Shape& shape, void* object) {
 // Null when the type isn't defined, or is basic.
 const WireType* Decoder::find_type(int64_t id) const {
   static const auto built_in = built_in_definitions();
-  const auto& table = id < first_user_id ? built_in : types_;
+  const auto& table = id < kFirstUserId ? built_in : types_;
   auto at = table.find(id);
   return at == table.end() ? nullptr : &at->second;
 }
 
 void Decoder::read_definition(Source& in, int64_t id) {
-  if (id < first_user_id || types_.contains(id)) return in.fail(fmt::format("type {} defined twice", id));
+  if (id < kFirstUserId || types_.contains(id)) return in.fail(fmt::format("type {} defined twice", id));
   if (types_.size() >= limits_.definitions) return in.fail("too many types");
   // How definitions are read is the same in all streams, so it is compiled once.
   static Decoder compiler;
   static Source nothing{Reader(ByteView())};
-  static const Plan* how = compiler.plan(nothing, id_wire_type, &shape_of<WireType>());
+  static const Plan* how = compiler.plan(nothing, kIdWireType, &shape_of<WireType>());
   WireType type;
   read_struct(in, *how, &type);
   if (!in.ok()) return;
@@ -126,24 +126,24 @@ namespace {
 
 std::optional<Kind> kind_of(int64_t id, const WireType* type) {
   switch (id) {
-    case id_bool:
-      return Kind::boolean;
-    case id_int:
-      return Kind::integer;
-    case id_uint:
-      return Kind::unsigned_integer;
-    case id_bytes:
-      return Kind::bytes;
-    case id_string:
-      return Kind::string;
+    case kIdBool:
+      return Kind::kBoolean;
+    case kIdInt:
+      return Kind::kInteger;
+    case kIdUint:
+      return Kind::kUnsignedInteger;
+    case kIdBytes:
+      return Kind::kBytes;
+    case kIdString:
+      return Kind::kString;
     default:
       break;
   }
   if (!type) return std::nullopt;
   if (type->array) return std::nullopt;
-  if (type->slice) return Kind::slice;
-  if (type->structure) return Kind::structure;
-  if (type->map) return Kind::map;
+  if (type->slice) return Kind::kSlice;
+  if (type->structure) return Kind::kStructure;
+  if (type->map) return Kind::kMap;
   return std::nullopt;
 }
 
@@ -157,19 +157,19 @@ Decoder::Plan* Decoder::plan(Source& in, int64_t id, const Shape* shape) {
   made->shape = shape;
   if (!shape) {
     if (!check_ignored(in, id)) return nullptr;
-  } else if (shape->kind == Kind::optional) {
+  } else if (shape->kind == Kind::kOptional) {
     if (!(made->element = plan(in, id, shape->element))) return nullptr;
   } else {
     const auto* type = find_type(id);
     auto kind = kind_of(id, type);
-    if (!kind && !type && id > id_complex) return in.fail(fmt::format("type {} isn't defined", id)), nullptr;
+    if (!kind && !type && id > kIdComplex) return in.fail(fmt::format("type {} isn't defined", id)), nullptr;
     if (kind != shape->kind) return in.fail(fmt::format("type {} isn't of the kind expected", id)), nullptr;
-    if (kind == Kind::slice) {
+    if (kind == Kind::kSlice) {
       if (!(made->element = plan(in, type->slice->element, shape->element))) return nullptr;
-    } else if (kind == Kind::map) {
+    } else if (kind == Kind::kMap) {
       if (!(made->key = plan(in, type->map->key, shape->key))) return nullptr;
       if (!(made->element = plan(in, type->map->element, shape->element))) return nullptr;
-    } else if (kind == Kind::structure) {
+    } else if (kind == Kind::kStructure) {
       bool common = type->structure->fields.empty() || shape->fields.empty();
       for (const auto& wire : type->structure->fields) {
         Plan::Step step;
@@ -196,7 +196,7 @@ bool Decoder::check_ignored(Source& in, int64_t id) {
     open.pop_back();
     if (seen[id]) continue;
     seen[id] = true;
-    if (id >= id_bool && id <= id_complex) continue;
+    if (id >= kIdBool && id <= kIdComplex) continue;
     const auto* found = find_type(id);
     if (!found) return in.fail(fmt::format("type {} isn't defined", id)), false;
     const auto& type = *found;
@@ -231,23 +231,23 @@ void Decoder::read_value(Source& in, const Plan& plan, void* object) {
   if (!plan.shape) return skip_value(in, plan.id, 0);
   const Shape& shape = *plan.shape;
   switch (shape.kind) {
-    case Kind::boolean:
-    case Kind::unsigned_integer:
+    case Kind::kBoolean:
+    case Kind::kUnsignedInteger:
       if (!shape.set_number(object, in.number())) in.fail("number out of range");
       return;
-    case Kind::integer:
+    case Kind::kInteger:
       if (!shape.set_number(object, static_cast<uint64_t>(in.integer()))) in.fail("number out of range");
       return;
-    case Kind::string:
-    case Kind::bytes:
+    case Kind::kString:
+    case Kind::kBytes:
       return shape.assign(object, in.bytes());
-    case Kind::slice: {
+    case Kind::kSlice: {
       shape.clear(object);
       auto count = read_count(in, 1);
       for (uint64_t i = 0; i < count && in.ok(); ++i) read_value(in, *plan.element, shape.append(object));
       return;
     }
-    case Kind::map: {
+    case Kind::kMap: {
       shape.clear(object);
       auto count = read_count(in, 2);
       for (uint64_t i = 0; i < count && in.ok(); ++i)
@@ -257,9 +257,9 @@ void Decoder::read_value(Source& in, const Plan& plan, void* object) {
         });
       return;
     }
-    case Kind::structure:
+    case Kind::kStructure:
       return read_struct(in, plan, object);
-    case Kind::optional:
+    case Kind::kOptional:
       return read_value(in, *plan.element, shape.engage(object));
   }
 }
@@ -280,17 +280,17 @@ void Decoder::skip_value(Source& in, int64_t id, size_t depth) {
   if (!in.ok()) return;
   if (depth > limits_.depth) return in.fail("values nest too deep");
   switch (id) {
-    case id_bool:
-    case id_int:
-    case id_uint:
-    case id_float:
+    case kIdBool:
+    case kIdInt:
+    case kIdUint:
+    case kIdFloat:
       in.number();
       return;
-    case id_complex:
+    case kIdComplex:
       in.number(), in.number();
       return;
-    case id_bytes:
-    case id_string:
+    case kIdBytes:
+    case kIdString:
       in.bytes();
       return;
     default:

@@ -21,23 +21,23 @@ void write_int(Writer& to, int64_t value) {
 // A struct has its id before its parts have theirs, a slice or map after them: the order in which Go meets them.
 int64_t Encoder::assign_id(const Shape& shape) {
   switch (shape.kind) {
-    case Kind::boolean:
-      return id_bool;
-    case Kind::integer:
-      return id_int;
-    case Kind::unsigned_integer:
-      return id_uint;
-    case Kind::string:
-      return id_string;
-    case Kind::bytes:
-      return id_bytes;
-    case Kind::optional:
+    case Kind::kBoolean:
+      return kIdBool;
+    case Kind::kInteger:
+      return kIdInt;
+    case Kind::kUnsignedInteger:
+      return kIdUint;
+    case Kind::kString:
+      return kIdString;
+    case Kind::kBytes:
+      return kIdBytes;
+    case Kind::kOptional:
       return assign_id(*shape.element);
     default:
       break;
   }
   if (auto known = ids_.find(&shape); known != ids_.end()) return known->second;
-  if (shape.kind == Kind::structure) {
+  if (shape.kind == Kind::kStructure) {
     auto id = ids_[&shape] = next_id_++;
     for (const auto& field : shape.fields) assign_id(*field.shape);
     return id;
@@ -48,17 +48,17 @@ int64_t Encoder::assign_id(const Shape& shape) {
 }
 
 void Encoder::define(const Shape& shape) {
-  if (shape.kind == Kind::optional) return define(*shape.element);
+  if (shape.kind == Kind::kOptional) return define(*shape.element);
   auto id = assign_id(shape);
-  if (id < first_user_id || defined_[&shape]) return;
+  if (id < kFirstUserId || defined_[&shape]) return;
   defined_[&shape] = true;
   WireType type;
   CommonType common{shape.name, id};
-  if (shape.kind == Kind::structure) {
+  if (shape.kind == Kind::kStructure) {
     auto& structure = type.structure.emplace();
     structure.common = common;
     for (const auto& field : shape.fields) structure.fields.push_back({field.name, assign_id(*field.shape)});
-  } else if (shape.kind == Kind::map) {
+  } else if (shape.kind == Kind::kMap) {
     type.map = {common, assign_id(*shape.key), assign_id(*shape.element)};
   } else {
     type.slice = {common, assign_id(*shape.element)};
@@ -73,7 +73,7 @@ void Encoder::define(const Shape& shape) {
 }
 
 void Encoder::encode(const Shape& shape, const void* object) {
-  if (shape.kind == Kind::optional) {
+  if (shape.kind == Kind::kOptional) {
     const void* inner = shape.present(object);
     if (!inner) throw Error("can't encode an absent value");
     return encode(*shape.element, inner);
@@ -81,7 +81,7 @@ void Encoder::encode(const Shape& shape, const void* object) {
   define(shape);
   Writer content;
   write_int(content, assign_id(shape));
-  if (shape.kind != Kind::structure) content.u8(0);
+  if (shape.kind != Kind::kStructure) content.u8(0);
   write_value(content, shape, object);
   write_message(content.out());
 }
@@ -93,32 +93,32 @@ void Encoder::write_message(ByteView content) {
 
 void Encoder::write_value(Writer& to, const Shape& shape, const void* object) const {
   switch (shape.kind) {
-    case Kind::boolean:
-    case Kind::unsigned_integer:
+    case Kind::kBoolean:
+    case Kind::kUnsignedInteger:
       return write_uint(to, shape.number(object));
-    case Kind::integer:
+    case Kind::kInteger:
       return write_int(to, static_cast<int64_t>(shape.number(object)));
-    case Kind::string:
-    case Kind::bytes: {
+    case Kind::kString:
+    case Kind::kBytes: {
       auto bytes = shape.view(object);
       write_uint(to, bytes.size());
       return to.bytes(bytes);
     }
-    case Kind::slice: {
+    case Kind::kSlice: {
       size_t count = shape.size(object);
       write_uint(to, count);
       for (size_t i = 0; i < count; ++i) write_value(to, *shape.element, shape.at(object, i));
       return;
     }
-    case Kind::map:
+    case Kind::kMap:
       write_uint(to, shape.size(object));
       return shape.each(object, [&](const void* key, const void* value) {
         write_value(to, *shape.key, key);
         write_value(to, *shape.element, value);
       });
-    case Kind::structure:
+    case Kind::kStructure:
       return write_struct(to, shape, object);
-    case Kind::optional: {
+    case Kind::kOptional: {
       const void* inner = shape.present(object);
       if (!inner) throw Error("can't encode an absent value");
       return write_value(to, *shape.element, inner);
@@ -131,19 +131,19 @@ namespace {
 // Whether a field is left out: nothing that a receiver wouldn't assume.
 bool omitted(const Shape& shape, const void* object) {
   switch (shape.kind) {
-    case Kind::boolean:
-    case Kind::integer:
-    case Kind::unsigned_integer:
+    case Kind::kBoolean:
+    case Kind::kInteger:
+    case Kind::kUnsignedInteger:
       return shape.number(object) == 0;
-    case Kind::string:
-    case Kind::bytes:
+    case Kind::kString:
+    case Kind::kBytes:
       return shape.view(object).empty();
-    case Kind::slice:
+    case Kind::kSlice:
       return shape.size(object) == 0;
-    case Kind::map:
-    case Kind::structure:
+    case Kind::kMap:
+    case Kind::kStructure:
       return false;
-    case Kind::optional: {
+    case Kind::kOptional: {
       const void* inner = shape.present(object);
       return !inner || omitted(*shape.element, inner);
     }

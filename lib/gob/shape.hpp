@@ -31,7 +31,17 @@
 
 namespace weave::gob {
 
-enum class Kind : uint8_t { boolean, integer, unsigned_integer, string, bytes, slice, map, structure, optional };
+enum class Kind : uint8_t {
+  kBoolean,
+  kInteger,
+  kUnsignedInteger,
+  kString,
+  kBytes,
+  kSlice,
+  kMap,
+  kStructure,
+  kOptional
+};
 
 struct Shape;
 
@@ -43,7 +53,7 @@ struct Field {
 
 // A type as the engine sees it. Which of the functions are set depends on the kind; `object` points to the C++ value.
 struct Shape {
-  Kind kind = Kind::boolean;
+  Kind kind = Kind::kBoolean;
   std::string name;                                             // of the Go type, for the definition; may be empty
   const Shape* key = nullptr;                                   // map
   const Shape* element = nullptr;                               // slice, map, optional
@@ -88,7 +98,7 @@ Field field(std::string name, std::string type_name = {}) {
   std::shared_ptr<const Shape> held(std::shared_ptr<void>(), &shape);
   if (!type_name.empty()) {
     auto copy = std::make_shared<Shape>(shape);
-    if (shape.kind == Kind::optional) {
+    if (shape.kind == Kind::kOptional) {
       auto element = std::make_shared<Shape>(*shape.element);
       element->name = std::move(type_name);
       copy->element = element.get();
@@ -105,7 +115,7 @@ Field field(std::string name, std::string type_name = {}) {
 // `name` is the name of the Go type; receivers ignore it.
 inline Shape structure(std::string name, std::vector<Field> fields) {
   Shape shape;
-  shape.kind = Kind::structure;
+  shape.kind = Kind::kStructure;
   shape.name = std::move(name);
   shape.fields = std::move(fields);
   return shape;
@@ -121,9 +131,9 @@ template <std::integral T>
 struct Shaped<T> {
   static Shape make() {
     Shape shape;
-    shape.kind = std::same_as<T, bool>     ? Kind::boolean
-                 : std::signed_integral<T> ? Kind::integer
-                                           : Kind::unsigned_integer;
+    shape.kind = std::same_as<T, bool>     ? Kind::kBoolean
+                 : std::signed_integral<T> ? Kind::kInteger
+                                           : Kind::kUnsignedInteger;
     shape.number = [](const void* object) { return static_cast<uint64_t>(*static_cast<const T*>(object)); };
     shape.set_number = [](void* object, uint64_t number) {
       if constexpr (std::same_as<T, bool>) {
@@ -143,7 +153,7 @@ struct Shaped<T> {
   using Value = decltype(T{}.value);
   static Shape make() {
     Shape shape;
-    shape.kind = Kind::unsigned_integer;
+    shape.kind = Kind::kUnsignedInteger;
     shape.number = [](const void* object) -> uint64_t { return static_cast<const T*>(object)->value; };
     shape.set_number = [](void* object, uint64_t number) {
       static_cast<T*>(object)->value = static_cast<Value>(number);
@@ -158,7 +168,7 @@ requires std::same_as<T, std::string> || std::same_as<T, std::string_view>
 struct Shaped<T> {
   static Shape make() {
     Shape shape;
-    shape.kind = Kind::string;
+    shape.kind = Kind::kString;
     shape.view = [](const void* object) { return as_bytes(*static_cast<const T*>(object)); };
     shape.assign = [](void* object, ByteView bytes) { *static_cast<T*>(object) = as_text(bytes); };
     return shape;
@@ -170,7 +180,7 @@ requires std::same_as<T, Bytes> || std::same_as<T, ByteView>
 struct Shaped<T> {
   static Shape make() {
     Shape shape;
-    shape.kind = Kind::bytes;
+    shape.kind = Kind::kBytes;
     shape.view = [](const void* object) { return ByteView(*static_cast<const T*>(object)); };
     shape.assign = [](void* object, ByteView bytes) { *static_cast<T*>(object) = T(bytes.begin(), bytes.end()); };
     return shape;
@@ -182,7 +192,7 @@ requires(!std::same_as<T, uint8_t> && !std::same_as<T, bool>) struct Shaped<std:
   using Slice = std::vector<T>;
   static Shape make() {
     Shape shape;
-    shape.kind = Kind::slice;
+    shape.kind = Kind::kSlice;
     shape.element = &shape_of<T>();
     shape.size = [](const void* object) { return static_cast<const Slice*>(object)->size(); };
     shape.clear = [](void* object) { static_cast<Slice*>(object)->clear(); };
@@ -199,7 +209,7 @@ struct Shaped<std::map<K, V>> {
   using Map = std::map<K, V>;
   static Shape make() {
     Shape shape;
-    shape.kind = Kind::map;
+    shape.kind = Kind::kMap;
     shape.key = &shape_of<K>();
     shape.element = &shape_of<V>();
     shape.size = [](const void* object) { return static_cast<const Map*>(object)->size(); };
@@ -221,7 +231,7 @@ template <class T>
 struct Shaped<std::optional<T>> {
   static Shape make() {
     Shape shape;
-    shape.kind = Kind::optional;
+    shape.kind = Kind::kOptional;
     shape.element = &shape_of<T>();
     shape.present = [](const void* object) -> const void* {
       const auto& optional = *static_cast<const std::optional<T>*>(object);

@@ -52,30 +52,30 @@ Shape Shaped<WireType>::make() {
 }
 
 std::map<int64_t, WireType> built_in_definitions() {
-  enum : int64_t { array_id = 17, common_id, slice_id, struct_id, field_id, fields_id, map_id, opaque_id };
+  enum : int64_t { kArrayId = 17, kCommonId, kSliceId, kStructId, kFieldId, kFieldsId, kMapId, kOpaqueId };
   auto fields_of = [](std::vector<FieldType> list) {
     WireType type;
     type.structure.emplace().fields = std::move(list);
     return type;
   };
   WireType list_of_fields;
-  list_of_fields.slice.emplace().element = field_id;
+  list_of_fields.slice.emplace().element = kFieldId;
   return {
-      {id_wire_type, fields_of({{"ArrayT", array_id},
-                                {"SliceT", slice_id},
-                                {"StructT", struct_id},
-                                {"MapT", map_id},
-                                {"GobEncoderT", opaque_id},
-                                {"BinaryMarshalerT", opaque_id},
-                                {"TextMarshalerT", opaque_id}})},
-      {array_id, fields_of({{"CommonType", common_id}, {"Elem", id_int}, {"Len", id_int}})},
-      {common_id, fields_of({{"Name", id_string}, {"Id", id_int}})},
-      {slice_id, fields_of({{"CommonType", common_id}, {"Elem", id_int}})},
-      {struct_id, fields_of({{"CommonType", common_id}, {"Field", fields_id}})},
-      {field_id, fields_of({{"Name", id_string}, {"Id", id_int}})},
-      {fields_id, list_of_fields},
-      {map_id, fields_of({{"CommonType", common_id}, {"Key", id_int}, {"Elem", id_int}})},
-      {opaque_id, fields_of({{"CommonType", common_id}})},
+      {kIdWireType, fields_of({{"ArrayT", kArrayId},
+                               {"SliceT", kSliceId},
+                               {"StructT", kStructId},
+                               {"MapT", kMapId},
+                               {"GobEncoderT", kOpaqueId},
+                               {"BinaryMarshalerT", kOpaqueId},
+                               {"TextMarshalerT", kOpaqueId}})},
+      {kArrayId, fields_of({{"CommonType", kCommonId}, {"Elem", kIdInt}, {"Len", kIdInt}})},
+      {kCommonId, fields_of({{"Name", kIdString}, {"Id", kIdInt}})},
+      {kSliceId, fields_of({{"CommonType", kCommonId}, {"Elem", kIdInt}})},
+      {kStructId, fields_of({{"CommonType", kCommonId}, {"Field", kFieldsId}})},
+      {kFieldId, fields_of({{"Name", kIdString}, {"Id", kIdInt}})},
+      {kFieldsId, list_of_fields},
+      {kMapId, fields_of({{"CommonType", kCommonId}, {"Key", kIdInt}, {"Elem", kIdInt}})},
+      {kOpaqueId, fields_of({{"CommonType", kCommonId}})},
   };
 }
 

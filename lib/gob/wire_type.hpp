@@ -15,16 +15,16 @@ namespace weave::gob {
 
 // Ids of the types that every stream knows. Definitions must use ids from first_user_id on.
 enum BuiltIn : int64_t {
-  id_bool = 1,
-  id_int = 2,
-  id_uint = 3,
-  id_float = 4,
-  id_bytes = 5,
-  id_string = 6,
-  id_complex = 7,
-  id_interface = 8,
-  id_wire_type = 16,
-  first_user_id = 64
+  kIdBool = 1,
+  kIdInt = 2,
+  kIdUint = 3,
+  kIdFloat = 4,
+  kIdBytes = 5,
+  kIdString = 6,
+  kIdComplex = 7,
+  kIdInterface = 8,
+  kIdWireType = 16,
+  kFirstUserId = 64
 };
 
 struct CommonType {

@@ -44,10 +44,10 @@ void pin_mac(Netlink& net, const std::string& name) {
 BridgeType bridge_type(const std::string& name) {
   Netlink net;
   auto bridge = net.find_link(name), datapath = net.find_link("datapath");
-  if (!bridge && !datapath) return BridgeType::none;
-  if (bridge && bridge->kind == "bridge" && !datapath) return BridgeType::bridge;
-  if (is_datapath(bridge) && !datapath) return BridgeType::fastdp;
-  if (bridge && bridge->kind == "bridge" && is_datapath(datapath)) return BridgeType::bridged_fastdp;
+  if (!bridge && !datapath) return BridgeType::kNone;
+  if (bridge && bridge->kind == "bridge" && !datapath) return BridgeType::kBridge;
+  if (is_datapath(bridge) && !datapath) return BridgeType::kFastdp;
+  if (bridge && bridge->kind == "bridge" && is_datapath(datapath)) return BridgeType::kBridgedFastdp;
   throw Error("Inconsistent bridge state detected. Please do 'weave reset' and try again");
 }
 
@@ -66,11 +66,11 @@ Link ensure_bridge(const BridgeConfig& config) {
   Netlink net;
   pin_mac(net, config.docker_bridge);
   auto type = bridge_type(config.name);
-  if (type == BridgeType::fastdp)
+  if (type == BridgeType::kFastdp)
     throw Error(fmt::format("{} is an Open vSwitch datapath of Weave Net", config.name),
                 "run 'weave reset' and launch again, or relaunch Weave Net without --no-bridged-fastdp first");
-  if (type == BridgeType::bridged_fastdp) take_over(net);
-  bool created = type == BridgeType::none;
+  if (type == BridgeType::kBridgedFastdp) take_over(net);
+  bool created = type == BridgeType::kNone;
   if (created) net.create_bridge(config.name);
   try {
     auto bridge = net.link(config.name);

@@ -15,7 +15,7 @@ struct BridgeConfig {
 };
 
 // How Weave Net would call what it finds; `weave` and `datapath` decide.
-enum class BridgeType { none, bridge, fastdp, bridged_fastdp };
+enum class BridgeType { kNone, kBridge, kFastdp, kBridgedFastdp };
 
 // Throws Error ("Inconsistent bridge state detected...") for anything else.
 BridgeType bridge_type(const std::string& name = "weave");

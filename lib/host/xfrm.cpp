@@ -12,10 +12,10 @@
 namespace weave::host {
 namespace {
 
-constexpr auto cipher = "rfc4106(gcm(aes))";
-constexpr uint32_t check_value_bits = 128;
-constexpr uint32_t replay_window = 256;  // packets
-constexpr uint32_t least_spi = 0x100;    // smaller ones are reserved
+constexpr auto kCipher = "rfc4106(gcm(aes))";
+constexpr uint32_t kCheckValueBits = 128;
+constexpr uint32_t kReplayWindow = 256;  // packets
+constexpr uint32_t kLeastSpi = 0x100;    // smaller ones are reserved
 
 xfrm_address_t address(Ipv4 ip) {
   xfrm_address_t out{};
@@ -64,7 +64,7 @@ std::string ends(Ipv4 source, Ipv4 destination) {
 
 std::string words(const IpsecPolicy& policy) {
   return fmt::format("the IPsec policy {} for UDP {}",
-                     policy.direction == IpsecPolicy::Direction::in ? "inwards" : "outwards",
+                     policy.direction == IpsecPolicy::Direction::kIn ? "inwards" : "outwards",
                      ends(policy.source, policy.destination));
 }
 
@@ -76,18 +76,18 @@ Bytes encode_association(uint16_t type, const EspAssociation& association, const
   Message message(type, type == XFRM_MSG_NEWSA ? NLM_F_CREATE | NLM_F_EXCL : 0, header);
 
   xfrm_algo_aead algorithm{};
-  std::strncpy(algorithm.alg_name, cipher, sizeof algorithm.alg_name - 1);
+  std::strncpy(algorithm.alg_name, kCipher, sizeof algorithm.alg_name - 1);
   algorithm.alg_key_len = static_cast<unsigned>(key.size() * 8);
-  algorithm.alg_icv_len = check_value_bits;
+  algorithm.alg_icv_len = kCheckValueBits;
   Secret with_key(sizeof algorithm + key.size());
   std::memcpy(with_key.data(), &algorithm, sizeof algorithm);
   std::copy_n(key.data(), key.size(), with_key.data() + sizeof algorithm);
   message.attribute(XFRMA_ALG_AEAD, with_key.data(), with_key.size());
 
   xfrm_replay_state_esn replay{};
-  replay.bmp_len = replay_window / 32;
-  replay.replay_window = replay_window;
-  std::array<uint8_t, sizeof replay + replay_window / 8> with_bitmap{};
+  replay.bmp_len = kReplayWindow / 32;
+  replay.replay_window = kReplayWindow;
+  std::array<uint8_t, sizeof replay + kReplayWindow / 8> with_bitmap{};
   std::memcpy(with_bitmap.data(), &replay, sizeof replay);
   message.attribute(XFRMA_REPLAY_ESN_VAL, with_bitmap.data(), with_bitmap.size());
   if (association.set_mark)
@@ -98,7 +98,7 @@ Bytes encode_association(uint16_t type, const EspAssociation& association, const
 Bytes encode_reserve_spi(Ipv4 source, Ipv4 destination, uint32_t reqid) {
   xfrm_userspi_info header{};
   header.info = association_header({.source = source, .destination = destination, .reqid = reqid});
-  header.min = least_spi;
+  header.min = kLeastSpi;
   header.max = UINT32_MAX;
   return Message(XFRM_MSG_ALLOCSPI, 0, header).take();
 }
@@ -162,7 +162,7 @@ std::optional<EspAssociation> decode_association(ByteView message) {
 
 std::optional<IpsecPolicy> decode_policy(ByteView message) {
   auto header = read_fixed<xfrm_userpolicy_info>(message);
-  if (header.dir > static_cast<uint8_t>(IpsecPolicy::Direction::out)) return {};
+  if (header.dir > static_cast<uint8_t>(IpsecPolicy::Direction::kOut)) return {};
   IpsecPolicy out{.direction = static_cast<IpsecPolicy::Direction>(header.dir),
                   .source = read_address(header.sel.saddr),
                   .destination = read_address(header.sel.daddr),

@@ -25,8 +25,8 @@ struct EspAssociation {
 
 // What happens to IPv4 packets that match; of several policies that match the one of the least priority number decides.
 struct IpsecPolicy {
-  enum class Direction : uint8_t { in = 0, out = 1 };  // to this host; from it
-  Direction direction = Direction::out;
+  enum class Direction : uint8_t { kIn = 0, kOut = 1 };  // to this host; from it
+  Direction direction = Direction::kOut;
   Ipv4 source, destination;  // 0: any
   uint16_t port = 0;         // UDP destination port; 0: all of UDP
   uint32_t mark = 0;         // these bits of the packet's mark are set; 0: whatever they are

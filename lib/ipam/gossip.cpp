@@ -40,7 +40,7 @@ Result<void> Allocator::send(PeerName to, Tag tag, ByteView content) {
 }
 
 void Allocator::send_state(PeerName to) {
-  if (auto bytes = state()) send(to, Tag::ring_update, *bytes);
+  if (auto bytes = state()) send(to, Tag::kRingUpdate, *bytes);
 }
 
 void Allocator::broadcast() {
@@ -153,7 +153,7 @@ Result<void> Allocator::on_unicast(PeerName from, ByteView message) {
   if (message.empty() || from == config_.self) return {};
   auto content = message.subspan(1);
   auto tag = static_cast<Tag>(message[0]);
-  if (tag == Tag::ring_update) {
+  if (tag == Tag::kRingUpdate) {
     // The donor has answered; unless it refused, it may be asked again.
     std::erase_if(asked_, [&](const Asked& one) { return one.donor == from && !one.denied; });
     stale_ = true;
@@ -161,14 +161,14 @@ Result<void> Allocator::on_unicast(PeerName from, ByteView message) {
     settle();
     return taken;
   }
-  if (tag != Tag::space_request && tag != Tag::space_denied) {
+  if (tag != Tag::kSpaceRequest && tag != Tag::kSpaceDenied) {
     log::debug("[allocator] a message of unknown kind is ignored: peer={} tag={}", from.str(), message[0]);
     return {};
   }
   auto range = decode_range(content);
   if (!range) return Refused(range.error());
   try {
-    tag == Tag::space_request ? on_request(from, *range) : on_denial(from, *range);
+    tag == Tag::kSpaceRequest ? on_request(from, *range) : on_denial(from, *range);
   } catch (const Error& error) {
     trouble(error.what());
   }
@@ -240,7 +240,7 @@ void Allocator::on_request(PeerName from, Ipv4Range range) {
     work.commit();
     log::info("[allocator] gave addresses away: peer={} range={}", from.str(), range_text(*given));
     broadcast();
-  } else if (auto denied = send(from, Tag::space_denied, encode_range(range)); !denied) {
+  } else if (auto denied = send(from, Tag::kSpaceDenied, encode_range(range)); !denied) {
     return;
   }
   send_state(from);

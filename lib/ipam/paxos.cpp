@@ -19,11 +19,11 @@ void Paxos::propose() {
 bool Paxos::update(const PaxosTable& received) {
   bool changed = false;
   for (const auto& [node, theirs] : received) {
-    if (std::max({theirs.promise.round, theirs.accepted.round, theirs.value.origin.round}) > max_round) continue;
-    if (theirs.value.peers.size() > max_peers) continue;
+    if (std::max({theirs.promise.round, theirs.accepted.round, theirs.value.origin.round}) > kMaxRound) continue;
+    if (theirs.value.peers.size() > kMaxPeers) continue;
     auto known = table_.find(node);
     if (known == table_.end()) {
-      if (table_.size() >= max_nodes) continue;
+      if (table_.size() >= kMaxNodes) continue;
       table_.emplace(node, theirs);
       changed = true;
       continue;

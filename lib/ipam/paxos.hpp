@@ -74,9 +74,9 @@ class Paxos {
 
   // Beyond these, what is received is ignored: they can't come from honest peers, and would fill the memory or leave no
   // higher ballot.
-  static constexpr size_t max_nodes = 4096;
-  static constexpr size_t max_peers = 4096;  // of a value
-  static constexpr uint64_t max_round = uint64_t{1} << 62;
+  static constexpr size_t kMaxNodes = 4096;
+  static constexpr size_t kMaxPeers = 4096;  // of a value
+  static constexpr uint64_t kMaxRound = uint64_t{1} << 62;
 
  private:
   NodeId self_;

@@ -245,7 +245,7 @@ void Allocator::ask_for_space(Cidr subnet) {
   std::ranges::sort(order);
   auto message = encode_range(range);
   for (auto [weight, donor] : order) {
-    if (asked(donor, range) || !send(donor, Tag::space_request, message)) continue;
+    if (asked(donor, range) || !send(donor, Tag::kSpaceRequest, message)) continue;
     asked_.push_back({donor, range});
     return;
   }
@@ -255,7 +255,7 @@ Result<void> Allocator::ask_for_address(Ipv4 address) {
   auto owner = ring_.owner(address);
   Ipv4Range one{address, address + 1};
   if (asked(owner, one)) return {};
-  auto sent = send(owner, Tag::space_request, encode_range(one));
+  auto sent = send(owner, Tag::kSpaceRequest, encode_range(one));
   if (sent) asked_.push_back({owner, one});
   return sent;
 }

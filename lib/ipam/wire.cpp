@@ -87,7 +87,7 @@ std::string_view reason_against(const State& state) {
   for (const auto& [peer, nickname] : state.nicknames)
     if (!fits(peer)) return name;
   if (state.paxos) {
-    if (state.paxos->size() > Paxos::max_nodes) return "too many nodes in the election";
+    if (state.paxos->size() > Paxos::kMaxNodes) return "too many nodes in the election";
     for (const auto& [node, claims] : *state.paxos)
       if (!fits(node.name) || !fits(claims)) return name;
   }

@@ -25,7 +25,7 @@ namespace weave::ipam {
 
 inline constexpr const char* kChannelName = "IPallocation";
 
-enum class Tag : uint8_t { space_request = 0, ring_update = 1, space_denied = 2 };
+enum class Tag : uint8_t { kSpaceRequest = 0, kRingUpdate = 1, kSpaceDenied = 2 };
 
 // A ring as it was received: nothing about it holds.
 struct WireRing {

@@ -16,12 +16,12 @@ class AcceptLimiter {
   // Takes a token; answers when it may be used: now, or later when the bucket is empty.
   Time take(Time now) {
     // The instant at which the bucket would be full again says how full it is.
-    full_at_ = std::max(full_at_, now) + interval;
-    return std::max(now, full_at_ - interval * tokens);
+    full_at_ = std::max(full_at_, now) + kInterval;
+    return std::max(now, full_at_ - kInterval * kTokens);
   }
 
-  static constexpr int tokens = 20;
-  static constexpr std::chrono::milliseconds interval{50};
+  static constexpr int kTokens = 20;
+  static constexpr std::chrono::milliseconds kInterval{50};
 
  private:
   Time full_at_{};
@@ -32,9 +32,9 @@ class HandshakeGate {
  public:
   // False when there are too many already, in all or from this address. Otherwise leave() must follow.
   bool enter(const Ip& from) {
-    if (all_ >= max_all) return false;
+    if (all_ >= kMaxAll) return false;
     auto& count = by_ip_[from];
-    if (count >= max_per_ip) return false;
+    if (count >= kMaxPerIp) return false;
     ++count;
     ++all_;
     return true;
@@ -46,8 +46,8 @@ class HandshakeGate {
     if (--found->second == 0) by_ip_.erase(found);
   }
 
-  static constexpr size_t max_all = 128;
-  static constexpr size_t max_per_ip = 16;
+  static constexpr size_t kMaxAll = 128;
+  static constexpr size_t kMaxPerIp = 16;
 
  private:
   size_t all_ = 0;

@@ -47,8 +47,8 @@ class OpaqueData : public GossipData {
   Gossip merged(const GossipData& later) const override;
   size_t held() const override { return held_; }
 
-  static constexpr size_t max_held = 4 * 1024 * 1024;
-  static constexpr size_t max_payloads = 1024;
+  static constexpr size_t kMaxHeld = 4 * 1024 * 1024;
+  static constexpr size_t kMaxPayloads = 1024;
 
  private:
   static size_t cost(const Bytes& payload) { return payload.size() + 64; }

@@ -57,7 +57,7 @@ MessageCipher::MessageCipher(Secret key, bool initiator) : key_(std::move(key)),
 }
 
 Bytes MessageCipher::seal(ByteView message) {
-  Bytes sealed(message.size() + message_overhead);
+  Bytes sealed(message.size() + kMessageOverhead);
   auto nonce = nonce_of(initiator_, sent_++);
   crypto_secretbox_easy(sealed.data(), message.data(), message.size(), nonce.data(), key_.data());
   return sealed;
@@ -65,8 +65,8 @@ Bytes MessageCipher::seal(ByteView message) {
 
 Result<Bytes> MessageCipher::open(ByteView sealed) {
   constexpr const char* refused = "Unable to decrypt TCP msg";
-  if (sealed.size() < message_overhead) return Refused(refused);
-  Bytes message(sealed.size() - message_overhead);
+  if (sealed.size() < kMessageOverhead) return Refused(refused);
+  Bytes message(sealed.size() - kMessageOverhead);
   auto nonce = nonce_of(!initiator_, received_);
   if (crypto_secretbox_open_easy(message.data(), sealed.data(), sealed.size(), nonce.data(), key_.data()) != 0)
     return Refused(refused);

@@ -23,7 +23,7 @@
 namespace weave::mesh {
 
 using PublicKey = std::array<uint8_t, 32>;
-constexpr size_t message_overhead = 16;  // bytes that encryption adds to a message
+constexpr size_t kMessageOverhead = 16;  // bytes that encryption adds to a message
 
 struct KeyPair {
   PublicKey public_key{};

@@ -11,8 +11,8 @@ overlay::FastDatapath::Topology data_topology(const Node& node) {
     // Two may claim an id for a while.
     if (!peer.short_id || peers.short_ids().owner(*peer.short_id) != name) continue;
     out.ids[name] = *peer.short_id;
-    out.broadcast[name] = routes.broadcast(name, Edges::established);
-    auto next = routes.next_hop(name, Edges::established);
+    out.broadcast[name] = routes.broadcast(name, Edges::kEstablished);
+    auto next = routes.next_hop(name, Edges::kEstablished);
     if (next.value != 0) out.next_hop[name] = next;
   }
   for (const auto& connection : node.status().connections)

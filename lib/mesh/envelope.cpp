@@ -9,7 +9,7 @@ Bytes encode_envelope(Tag tag, const Envelope& envelope) {
   gob::Encoder encoder;
   encoder.encode(envelope.channel);
   encoder.encode(envelope.source);
-  if (tag == Tag::unicast) encoder.encode(envelope.destination);
+  if (tag == Tag::kUnicast) encoder.encode(envelope.destination);
   encoder.encode(envelope.data);
   Writer out;
   out.u8(static_cast<uint8_t>(tag));
@@ -25,7 +25,7 @@ Result<Envelope> decode_envelope(Tag tag, ByteView payload) {
   auto source = decoder.decode<PeerName>(in);
   if (!source) return Refused(source.error());
   Result<PeerName> destination = PeerName{};
-  if (tag == Tag::unicast) destination = decoder.decode<PeerName>(in);
+  if (tag == Tag::kUnicast) destination = decoder.decode<PeerName>(in);
   if (!destination) return Refused(destination.error());
   auto data = decoder.decode<ByteView>(in);
   if (!data) return Refused(data.error());

@@ -13,19 +13,19 @@
 namespace weave::mesh {
 
 enum class Tag : uint8_t {
-  heartbeat = 0,
+  kHeartbeat = 0,
   // Overlay control of peers that announce no overlays (plain sleeve).
-  connection_established = 1,
-  fragmentation_received = 2,
-  pmtu_verified = 3,
-  gossip = 4,
-  unicast = 5,
-  broadcast = 6,
-  overlay_control = 7,
+  kConnectionEstablished = 1,
+  kFragmentationReceived = 2,
+  kPmtuVerified = 3,
+  kGossip = 4,
+  kUnicast = 5,
+  kBroadcast = 6,
+  kOverlayControl = 7,
 };
 
 // A message can't be longer, encrypted as it may be: the limit of a frame less what secretbox adds.
-inline constexpr size_t max_message = 10 * 1024 * 1024 - 16;
+inline constexpr size_t kMaxMessage = 10 * 1024 * 1024 - 16;
 
 struct Envelope {
   std::string_view channel;

@@ -12,7 +12,7 @@ namespace weave::mesh {
 
 namespace {
 
-constexpr std::array<const char*, 5> required{"PeerNameFlavour", "Name", "NickName", "UID", "ConnID"};
+constexpr std::array<const char*, 5> kRequired{"PeerNameFlavour", "Name", "NickName", "UID", "ConnID"};
 
 // A stranger's words in a reason that goes into logs and the status.
 std::string quoted(std::string_view text) {
@@ -49,7 +49,7 @@ std::vector<std::string> split(std::string_view text) {
 }  // namespace
 
 std::string Features::label() const {
-  return fmt::format("{}({})", name.str(), printable(std::string_view(nickname).substr(0, max_nickname)));
+  return fmt::format("{}({})", name.str(), printable(std::string_view(nickname).substr(0, kMaxNickname)));
 }
 
 FeatureMap to_map(const Features& features, int version) {
@@ -69,7 +69,7 @@ FeatureMap to_map(const Features& features, int version) {
 }
 
 Result<Features> to_features(const FeatureMap& map, int version) {
-  for (const char* key : required)
+  for (const char* key : kRequired)
     if (!map.contains(key)) return Refused(fmt::format("field {} is missing", key));
   Features out;
   const auto& flavour = map.at("PeerNameFlavour");
@@ -84,7 +84,7 @@ Result<Features> to_features(const FeatureMap& map, int version) {
     if (map.contains("ShortID")) {
       auto id = number(map, "ShortID");
       if (!id) return Refused(id.error());
-      if (*id > max_short_id) return Refused(fmt::format("field ShortID is out of range: {}", *id));
+      if (*id > kMaxShortId) return Refused(fmt::format("field ShortID is out of range: {}", *id));
       out.short_id = static_cast<uint16_t>(*id);
     }
     if (auto trusted = map.find("Trusted"); trusted != map.end()) {

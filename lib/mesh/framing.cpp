@@ -5,7 +5,7 @@ namespace weave::mesh {
 namespace {
 
 // Compacting at every message would copy a burst of small ones again and again.
-constexpr size_t compact_at = 64 * 1024;
+constexpr size_t kCompactAt = 64 * 1024;
 
 void put_gob_uint(Bytes& out, uint64_t value) {
   if (value < 128) {
@@ -80,7 +80,7 @@ void InputBuffer::feed(ByteView bytes) {
   if (start_ == bytes_.size()) {
     bytes_.clear();
     start_ = 0;
-  } else if (start_ > compact_at) {
+  } else if (start_ > kCompactAt) {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<ptrdiff_t>(start_));
     start_ = 0;
   }
@@ -90,7 +90,7 @@ void InputBuffer::feed(ByteView bytes) {
 void InputBuffer::consume(size_t count) {
   start_ += std::min(count, size());
   // A large message shouldn't stay reserved for the rest of the connection's life.
-  if (start_ == bytes_.size() && bytes_.capacity() > 2 * compact_at) {
+  if (start_ == bytes_.size() && bytes_.capacity() > 2 * kCompactAt) {
     bytes_ = {};
     start_ = 0;
   }
@@ -108,8 +108,8 @@ Result<std::optional<GobUint>> peek_gob_uint(ByteView bytes) {
 }
 
 Result<Bytes> frame(int version, ByteView body) {
-  if (body.size() > max_frame)
-    return Refused(fmt::format("outgoing message exceeds maximum size: {} > {}", body.size(), max_frame));
+  if (body.size() > kMaxFrame)
+    return Refused(fmt::format("outgoing message exceeds maximum size: {} > {}", body.size(), kMaxFrame));
   Bytes out;
   out.reserve(body.size() + 16);
   if (version == 1) {
@@ -132,8 +132,8 @@ Result<std::optional<Bytes>> next_body(int version, InputBuffer& input, size_t l
 
 Result<Bytes> MessageStream::encode(ByteView message) {
   // Refused before it is sealed: a message that isn't sent must not use up a number of the cipher.
-  size_t size = message.size() + (cipher_ ? message_overhead : 0);
-  if (size > max_frame) return Refused(fmt::format("outgoing message exceeds maximum size: {} > {}", size, max_frame));
+  size_t size = message.size() + (cipher_ ? kMessageOverhead : 0);
+  if (size > kMaxFrame) return Refused(fmt::format("outgoing message exceeds maximum size: {} > {}", size, kMaxFrame));
   return cipher_ ? frame(version_, cipher_->seal(message)) : frame(version_, message);
 }
 

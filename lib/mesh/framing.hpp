@@ -15,9 +15,9 @@
 namespace weave::mesh {
 
 // The body's largest size on the wire in either direction (spec: 10 MiB, after encryption).
-constexpr size_t max_frame = 10 * 1024 * 1024;
+constexpr size_t kMaxFrame = 10 * 1024 * 1024;
 // The largest body that we take from a peer whose features we haven't accepted.
-constexpr size_t max_intro_frame = 64 * 1024;
+constexpr size_t kMaxIntroFrame = 64 * 1024;
 
 // What came in and hasn't been used. It grows with what really arrives, never with what a length announces.
 class InputBuffer {
@@ -45,7 +45,7 @@ Result<Bytes> frame(int version, ByteView body);
 
 // Takes one whole body off the buffer; nothing when it isn't complete yet. Refuses a length over `limit` as soon as the
 // length is there. A version 1 stream may hold type definitions between the messages, which are skipped.
-Result<std::optional<Bytes>> next_body(int version, InputBuffer& input, size_t limit = max_frame);
+Result<std::optional<Bytes>> next_body(int version, InputBuffer& input, size_t limit = kMaxFrame);
 
 // Both directions of an established connection.
 class MessageStream {

@@ -52,7 +52,7 @@ Channel Mesh::topology_channel() {
     auto update = decode_topology(data);
     if (!update) return Refused(update.error());
     auto merged = peers_.merge(std::move(*update));
-    if (!next_collection_) next_collection_ = now_ + collect_delay;
+    if (!next_collection_) next_collection_ = now_ + kCollectDelay;
     apply_changes();
     return merged;
   };
@@ -88,28 +88,28 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
   auto tag = static_cast<Tag>(bytes[0]);
   auto payload = bytes.subspan(1);
   switch (tag) {
-    case Tag::heartbeat:
+    case Tag::kHeartbeat:
       return;
-    case Tag::connection_established:
-    case Tag::fragmentation_received:
-    case Tag::pmtu_verified:
-    case Tag::overlay_control:
+    case Tag::kConnectionEstablished:
+    case Tag::kFragmentationReceived:
+    case Tag::kPmtuVerified:
+    case Tag::kOverlayControl:
       return receive_overlay(*connection, tag, payload);
-    case Tag::gossip:
-    case Tag::unicast:
-    case Tag::broadcast:
+    case Tag::kGossip:
+    case Tag::kUnicast:
+    case Tag::kBroadcast:
       break;
     default:
       return log::debug("ignoring unknown protocol tag: {}", bytes[0]);
   }
   auto envelope = decode_envelope(tag, payload);
   if (!envelope) return close(id, envelope.error());
-  if (envelope->channel.size() > max_channel_name) return log::debug("ignoring a channel with an endless name");
+  if (envelope->channel.size() > kMaxChannelName) return log::debug("ignoring a channel with an endless name");
   auto from = connection->status.remote.name;
   speaker_ = from;
-  if (tag == Tag::gossip)
+  if (tag == Tag::kGossip)
     receive_gossip(id, from, *envelope);
-  else if (tag == Tag::broadcast)
+  else if (tag == Tag::kBroadcast)
     receive_broadcast(id, *envelope);
   else
     receive_unicast(id, from, *envelope, bytes);
@@ -118,7 +118,7 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
 
 void Mesh::receive_overlay(const Connection& connection, Tag tag, ByteView payload) {
   size_t overlays = connection.status.remote.overlays;
-  bool fits = tag == Tag::overlay_control ? payload.size() >= 2 && payload[0] < overlays : overlays == 0;
+  bool fits = tag == Tag::kOverlayControl ? payload.size() >= 2 && payload[0] < overlays : overlays == 0;
   if (!fits) return log::debug("ignoring overlay control that this connection doesn't have");
   effects_.push_back(OverlayMessage{connection.status.id, tag, Bytes(payload.begin(), payload.end())});
 }
@@ -184,7 +184,7 @@ void Mesh::receive_unicast(ConnectionId id, PeerName from, const Envelope& envel
     if (auto done = channel->second.on_unicast(envelope.source, envelope.data); !done) close(id, done.error());
     return;
   }
-  auto via = routes().next_hop(envelope.destination, Edges::all);
+  auto via = routes().next_hop(envelope.destination, Edges::kAll);
   auto* relay = find(via);
   // Back where it came from: their routes and ours differ for the moment, and it would go to and fro.
   if (!relay || via == from || congested(*relay))
@@ -193,7 +193,7 @@ void Mesh::receive_unicast(ConnectionId id, PeerName from, const Envelope& envel
 }
 
 bool Mesh::congested(const Connection& connection) const {
-  return connection.in_flight > unicast_window || in_flight_ > unicast_window_of_all;
+  return connection.in_flight > kUnicastWindow || in_flight_ > kUnicastWindowOfAll;
 }
 
 Result<void> Mesh::unicast(std::string_view channel, PeerName to, ByteView data, Time now) {
@@ -202,13 +202,13 @@ Result<void> Mesh::unicast(std::string_view channel, PeerName to, ByteView data,
     auto at = channels_.find(channel);
     return at == channels_.end() ? Result<void>() : at->second.on_unicast(to, data);
   }
-  auto via = routes().next_hop(to, Edges::all);
+  auto via = routes().next_hop(to, Edges::kAll);
   if (!via.value) return Refused(fmt::format("unknown relay destination: {}", to.str()));
   auto* relay = find(via);
   if (!relay) return Refused(fmt::format("unable to find connection to relay peer {}", via.str()));
   if (congested(*relay)) return Refused(fmt::format("connection to relay peer {} is congested", via.str()));
-  auto bytes = encode_envelope(Tag::unicast, {channel, peers_.self().name, to, data});
-  if (bytes.size() > max_message) return Refused(fmt::format("message of {} bytes is too long", bytes.size()));
+  auto bytes = encode_envelope(Tag::kUnicast, {channel, peers_.self().name, to, data});
+  if (bytes.size() > kMaxMessage) return Refused(fmt::format("message of {} bytes is too long", bytes.size()));
   send(*relay, std::move(bytes));
   return {};
 }
@@ -233,7 +233,7 @@ void Mesh::gossip_except(PeerName except, const std::string& channel, const Goss
 }
 
 void Mesh::broadcast_from(PeerName source, const std::string& channel, const Gossip& data) {
-  for (auto name : routes().broadcast(source, Edges::all)) {
+  for (auto name : routes().broadcast(source, Edges::kAll)) {
     auto* connection = find(name);
     if (!connection) continue;
     connection->outbox.put_broadcast(channel, source, data);
@@ -244,10 +244,10 @@ void Mesh::broadcast_from(PeerName source, const std::string& channel, const Gos
 bool Mesh::overlay_send(ConnectionId id, Tag tag, ByteView payload, Time now) {
   now_ = std::max(now_, now);
   auto* connection = find(id);
-  if (!connection || connection->in_flight > unicast_window) return false;
+  if (!connection || connection->in_flight > kUnicastWindow) return false;
   size_t overlays = connection->status.remote.overlays;
-  bool raw = tag == Tag::connection_established || tag == Tag::fragmentation_received || tag == Tag::pmtu_verified;
-  if (tag == Tag::overlay_control ? payload.size() < 2 || payload[0] >= overlays : !raw || overlays != 0) {
+  bool raw = tag == Tag::kConnectionEstablished || tag == Tag::kFragmentationReceived || tag == Tag::kPmtuVerified;
+  if (tag == Tag::kOverlayControl ? payload.size() < 2 || payload[0] >= overlays : !raw || overlays != 0) {
     log::error("an overlay control message that could crash {} was not sent", connection->status.remote.name.str());
     return false;
   }
@@ -264,7 +264,7 @@ void Mesh::send(Connection& connection, Bytes message) {
 }
 
 void Mesh::pump(Connection& connection) {
-  while (connection.in_flight < gossip_window) {
+  while (connection.in_flight < kGossipWindow) {
     auto message = connection.outbox.next();
     if (!message) return;
     send(connection, std::move(*message));

@@ -6,8 +6,8 @@ namespace weave::mesh {
 
 namespace {
 
-constexpr std::string_view magic = "weave";
-constexpr size_t header_size = 7;
+constexpr std::string_view kMagic = "weave";
+constexpr size_t kHeaderSize = 7;
 
 std::string decimal(ByteView bytes) {
   return fmt::format("[{}]", fmt::join(bytes, " "));
@@ -24,7 +24,7 @@ HandshakeMachine::HandshakeMachine(HandshakeConfig config, KeyPair keys)
     config_.ours.public_key.reset();
   }
   Writer header;
-  header.text(magic);
+  header.text(kMagic);
   header.u8(static_cast<uint8_t>(config_.min_version));
   header.u8(static_cast<uint8_t>(config_.max_version));
   output_ = header.take();
@@ -33,19 +33,19 @@ HandshakeMachine::HandshakeMachine(HandshakeConfig config, KeyPair keys)
 void HandshakeMachine::feed(ByteView bytes) {
   if (failed()) return;
   input_.feed(bytes);
-  while (!failed() && state_ != State::done && step()) {
+  while (!failed() && state_ != State::kDone && step()) {
   }
 }
 
 bool HandshakeMachine::step() {
   switch (state_) {
-    case State::header:
+    case State::kHeader:
       return take_header();
-    case State::encryption:
+    case State::kEncryption:
       return take_encryption();
-    case State::features:
+    case State::kFeatures:
       return take_features();
-    case State::done:
+    case State::kDone:
       break;
   }
   return false;
@@ -54,32 +54,32 @@ bool HandshakeMachine::step() {
 void HandshakeMachine::closed(const std::string& why) {
   if (failed() || done()) return;
   auto had = input_.view();
-  if (state_ != State::header)
+  if (state_ != State::kHeader)
     // A peer with another password hangs up when it can't open our features, and can't say so.
     fail(cipher_ && had.empty() ? why + " during the handshake; is the password the same on both sides?" : why);
   else if (had.empty())
     fail("failed to receive remote protocol header: " + why);
   else
     fail(fmt::format("received incomplete remote protocol header ({} octets instead of {}): {}; error: {}", had.size(),
-                     header_size, decimal(had), why));
+                     kHeaderSize, decimal(had), why));
 }
 
 bool HandshakeMachine::take_header() {
   auto view = input_.view();
-  if (view.size() < header_size) return false;
-  auto header = view.first(header_size);
-  if (as_text(header.first(magic.size())) != magic)
+  if (view.size() < kHeaderSize) return false;
+  auto header = view.first(kHeaderSize);
+  if (as_text(header.first(kMagic.size())) != kMagic)
     return fail("remote protocol header not recognised: " + decimal(header));
   int their_min = header[5], their_max = header[6];
   version_ = std::min(their_max, config_.max_version);
   if (version_ < std::max(their_min, config_.min_version))
     return fail(fmt::format("remote version range [{},{}] is incompatible with ours [{},{}]", their_min, their_max,
                             config_.min_version, config_.max_version));
-  input_.consume(header_size);
+  input_.consume(kHeaderSize);
   if (version_ == 1) {
-    state_ = State::features;
+    state_ = State::kFeatures;
   } else {
-    state_ = State::encryption;
+    state_ = State::kEncryption;
     output_.push_back(config_.password.empty() ? 0 : 1);
     if (!config_.password.empty()) output_.insert(output_.end(), keys_.public_key.begin(), keys_.public_key.end());
   }
@@ -101,21 +101,21 @@ bool HandshakeMachine::take_encryption() {
     if (config_.initiator) send_features();
   }
   input_.consume(view[0] == 1 ? 1 + theirs.size() : 1);
-  state_ = State::features;
+  state_ = State::kFeatures;
   return true;
 }
 
 bool HandshakeMachine::take_features() {
   Bytes body;
   if (version_ == 1) {
-    auto size = gob::next_size(input_.view(), max_intro_frame);
+    auto size = gob::next_size(input_.view(), kMaxIntroFrame);
     if (!size) return fail(size.error());
     if (*size == 0) return false;
     auto value = input_.view().first(*size);
     body.assign(value.begin(), value.end());
     input_.consume(*size);
   } else {
-    auto next = next_body(version_, input_, max_intro_frame);
+    auto next = next_body(version_, input_, kMaxIntroFrame);
     if (!next) return fail(next.error());
     if (!*next) return false;
     body = std::move(**next);
@@ -136,7 +136,7 @@ bool HandshakeMachine::take_features() {
     if (config_.choose_conn_id) config_.ours.conn_id = config_.choose_conn_id(theirs_);
     send_features();
   }
-  state_ = State::done;
+  state_ = State::kDone;
   return true;
 }
 

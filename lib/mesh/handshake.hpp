@@ -23,8 +23,8 @@
 
 namespace weave::mesh {
 
-constexpr int min_version = 1;
-constexpr int max_version = 2;
+constexpr int kMinVersion = 1;
+constexpr int kMaxVersion = 2;
 
 struct HandshakeConfig {
   bool initiator = false;  // we opened the TCP connection
@@ -62,13 +62,13 @@ class HandshakeMachine {
   // In Weave Net's words, where it has any; empty while not failed.
   const std::string& reason() const { return reason_; }
   // True until the peer's header is complete: the time-out for that is shorter.
-  bool awaiting_header() const { return state_ == State::header; }
-  bool done() const { return state_ == State::done; }
+  bool awaiting_header() const { return state_ == State::kHeader; }
+  bool done() const { return state_ == State::kDone; }
   // After done(), once.
   Introduced take();
 
  private:
-  enum class State { header, encryption, features, done };
+  enum class State { kHeader, kEncryption, kFeatures, kDone };
   bool step();  // true when it got somewhere
   bool take_header();
   bool take_encryption();
@@ -80,7 +80,7 @@ class HandshakeMachine {
 
   HandshakeConfig config_;
   KeyPair keys_;
-  State state_ = State::header;
+  State state_ = State::kHeader;
   std::string reason_;
   InputBuffer input_;
   Bytes output_;

@@ -6,13 +6,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto first_interval = 2s;
-constexpr auto longest_interval = 6min;
+constexpr auto kFirstInterval = 2s;
+constexpr auto kLongestInterval = 6min;
 // A connection that has lasted this long starts the intervals anew.
-constexpr auto proven = 60s;
-constexpr size_t max_addresses = 8;
+constexpr auto kProven = 60s;
+constexpr size_t kMaxAddresses = 8;
 // Of those that gossip tells us of; anybody can gossip anything.
-constexpr size_t max_targets = 4096;
+constexpr size_t kMaxTargets = 4096;
 
 }  // namespace
 
@@ -33,10 +33,10 @@ void Maker::mark_direct() {
 }
 
 void Maker::retry_at_once(Target& target, Time now) {
-  target.interval = first_interval;
+  target.interval = kFirstInterval;
   target.next = now;
   target.ourself.clear();
-  if (target.state == State::never || target.state == State::suspended) target.state = State::waiting;
+  if (target.state == State::kNever || target.state == State::kSuspended) target.state = State::kWaiting;
 }
 
 std::vector<std::string> Maker::connect(const std::vector<std::string>& names, bool replace, Time now) {
@@ -57,7 +57,7 @@ std::vector<std::string> Maker::connect(const std::vector<std::string>& names, b
       target.port = name->port.value_or(config_.port);
       if (auto ip = parse_ip(name->host)) target.address = Endpoint{*ip, target.port};
     }
-    if (target.state == State::attempting || target.state == State::connected) continue;
+    if (target.state == State::kAttempting || target.state == State::kConnected) continue;
     retry_at_once(target, now);
   }
   mark_direct();
@@ -74,7 +74,7 @@ std::vector<std::string> Maker::targets(bool active_only) const {
   std::vector<std::string> out;
   for (const auto& [text, name] : direct_) {
     auto found = targets_.find(key_of(name));
-    if (active_only && found != targets_.end() && found->second.state == State::never) continue;
+    if (active_only && found != targets_.end() && found->second.state == State::kNever) continue;
     out.push_back(text);
   }
   return out;
@@ -118,7 +118,7 @@ void Maker::discover(const MakerView& view, std::set<std::string>& found, Time n
                                [&](const auto& entry) { return entry.second.direct && owns(entry.second, *address); });
       auto key = address->str();
       if (named || !found.insert(key).second) continue;
-      if (targets_.size() >= max_targets && !targets_.contains(key)) continue;
+      if (targets_.size() >= kMaxTargets && !targets_.contains(key)) continue;
       auto [entry, is_new] = targets_.try_emplace(key);
       if (!is_new) continue;
       auto& target = entry->second;
@@ -127,7 +127,7 @@ void Maker::discover(const MakerView& view, std::set<std::string>& found, Time n
       target.address = address;
       target.port_given = true;
       target.next = now;
-      target.interval = first_interval;
+      target.interval = kFirstInterval;
     }
   }
 }
@@ -147,16 +147,16 @@ std::vector<Maker::Attempt> Maker::update(const MakerView& view, Time now) {
   std::vector<std::map<std::string, Target>::iterator> due;
   for (auto it = targets_.begin(); it != targets_.end();) {
     auto& target = it->second;
-    bool idle = target.state == State::waiting || target.state == State::suspended || target.state == State::never;
-    if (target.state == State::attempting) ++attempts;
+    bool idle = target.state == State::kWaiting || target.state == State::kSuspended || target.state == State::kNever;
+    if (target.state == State::kAttempting) ++attempts;
     if (idle && !target.direct && !found.contains(it->first)) {
       it = targets_.erase(it);
       continue;
     }
-    if (target.state == State::waiting || target.state == State::suspended) {
+    if (target.state == State::kWaiting || target.state == State::kSuspended) {
       // A discovered target's peer isn't connected, or it wouldn't have been found.
-      target.state = !target.direct || wanted(target) ? State::waiting : State::suspended;
-      if (target.state == State::waiting && target.next <= now) due.push_back(it);
+      target.state = !target.direct || wanted(target) ? State::kWaiting : State::kSuspended;
+      if (target.state == State::kWaiting && target.next <= now) due.push_back(it);
     }
     ++it;
   }
@@ -165,13 +165,13 @@ std::vector<Maker::Attempt> Maker::update(const MakerView& view, Time now) {
   for (auto it : due) {
     auto& [key, target] = *it;
     if (config_.conn_limit != 0 && view.connections.size() >= config_.conn_limit) {
-      target.state = State::attempting;
+      target.state = State::kAttempting;
       ended(key, fmt::format("Connection limit reached ({})", config_.conn_limit), now);
       continue;
     }
     if (attempts >= config_.max_attempts) break;
     ++attempts;
-    target.state = State::attempting;
+    target.state = State::kAttempting;
     target.next = now;
     out.push_back({key, target.host, target.address, target.direct});
   }
@@ -182,8 +182,8 @@ Maker::Time Maker::next_wake() const {
   size_t attempts = 0;
   auto next = Time::max();
   for (const auto& [key, target] : targets_) {
-    if (target.state == State::attempting) ++attempts;
-    if (target.state == State::waiting) next = std::min(next, target.next);
+    if (target.state == State::kAttempting) ++attempts;
+    if (target.state == State::kWaiting) next = std::min(next, target.next);
   }
   // Those that are due wait for an attempt to end.
   return attempts >= config_.max_attempts ? Time::max() : next;
@@ -191,20 +191,20 @@ Maker::Time Maker::next_wake() const {
 
 std::vector<Endpoint> Maker::resolved(const std::string& target, const std::vector<Ip>& addresses, Time now) {
   auto found = targets_.find(target);
-  if (found == targets_.end() || found->second.state != State::attempting) return {};
+  if (found == targets_.end() || found->second.state != State::kAttempting) return {};
   auto& entry = found->second;
   entry.addresses.clear();
   for (const auto& ip : addresses)
-    if (entry.addresses.size() < max_addresses) entry.addresses.push_back({ip, entry.port});
+    if (entry.addresses.size() < kMaxAddresses) entry.addresses.push_back({ip, entry.port});
   if (!wanted(entry)) {
-    entry.state = State::suspended;
+    entry.state = State::kSuspended;
     entry.next = now;
     return {};
   }
   std::vector<Endpoint> others;
   for (const auto& address : entry.addresses)
     if (!entry.ourself.contains(address)) others.push_back(address);
-  if (others.empty()) entry.state = State::never;
+  if (others.empty()) entry.state = State::kNever;
   return others;
 }
 
@@ -215,7 +215,7 @@ void Maker::answered(const std::string& target, PeerName peer) {
 void Maker::connected(const std::string& target) {
   auto found = targets_.find(target);
   if (found == targets_.end()) return;
-  found->second.state = State::connected;
+  found->second.state = State::kConnected;
   found->second.reason.clear();
 }
 
@@ -223,24 +223,24 @@ void Maker::ended(const std::string& target, const std::string& reason, Time now
   auto found = targets_.find(target);
   if (found == targets_.end()) return;
   auto& entry = found->second;
-  if (entry.state != State::attempting && entry.state != State::connected) return;
-  bool lasted = entry.state == State::connected && now - entry.next > proven;
+  if (entry.state != State::kAttempting && entry.state != State::kConnected) return;
+  bool lasted = entry.state == State::kConnected && now - entry.next > kProven;
   entry.tried = true;
   entry.reason = reason;
-  entry.state = State::waiting;
+  entry.state = State::kWaiting;
   if (lasted) {
     retry_at_once(entry, now);
     return;
   }
   entry.next = now + std::chrono::duration_cast<Duration>(entry.interval * (0.5 + chance_()));
-  entry.interval = std::min<Duration>(entry.interval * 3 / 2, longest_interval);
+  entry.interval = std::min<Duration>(entry.interval * 3 / 2, kLongestInterval);
 }
 
 void Maker::ended_for_good(const std::string& target, const Endpoint& address, const std::string& reason, Time now) {
   auto found = targets_.find(target);
   if (found == targets_.end()) return;
   auto& entry = found->second;
-  if (entry.state != State::attempting && entry.state != State::connected) return;
+  if (entry.state != State::kAttempting && entry.state != State::kConnected) return;
   ended(target, reason, now);
   entry.peer.reset();
   entry.ourself.insert(address);
@@ -249,7 +249,7 @@ void Maker::ended_for_good(const std::string& target, const Endpoint& address, c
   if (others)
     entry.next = now;
   else
-    entry.state = State::never;
+    entry.state = State::kNever;
 }
 
 std::vector<Maker::Row> Maker::rows() const {
@@ -257,18 +257,18 @@ std::vector<Maker::Row> Maker::rows() const {
   for (const auto& [key, target] : targets_) {
     Row row{.address = key, .state = {}, .reason = target.reason, .retry = {}, .never = false, .direct = target.direct};
     switch (target.state) {
-      case State::connected:
-      case State::suspended:
+      case State::kConnected:
+      case State::kSuspended:
         continue;
-      case State::waiting:
+      case State::kWaiting:
         row.state = target.reason.empty() ? "waiting" : "failed";
         row.retry = target.next;
         break;
-      case State::never:
+      case State::kNever:
         row.state = "failed";
         row.never = true;
         break;
-      case State::attempting:
+      case State::kAttempting:
         row.state = target.tried ? "retrying" : "connecting";
         break;
     }

@@ -102,13 +102,13 @@ class Maker {
   std::vector<Row> rows() const;
 
  private:
-  enum class State { waiting, attempting, connected, suspended, never };
+  enum class State { kWaiting, kAttempting, kConnected, kSuspended, kNever };
   struct Target {
     std::string host;
     uint16_t port = 0;
     std::optional<Endpoint> address;  // when the host isn't a name
     bool direct = false, port_given = false;
-    State state = State::waiting;
+    State state = State::kWaiting;
     Time next{};  // of the next attempt; of the last one while that is under way
     Duration interval{};
     std::string reason;

@@ -26,16 +26,16 @@ std::string label(const Handshake& remote) {
 
 Mesh::Connection::Connection(ConnectionId connection, Handshake handshake, Time now, size_t& held)
     : status{connection, std::move(handshake), false, now, now},
-      next_heartbeat(now + heartbeat_interval),
+      next_heartbeat(now + kHeartbeatInterval),
       outbox(held) {}
 
 Mesh::Mesh(Options options, Time now)
     : connection_limit_(options.connection_limit),
       random_(options.random),
       peers_(checked(std::move(options.self)), options.random),
-      surrogates_(gossip_interval),
+      surrogates_(kGossipInterval),
       now_(now),
-      next_gossip_(now + gossip_interval),
+      next_gossip_(now + kGossipInterval),
       relay_every_(options.relay_every),
       last_relay_(now - options.relay_every) {
   add_channel("topology", topology_channel());
@@ -89,7 +89,7 @@ void Mesh::connection_ready(ConnectionId id, Handshake remote, Time now) {
   if (!admit(id, remote)) return apply_changes();
   const auto* known = peers_.find(remote.name);
   bool restarted = known && known->uid != remote.uid;
-  bool reachable = routes().next_hop(remote.name, Edges::established).value != 0;
+  bool reachable = routes().next_hop(remote.name, Edges::kEstablished).value != 0;
   if (!peers_.introduce({remote.name, remote.nickname, remote.uid, 0, remote.short_id, {}})) {
     effects_.push_back(Close{id, "too many peers"});
     return apply_changes();
@@ -175,7 +175,7 @@ void Mesh::remove(ConnectionId id) {
 void Mesh::announce(PeerName peer) {
   to_announce_.insert(peers_.self().name);
   to_announce_.insert(peer);
-  if (!next_announcement_) next_announcement_ = now_ + update_delay;
+  if (!next_announcement_) next_announcement_ = now_ + kUpdateDelay;
 }
 
 void Mesh::apply_changes() {
@@ -184,7 +184,7 @@ void Mesh::apply_changes() {
   if (changes.short_ids) effects_.push_back(ShortIdsChanged{});
   if (changes.graph) {
     routes_.reset();
-    if (!next_routes_) next_routes_ = now_ + routes_delay;
+    if (!next_routes_) next_routes_ = now_ + kRoutesDelay;
     effects_.push_back(TopologyChanged{});
   }
   if (changes.gone.empty()) return;
@@ -202,7 +202,7 @@ Time Mesh::next_tick() const {
   for (const auto& timer : {next_announcement_, next_collection_, next_routes_, next_relay_})
     if (timer) next = std::min(next, *timer);
   for (const auto& [id, connection] : connections_)
-    next = std::min({next, connection.next_heartbeat, connection.status.last_received + receive_timeout});
+    next = std::min({next, connection.next_heartbeat, connection.status.last_received + kReceiveTimeout});
   return next;
 }
 
@@ -215,15 +215,15 @@ void Mesh::tick(Time now) {
   };
   std::vector<ConnectionId> silent;
   for (auto& [id, connection] : connections_) {
-    if (connection.status.last_received + receive_timeout <= now_) {
+    if (connection.status.last_received + kReceiveTimeout <= now_) {
       silent.push_back(id);
     } else if (connection.next_heartbeat <= now_) {
-      connection.next_heartbeat = now_ + heartbeat_interval;
+      connection.next_heartbeat = now_ + kHeartbeatInterval;
       // Bytes that wait to be written are as good a sign of life.
-      if (connection.in_flight < gossip_window) send(connection, {static_cast<uint8_t>(Tag::heartbeat)});
+      if (connection.in_flight < kGossipWindow) send(connection, {static_cast<uint8_t>(Tag::kHeartbeat)});
     }
   }
-  for (auto id : silent) close(id, fmt::format("no message for {} s", receive_timeout.count()));
+  for (auto id : silent) close(id, fmt::format("no message for {} s", kReceiveTimeout.count()));
   if (due(next_collection_)) {
     peers_.collect();
     apply_changes();
@@ -234,8 +234,8 @@ void Mesh::tick(Time now) {
   }
   if (due(next_relay_)) flush_relay();
   if (next_gossip_ <= now_) {
-    next_gossip_ += gossip_interval;
-    if (next_gossip_ <= now_) next_gossip_ = now_ + gossip_interval;  // we slept; don't make up for it
+    next_gossip_ += kGossipInterval;
+    if (next_gossip_ <= now_) next_gossip_ = now_ + kGossipInterval;  // we slept; don't make up for it
     for (const auto& [name, channel] : channels_)
       if (auto data = channel.gossip()) gossip_except({}, name, data);
   }
@@ -259,9 +259,9 @@ Status Mesh::status() const {
   status.self = peers_.self();
   for (const auto& [name, peer] : peers_.table()) status.peers.push_back(peer);
   status.connections = connections();
-  status.unicast_routes = routes().unicast(Edges::established);
-  routes().broadcast(status.self.name, Edges::established);
-  status.broadcast_routes = routes().broadcasts(Edges::established);
+  status.unicast_routes = routes().unicast(Edges::kEstablished);
+  routes().broadcast(status.self.name, Edges::kEstablished);
+  status.broadcast_routes = routes().broadcasts(Edges::kEstablished);
   return status;
 }
 

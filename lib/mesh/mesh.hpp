@@ -28,14 +28,14 @@
 
 namespace weave::mesh {
 
-inline constexpr std::chrono::seconds gossip_interval{30};
-inline constexpr std::chrono::seconds heartbeat_interval{30};
-inline constexpr std::chrono::seconds receive_timeout{60};
-inline constexpr std::chrono::seconds update_delay{1};   // from a change of ours to its announcement
-inline constexpr std::chrono::seconds collect_delay{1};  // from topology gossip to the removal of who is unreachable
-inline constexpr std::chrono::milliseconds routes_delay{100};    // changes within it are told as one
-inline constexpr std::chrono::milliseconds relay_interval{100};  // see Options
-inline constexpr size_t default_connection_limit = 200;
+inline constexpr std::chrono::seconds kGossipInterval{30};
+inline constexpr std::chrono::seconds kHeartbeatInterval{30};
+inline constexpr std::chrono::seconds kReceiveTimeout{60};
+inline constexpr std::chrono::seconds kUpdateDelay{1};   // from a change of ours to its announcement
+inline constexpr std::chrono::seconds kCollectDelay{1};  // from topology gossip to the removal of who is unreachable
+inline constexpr std::chrono::milliseconds kRoutesDelay{100};    // changes within it are told as one
+inline constexpr std::chrono::milliseconds kRelayInterval{100};  // see Options
+inline constexpr size_t kDefaultConnectionLimit = 200;
 
 // Chosen by the edge, unique for the life of the process.
 using ConnectionId = uint64_t;
@@ -55,11 +55,11 @@ struct Handshake {
 
 struct Options {
   Peer self;  // name, nickname, uid (not 0), short id; version and links are the mesh's business
-  size_t connection_limit = default_connection_limit;  // 0: none
+  size_t connection_limit = kDefaultConnectionLimit;  // 0: none
   Random random;
   // News of the topology is passed on at once, but what comes within this time after that goes out together at its end:
   // when many peers connect, most of it has by then been overtaken. 0: as Weave Net does, each by itself.
-  std::chrono::milliseconds relay_every = relay_interval;
+  std::chrono::milliseconds relay_every = kRelayInterval;
 };
 
 // Effects. Order matters only within a connection.
@@ -160,10 +160,10 @@ class Mesh {
   Status status() const;
 
   // Bytes under way on one connection, from which on gossip waits, and unicasts are refused.
-  static constexpr size_t gossip_window = 64 * 1024;
-  static constexpr size_t unicast_window = 4 * 1024 * 1024;
-  static constexpr size_t unicast_window_of_all = 128 * 1024 * 1024;
-  static constexpr size_t max_channel_name = 255;
+  static constexpr size_t kGossipWindow = 64 * 1024;
+  static constexpr size_t kUnicastWindow = 4 * 1024 * 1024;
+  static constexpr size_t kUnicastWindowOfAll = 128 * 1024 * 1024;
+  static constexpr size_t kMaxChannelName = 255;
 
  private:
   struct Connection {

@@ -22,7 +22,7 @@ uint64_t random_uid() {
 }
 
 NodeConfig checked(NodeConfig config) {
-  if (config.min_version < min_version || config.min_version > max_version)
+  if (config.min_version < kMinVersion || config.min_version > kMaxVersion)
     throw Error("--min-protocol-version must be in range [1,2]");
   if (!config.host.empty() && !parse_ip(config.host))
     throw Error(fmt::format("invalid host \"{}\"", config.host), "give an IP address of this host");
@@ -32,7 +32,7 @@ NodeConfig checked(NodeConfig config) {
   if (overlays.empty() || std::find(sleeve, overlays.end(), "fastdp") != overlays.end())
     throw Error("a router needs an overlay, and \"fastdp\" stands before \"sleeve\"");
   // Version 1 says everything in clear before it knows whether the peer has the password.
-  if (!config.password.empty()) config.min_version = max_version;
+  if (!config.password.empty()) config.min_version = kMaxVersion;
   return config;
 }
 
@@ -41,7 +41,7 @@ Options mesh_options(const NodeConfig& config) {
   self.name = config.name;
   self.nickname = config.nickname;
   self.uid = random_uid();
-  self.short_id = config.short_id.value_or(static_cast<ShortId>(random_number())) & max_short_id;
+  self.short_id = config.short_id.value_or(static_cast<ShortId>(random_number())) & kMaxShortId;
   return {.self = std::move(self), .connection_limit = config.conn_limit, .random = random_number};
 }
 
@@ -177,10 +177,10 @@ void Node::Impl::give_routes() {
   auto table = std::make_shared<overlay::RouteTable>();
   table->self = config.name;
   const auto& routes = mesh.routes();
-  for (const auto& [to, hop] : routes.unicast(Edges::established))
+  for (const auto& [to, hop] : routes.unicast(Edges::kEstablished))
     if (to != config.name) table->next_hop.emplace(to, hop);
   for (const auto& [name, peer] : mesh.peers().table()) {
-    table->broadcast.emplace(name, routes.broadcast(name, Edges::established));
+    table->broadcast.emplace(name, routes.broadcast(name, Edges::kEstablished));
     if (peer.short_id && mesh.peers().short_ids().owner(*peer.short_id) == name)
       table->ids.emplace(name, *peer.short_id);
   }

@@ -35,8 +35,8 @@ struct NodeConfig {
   std::string host;      // IP address to listen on and to dial from; empty: all
   Secret password;       // empty: no encryption
   std::vector<Cidr> trusted_subnets;
-  int min_version = 2;                           // of the protocol, 1..2; with a password always 2
-  size_t conn_limit = default_connection_limit;  // 0: none
+  int min_version = 2;                          // of the protocol, 1..2; with a password always 2
+  size_t conn_limit = kDefaultConnectionLimit;  // 0: none
   bool discovery = true;
   // In order of preference, "fastdp" before "sleeve". Overlays besides sleeve need a maker in NodeHooks.
   std::vector<std::string> overlays{"sleeve"};

@@ -14,11 +14,11 @@ namespace {
 
 using asio::ip::tcp;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-constexpr auto dial_timeout = std::chrono::seconds(10);
-constexpr auto accept_trouble_pause = std::chrono::milliseconds(100);
+constexpr auto kDialTimeout = std::chrono::seconds(10);
+constexpr auto kAcceptTroublePause = std::chrono::milliseconds(100);
 // A connection that has said something within this time is alive: it isn't given up for a new one from the same peer.
 // TCP heartbeats come every 30 s only; a longer time would lock out a peer whose connection has just died on its side.
-constexpr auto recently = std::chrono::seconds(15);
+constexpr auto kRecently = std::chrono::seconds(15);
 
 std::optional<overlay::UdpAddress> udp_address(const Endpoint& endpoint) {
   if (!endpoint.ip.is_v4()) return std::nullopt;
@@ -67,7 +67,7 @@ asio::awaitable<void> Node::Impl::accept(std::shared_ptr<Impl> self) {
     if (code) {
       // Out of descriptors, or the peer has left already.
       log::warning("cannot accept a connection: {}", code.message());
-      self->accept_pause.expires_after(accept_trouble_pause);
+      self->accept_pause.expires_after(kAcceptTroublePause);
       co_await self->accept_pause.async_wait(kTuple);
       continue;
     }
@@ -118,7 +118,7 @@ asio::awaitable<Result<tcp::socket>> Node::Impl::connect_to(Endpoint address) {
     asio::steady_timer deadline(executor);
     bool late = false;
     dialing.insert(&socket);
-    deadline.expires_after(dial_timeout);
+    deadline.expires_after(kDialTimeout);
     deadline.async_wait([&](boost::system::error_code cancelled) {
       if (cancelled) return;
       late = true;
@@ -188,7 +188,7 @@ HandshakeConfig Node::Impl::handshake_config(const Endpoint& remote, bool initia
   const auto& self = mesh.peers().self();
   HandshakeConfig out{.initiator = initiator,
                       .min_version = config.min_version,
-                      .max_version = max_version,
+                      .max_version = kMaxVersion,
                       .password = config.password,
                       .ours = {.name = self.name,
                                .nickname = self.nickname,
@@ -208,7 +208,7 @@ HandshakeConfig Node::Impl::handshake_config(const Endpoint& remote, bool initia
 uint64_t Node::Impl::choose_conn_id(const Features& theirs) {
   auto old = mesh.connection_to(theirs.name);
   bool healthy = old && old->established && old->remote.uid == theirs.uid &&
-                 std::chrono::steady_clock::now() - old->last_received < recently;
+                 std::chrono::steady_clock::now() - old->last_received < kRecently;
   return healthy ? ~theirs.conn_id : random_number();
 }
 

@@ -43,7 +43,7 @@ NodeStatus Node::Impl::status() const {
   out.encryption = !config.password.empty();
   out.discovery = config.discovery;
   out.min_version = config.min_version;
-  out.max_version = max_version;
+  out.max_version = kMaxVersion;
   out.port = config.port;
   for (const auto& subnet : config.trusted_subnets) out.trusted_subnets.push_back(subnet.str());
 

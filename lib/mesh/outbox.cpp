@@ -5,11 +5,11 @@
 namespace weave::mesh {
 
 void Outbox::put_gossip(const std::string& channel, PeerName self, Gossip data) {
-  put({Tag::gossip, channel, self}, std::move(data));
+  put({Tag::kGossip, channel, self}, std::move(data));
 }
 
 void Outbox::put_broadcast(const std::string& channel, PeerName source, Gossip data) {
-  put({Tag::broadcast, channel, source}, std::move(data));
+  put({Tag::kBroadcast, channel, source}, std::move(data));
 }
 
 void Outbox::account(size_t held, size_t released) {
@@ -18,7 +18,7 @@ void Outbox::account(size_t held, size_t released) {
 }
 
 void Outbox::put(Key key, Gossip data) {
-  if (held_ + data->held() > max_held || total_ + data->held() > max_held_by_all || boxes_.size() >= max_boxes)
+  if (held_ + data->held() > kMaxHeld || total_ + data->held() > kMaxHeldByAll || boxes_.size() >= kMaxBoxes)
     return log::debug("channel {}: queue full, message dropped", std::get<1>(key));
   auto [at, fresh] = boxes_.try_emplace(std::move(key), data);
   size_t before = fresh ? 0 : at->second->held();
@@ -33,7 +33,7 @@ std::optional<Bytes> Outbox::next() {
     const auto& [tag, channel, source] = box.key();
     for (const auto& payload : box.mapped()->encode()) {
       auto message = encode_envelope(tag, {channel, source, {}, payload});
-      if (message.size() <= max_message)
+      if (message.size() <= kMaxMessage)
         encoded_.push_back(std::move(message));
       else
         log::warning("channel {}: a message of {} bytes is too long to be sent", channel, message.size());

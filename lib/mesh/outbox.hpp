@@ -26,9 +26,9 @@ class Outbox {
   std::optional<Bytes> next();
 
   // Bytes of data that keeps its own, and boxes; more is dropped.
-  static constexpr size_t max_held = 16 * 1024 * 1024;
-  static constexpr size_t max_held_by_all = 128 * 1024 * 1024;
-  static constexpr size_t max_boxes = 16 * 1024;
+  static constexpr size_t kMaxHeld = 16 * 1024 * 1024;
+  static constexpr size_t kMaxHeldByAll = 128 * 1024 * 1024;
+  static constexpr size_t kMaxBoxes = 16 * 1024;
   size_t held() const { return held_; }
   bool empty() const { return boxes_.empty() && encoded_.empty(); }
 

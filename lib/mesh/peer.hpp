@@ -23,8 +23,8 @@ struct Link {
   bool operator==(const Link&) const = default;
 };
 
-using ShortId = uint16_t;                      // half of a VNI of the fast datapath
-inline constexpr ShortId max_short_id = 4095;  // 12 bits
+using ShortId = uint16_t;                     // half of a VNI of the fast datapath
+inline constexpr ShortId kMaxShortId = 4095;  // 12 bits
 
 struct Peer {
   PeerName name;

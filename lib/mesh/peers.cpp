@@ -43,10 +43,10 @@ void Peers::rename_self() {
 }
 
 bool Peers::enter(Peer peer) {
-  if (table_.size() >= max_peers) return false;
-  if (peer.nickname.size() > max_nickname) peer.nickname.resize(max_nickname);
+  if (table_.size() >= kMaxPeers) return false;
+  if (peer.nickname.size() > kMaxNickname) peer.nickname.resize(kMaxNickname);
   auto id = std::exchange(peer.short_id, {});
-  if (id > max_short_id) id.reset();
+  if (id > kMaxShortId) id.reset();
   auto name = peer.name;
   auto& entry = table_[name] = std::move(peer);
   set_short_id(entry, id);
@@ -67,9 +67,9 @@ bool Peers::introduce(const Peer& peer) {
 
 void Peers::set_links(Peer& peer, std::vector<Link> links) {
   link_count_ -= peer.links.size();
-  if (link_count_ + links.size() > max_links) links.clear();
+  if (link_count_ + links.size() > kMaxLinks) links.clear();
   for (auto& link : links)
-    if (link.address.size() > max_address) link.address.clear();
+    if (link.address.size() > kMaxAddress) link.address.clear();
   link_count_ += links.size();
   peer.links = std::move(links);
   changes_.graph = true;
@@ -139,7 +139,7 @@ Peers::Merged Peers::merge(std::vector<Peer> update) {
       merged.changed.insert(known.name);
       continue;
     }
-    if (theirs.short_id > max_short_id) theirs.short_id.reset();
+    if (theirs.short_id > kMaxShortId) theirs.short_id.reset();
     if (theirs.version < known.version) continue;
     if (theirs.version == known.version) {
       if (theirs.uid < known.uid) continue;
@@ -147,7 +147,7 @@ Peers::Merged Peers::merge(std::vector<Peer> update) {
     }
     known.version = theirs.version;
     known.uid = theirs.uid;
-    if (theirs.nickname.size() > max_nickname) theirs.nickname.resize(max_nickname);
+    if (theirs.nickname.size() > kMaxNickname) theirs.nickname.resize(kMaxNickname);
     known.nickname = std::move(theirs.nickname);
     set_short_id(known, theirs.short_id);
     set_links(known, std::move(theirs.links));

@@ -11,10 +11,10 @@
 namespace weave::mesh {
 
 // Bounds on what gossip can make us store; what doesn't fit is left out.
-inline constexpr size_t max_peers = 4096;
-inline constexpr size_t max_links = 1 << 18;  // of all peers together
-inline constexpr size_t max_nickname = 256;   // bytes, cut off
-inline constexpr size_t max_address = 64;     // bytes; a longer one is forgotten
+inline constexpr size_t kMaxPeers = 4096;
+inline constexpr size_t kMaxLinks = 1 << 18;  // of all peers together
+inline constexpr size_t kMaxNickname = 256;   // bytes, cut off
+inline constexpr size_t kMaxAddress = 64;     // bytes; a longer one is forgotten
 
 // What a series of calls has done to the table, beside the entries themselves.
 struct PeerChanges {

@@ -15,9 +15,9 @@ namespace {
 
 // Questions are rare, and the library's sockets come and go within them: looking at them this often is simpler than
 // to register and unregister each, and costs nothing that matters.
-constexpr auto look_interval = std::chrono::milliseconds(5);
-constexpr int first_timeout_ms = 1500;  // of a server, before the next is asked
-constexpr int tries = 2;
+constexpr auto kLookInterval = std::chrono::milliseconds(5);
+constexpr int kFirstTimeoutMs = 1500;  // of a server, before the next is asked
+constexpr int kTries = 2;
 
 // A channel of its own for each question: so it is always today's resolv.conf that counts.
 class Question {
@@ -27,8 +27,8 @@ class Question {
     status_ = library;
     if (library != ARES_SUCCESS) return;
     ares_options options{};
-    options.timeout = first_timeout_ms;
-    options.tries = tries;
+    options.timeout = kFirstTimeoutMs;
+    options.tries = kTries;
     status_ = ares_init_options(&channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
     if (status_ == ARES_SUCCESS && !servers.empty()) status_ = ares_set_servers_ports_csv(channel_, servers.c_str());
     if (status_ != ARES_SUCCESS) return;
@@ -110,7 +110,7 @@ asio::awaitable<Result<std::vector<Ip>>> resolve(std::string host, ResolverConfi
   while (question.pending() && std::chrono::steady_clock::now() < deadline) {
     question.work();
     if (!question.pending()) break;
-    timer.expires_after(look_interval);
+    timer.expires_after(kLookInterval);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   if (question.pending()) co_return Refused(fmt::format("cannot resolve {}: no answer", host));

@@ -13,36 +13,36 @@ Routes::Routes(const std::map<PeerName, Peer>& table, PeerName self) {
   for (const auto& [name, peer] : table) {
     for (const auto& link : peer.links) {
       auto to = number(link.to);
-      if (to == none) continue;
-      adjacent_[index(Edges::all)][from].push_back(to);
+      if (to == kNone) continue;
+      adjacent_[index(Edges::kAll)][from].push_back(to);
       if (!link.established) continue;
       const auto* back = table.find(link.to)->second.link_to(name);
-      if (back && back->established) adjacent_[index(Edges::established)][from].push_back(to);
+      if (back && back->established) adjacent_[index(Edges::kEstablished)][from].push_back(to);
     }
     ++from;
   }
   self_ = number(self);
-  for (auto edges : {Edges::all, Edges::established}) {
-    auto reached = walk(self_, none, edges);
+  for (auto edges : {Edges::kAll, Edges::kEstablished}) {
+    auto reached = walk(self_, kNone, edges);
     auto& table_of = unicast_[index(edges)];
     for (size_t i = 0; i < names_.size(); ++i)
       if (i == self_)
         table_of[names_[i]] = {};
-      else if (reached.hop[i] != none)
+      else if (reached.hop[i] != kNone)
         table_of[names_[i]] = names_[reached.hop[i]];
   }
 }
 
 size_t Routes::number(PeerName name) const {
   auto at = std::lower_bound(names_.begin(), names_.end(), name);
-  return at != names_.end() && *at == name ? static_cast<size_t>(at - names_.begin()) : none;
+  return at != names_.end() && *at == name ? static_cast<size_t>(at - names_.begin()) : kNone;
 }
 
 // Level by level, each in the order of names: the order is part of the protocol, as is that a search stops when it
 // meets `stop` in a level, with what the peers before it in that level have claimed.
 Routes::Reached Routes::walk(size_t start, size_t stop, Edges edges) const {
   Reached reached;
-  reached.hop.assign(names_.size(), none);
+  reached.hop.assign(names_.size(), kNone);
   std::vector<bool> seen(names_.size());
   seen[start] = true;
   reached.hop[start] = start;
@@ -75,18 +75,18 @@ PeerName Routes::next_hop(PeerName to, Edges edges) const {
 const std::vector<PeerName>& Routes::broadcast(PeerName source, Edges edges) const {
   auto from = number(source);
   static const std::vector<PeerName> nobody;
-  if (from == none) return nobody;
+  if (from == kNone) return nobody;
   auto [at, fresh] = broadcast_[index(edges)].try_emplace(source);
   if (!fresh) return at->second;
   auto reached = walk(from, self_, edges);
   if (!reached.found) return at->second;
   for (auto to : adjacent_[index(edges)][self_])
-    if (reached.hop[to] == none) at->second.push_back(names_[to]);
+    if (reached.hop[to] == kNone) at->second.push_back(names_[to]);
   return at->second;
 }
 
 std::vector<PeerName> Routes::random_neighbours(PeerName except, const Random& random) const {
-  const auto& table = unicast(Edges::all);
+  const auto& table = unicast(Edges::kAll);
   std::map<PeerName, uint64_t> weights;
   for (const auto& [to, via] : table)
     if (via.value && via != except) ++weights[via];

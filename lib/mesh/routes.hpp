@@ -16,8 +16,8 @@
 namespace weave::mesh {
 
 enum class Edges {
-  all,          // what one side announces; for control traffic
-  established,  // what both sides announce as established; for data
+  kAll,          // what one side announces; for control traffic
+  kEstablished,  // what both sides announce as established; for data
 };
 
 // An immutable picture of the topology as one peer sees it; broadcast routes are computed when asked for.
@@ -40,8 +40,8 @@ class Routes {
   std::vector<PeerName> random_neighbours(PeerName except, const Random& random) const;
 
  private:
-  static size_t index(Edges edges) { return edges == Edges::all ? 0 : 1; }
-  static constexpr size_t none = SIZE_MAX;
+  static size_t index(Edges edges) { return edges == Edges::kAll ? 0 : 1; }
+  static constexpr size_t kNone = SIZE_MAX;
   struct Reached {
     bool found = false;
     std::vector<size_t> hop;  // by peer; none: not reached
@@ -51,7 +51,7 @@ class Routes {
 
   std::vector<PeerName> names_;  // ascending, so that numbers sort as names do
   std::vector<std::vector<size_t>> adjacent_[2];
-  size_t self_ = none;
+  size_t self_ = kNone;
   std::map<PeerName, PeerName> unicast_[2];
   mutable std::map<PeerName, std::vector<PeerName>> broadcast_[2];
 };

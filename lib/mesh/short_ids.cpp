@@ -31,9 +31,9 @@ std::optional<PeerName> ShortIds::owner(ShortId id) const {
 
 std::optional<ShortId> ShortIds::choose(const Random& random) const {
   for (int i = 0; i < 10; ++i)
-    if (auto id = static_cast<ShortId>(random_below(random, max_short_id + 1)); !owner(id)) return id;
+    if (auto id = static_cast<ShortId>(random_below(random, kMaxShortId + 1)); !owner(id)) return id;
   std::vector<ShortId> free;
-  for (ShortId id = 0; id <= max_short_id; ++id)
+  for (ShortId id = 0; id <= kMaxShortId; ++id)
     if (!owner(id)) free.push_back(id);
   if (free.empty()) return std::nullopt;
   return free[random_below(random, free.size())];

@@ -21,7 +21,7 @@ Gossip OpaqueData::merged(const GossipData& later) const {
   auto both = payloads_;
   both.insert(both.end(), more.payloads_.begin(), more.payloads_.end());
   size_t held = held_ + more.held_, drop = 0;
-  while (drop + 1 < both.size() && (held > max_held || both.size() - drop > max_payloads)) held -= cost(*both[drop++]);
+  while (drop + 1 < both.size() && (held > kMaxHeld || both.size() - drop > kMaxPayloads)) held -= cost(*both[drop++]);
   both.erase(both.begin(), both.begin() + static_cast<ptrdiff_t>(drop));
   return std::make_shared<OpaqueData>(std::move(both));
 }
@@ -45,8 +45,8 @@ Gossip Surrogates::gossip(std::string_view channel, ByteView data, Time now) {
   if (at != seen_.end() && at->second.contains(payload)) return nullptr;
   forget(now);
   at = seen_.find(channel);
-  bool room = (at != seen_.end() || seen_.size() < max_channels) && ages_.size() < max_payloads &&
-              payload.size() <= max_bytes - bytes_;
+  bool room = (at != seen_.end() || seen_.size() < kMaxChannels) && ages_.size() < kMaxPayloads &&
+              payload.size() <= kMaxBytes - bytes_;
   if (!room) {
     log::debug("no room to remember gossip of the unknown channel {}", channel);
     return nullptr;

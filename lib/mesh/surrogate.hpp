@@ -22,9 +22,9 @@ class Surrogates {
   // on what can't be remembered would go round for ever).
   Gossip gossip(std::string_view channel, ByteView data, Time now);
 
-  static constexpr size_t max_channels = 64;
-  static constexpr size_t max_payloads = 4096;           // of all channels
-  static constexpr size_t max_bytes = 32 * 1024 * 1024;  // of all channels
+  static constexpr size_t kMaxChannels = 64;
+  static constexpr size_t kMaxPayloads = 4096;           // of all channels
+  static constexpr size_t kMaxBytes = 32 * 1024 * 1024;  // of all channels
 
   size_t channels() const { return seen_.size(); }
   size_t payloads() const { return ages_.size(); }

@@ -12,8 +12,8 @@ namespace {
 
 using asio::ip::tcp;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-constexpr size_t read_size = 16 * 1024;
-constexpr auto linger_time = std::chrono::milliseconds(1000);
+constexpr size_t kReadSize = 16 * 1024;
+constexpr auto kLingerTime = std::chrono::milliseconds(1000);
 
 std::string text_of(const boost::system::error_code& code) {
   return code == asio::error::eof ? "connection closed by the peer" : code.message();
@@ -72,7 +72,7 @@ asio::awaitable<std::string> TcpSession::flush(Bytes bytes) {
 // Closing with input unread would reset the connection, and the peer could lose what we have said.
 asio::awaitable<void> TcpSession::linger() {
   if (closed()) co_return;
-  arm(deadline_, linger_time, "closed");
+  arm(deadline_, kLingerTime, "closed");
   boost::system::error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   std::array<uint8_t, 4096> scrap;
@@ -88,7 +88,7 @@ asio::awaitable<Result<Introduced>> TcpSession::introduce(HandshakeMachine machi
   auto self = shared_from_this();
   auto started = std::chrono::steady_clock::now();
   arm(deadline_, limits_.header, "handshake timed out");
-  Bytes buffer(read_size);
+  Bytes buffer(kReadSize);
   for (bool header = true;;) {
     // After a failure this is what the peer needs to find its own reason.
     auto trouble = co_await flush(machine.take_output());
@@ -123,7 +123,7 @@ asio::awaitable<Result<Introduced>> TcpSession::introduce(HandshakeMachine machi
 
 asio::awaitable<std::string> TcpSession::receive(std::function<void(ByteView)> on_message) {
   auto self = shared_from_this();
-  Bytes buffer(read_size);
+  Bytes buffer(kReadSize);
   for (;;) {
     // First what came along with the handshake.
     while (!closed()) {

@@ -81,7 +81,7 @@ Bytes encode_topology(std::span<const Peer* const> peers, int64_t first_id) {
 }
 
 Result<std::vector<Peer>> decode_topology(ByteView payload) {
-  gob::Decoder decoder({.elements = max_gossiped_links});
+  gob::Decoder decoder({.elements = kMaxGossipedLinks});
   Reader in(payload);
   std::vector<Peer> peers;
   size_t links = 0;
@@ -91,10 +91,10 @@ Result<std::vector<Peer>> decode_topology(ByteView payload) {
     if (gob::at_end(in)) break;  // a lone summary is dropped, as Weave Net does
     auto list = decoder.decode<std::vector<ConnectionSummary>>(in);
     if (!list) return Refused(list.error());
-    if ((links += list->size()) > max_gossiped_links) return Refused("too many connections in a topology payload");
+    if ((links += list->size()) > kMaxGossipedLinks) return Refused("too many connections in a topology payload");
     Peer peer{parse_name(summary->name), std::string(summary->nickname), summary->uid, summary->version, {}, {}};
     if (!peer.name.value) continue;
-    if (peers.size() == max_gossiped_peers) return Refused("too many peers in a topology payload");
+    if (peers.size() == kMaxGossipedPeers) return Refused("too many peers in a topology payload");
     if (summary->has_short_id) peer.short_id = summary->short_id;
     for (const auto& connection : *list)
       if (auto to = parse_name(connection.name); to.value)

@@ -13,8 +13,8 @@
 namespace weave::mesh {
 
 // What a payload may hold; more is refused.
-inline constexpr size_t max_gossiped_peers = 1 << 14;
-inline constexpr size_t max_gossiped_links = 1 << 18;  // of all peers
+inline constexpr size_t kMaxGossipedPeers = 1 << 14;
+inline constexpr size_t kMaxGossipedLinks = 1 << 18;  // of all peers
 
 // The bytes that Go's encoder makes; no peers give no bytes. `first_id`: see gob::Encoder.
 Bytes encode_topology(std::span<const Peer* const> peers, int64_t first_id = 65);

@@ -9,13 +9,13 @@
 namespace weave::migrate {
 namespace {
 
-constexpr size_t header_size = 16, element_size = 16, bucket_size = 16;
-constexpr size_t meta_summed = 56;  // bytes of a meta that its checksum covers
-constexpr size_t min_page = 512, max_page = 1 << 20;
-constexpr uint32_t magic = 0xed0cdaed, format_version = 2;
-constexpr uint16_t is_branch = 1, is_leaf = 2, is_meta = 4;
-constexpr uint32_t is_bucket = 1;
-constexpr size_t max_depth = 32;  // of a tree; each level multiplies what it holds
+constexpr size_t kHeaderSize = 16, kElementSize = 16, kBucketSize = 16;
+constexpr size_t kMetaSummed = 56;  // bytes of a meta that its checksum covers
+constexpr size_t kMinPage = 512, kMaxPage = 1 << 20;
+constexpr uint32_t kMagic = 0xed0cdaed, kFormatVersion = 2;
+constexpr uint16_t kIsBranch = 1, kIsLeaf = 2, kIsMeta = 4;
+constexpr uint32_t kIsBucket = 1;
+constexpr size_t kMaxDepth = 32;  // of a tree; each level multiplies what it holds
 
 uint64_t little(Reader& in, size_t size) {
   uint64_t value = 0;
@@ -41,9 +41,9 @@ std::optional<Meta> read_meta(ByteView file, size_t offset) {
   in.skip(8);
   auto flags = little16(in);
   in.skip(6);
-  if (!in.ok() || in.left() < meta_summed) return std::nullopt;
-  auto sum = bolt_checksum(in.rest().first(meta_summed));
-  bool known = little32(in) == magic && little32(in) == format_version;
+  if (!in.ok() || in.left() < kMetaSummed) return std::nullopt;
+  auto sum = bolt_checksum(in.rest().first(kMetaSummed));
+  bool known = little32(in) == kMagic && little32(in) == kFormatVersion;
   Meta meta;
   meta.page_size = little32(in);
   in.skip(4);
@@ -51,8 +51,8 @@ std::optional<Meta> read_meta(ByteView file, size_t offset) {
   in.skip(8 + 8);
   meta.pages = little(in, 8);
   meta.transaction = little(in, 8);
-  if (little(in, 8) != sum || !in.ok() || !known || !(flags & is_meta)) return std::nullopt;
-  if (meta.page_size < min_page || meta.page_size > max_page || !std::has_single_bit(meta.page_size))
+  if (little(in, 8) != sum || !in.ok() || !known || !(flags & kIsMeta)) return std::nullopt;
+  if (meta.page_size < kMinPage || meta.page_size > kMaxPage || !std::has_single_bit(meta.page_size))
     return std::nullopt;
   return meta;
 }
@@ -60,7 +60,7 @@ std::optional<Meta> read_meta(ByteView file, size_t offset) {
 // The second meta stands one page in, but only a meta says how long a page is.
 std::optional<Meta> newest_meta(ByteView file) {
   auto best = read_meta(file, 0);
-  for (size_t size = min_page; size <= max_page; size *= 2) {
+  for (size_t size = kMinPage; size <= kMaxPage; size *= 2) {
     auto second = read_meta(file, size);
     if (second && second->page_size == size && (!best || second->transaction > best->transaction)) best = second;
   }
@@ -78,7 +78,7 @@ class Tree {
 
   // Calls back for all items below a page. No page is read twice, or what a loop costs would have no bound.
   Result<void> walk(uint64_t page, const std::function<void(const Item&)>& visit, size_t depth = 0) {
-    if (depth > max_depth) return Refused("its tree is too deep");
+    if (depth > kMaxDepth) return Refused("its tree is too deep");
     if (page < 2 || page >= meta_.pages) return Refused(fmt::format("it refers to page {}, which isn't there", page));
     auto whole = file_.subspan(page * meta_.page_size);
     Reader in(whole);
@@ -90,8 +90,8 @@ class Tree {
     if (overflow + 1 > pages_left_) return Refused("its tree has a loop");
     pages_left_ -= overflow + 1;
     whole = whole.first((overflow + 1) * meta_.page_size);
-    if (flags & is_leaf) return walk_leaf(whole, visit);
-    if (!(flags & is_branch)) return Refused(fmt::format("page {} is neither leaf nor branch", page));
+    if (flags & kIsLeaf) return walk_leaf(whole, visit);
+    if (!(flags & kIsBranch)) return Refused(fmt::format("page {} is neither leaf nor branch", page));
     return walk_branch(whole, visit, depth);
   }
 
@@ -100,10 +100,10 @@ class Tree {
     in.skip(10);
     size_t count = little16(in);
     for (size_t i = 0; i < count; ++i) {
-      auto start = header_size + i * element_size;
+      auto start = kHeaderSize + i * kElementSize;
       in.seek(start);
       Item item;
-      item.bucket = little32(in) & is_bucket;
+      item.bucket = little32(in) & kIsBucket;
       uint64_t position = little32(in), key_size = little32(in), value_size = little32(in);
       in.seek(start + position);
       item.key = in.bytes(key_size);
@@ -120,7 +120,7 @@ class Tree {
     in.skip(10);
     size_t count = little16(in);
     for (size_t i = 0; i < count; ++i) {
-      in.seek(header_size + i * element_size);
+      in.seek(kHeaderSize + i * kElementSize);
       in.skip(8);
       auto child = little(in, 8);
       if (!in.ok()) return Refused("an element lies outside of its page");
@@ -159,10 +159,10 @@ Result<std::map<std::string, ByteView>> read_bolt_bucket(ByteView file, std::str
   auto add = [&](const Tree::Item& item) {
     if (!item.bucket) values.insert_or_assign(std::string(as_text(item.key)), item.value);
   };
-  if (found->size() < bucket_size) return Refused("a bucket is damaged");
+  if (found->size() < kBucketSize) return Refused("a bucket is damaged");
   Reader in(*found);
   auto root = little(in, 8);
-  auto read = root != 0 ? tree.walk(root, add) : tree.walk_leaf(found->subspan(bucket_size), add);
+  auto read = root != 0 ? tree.walk(root, add) : tree.walk_leaf(found->subspan(kBucketSize), add);
   if (!read) return Refused(read.error());
   return values;
 }

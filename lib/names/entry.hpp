@@ -11,8 +11,8 @@
 namespace weave::names {
 
 // Container ids of entries that belong to no container.
-inline constexpr std::string_view external_id = "weave:extern";  // registered by hand
-inline constexpr std::string_view expose_id = "weave:expose";    // the address of the bridge
+inline constexpr std::string_view kExternalId = "weave:extern";  // registered by hand
+inline constexpr std::string_view kExposeId = "weave:expose";    // the address of the bridge
 
 // One registration, as it travels in gossip. Only the origin may change it; version and tombstone are its value, the
 // rest is its key. Letter case of the hostname doesn't belong to the key (Weave Net disagrees, which can kill its

@@ -5,9 +5,9 @@
 namespace weave::names {
 namespace {
 
-constexpr int64_t skew_memory = 600;   // seconds that a skew is shown after its last message
-constexpr int64_t log_interval = 300;  // seconds between lines about the same thing
-constexpr size_t max_skewed_peers = 64;
+constexpr int64_t kSkewMemory = 600;   // seconds that a skew is shown after its last message
+constexpr int64_t kLogInterval = 300;  // seconds between lines about the same thing
+constexpr size_t kMaxSkewedPeers = 64;
 
 using Clock = std::function<int64_t()>;
 
@@ -18,7 +18,7 @@ std::vector<Bytes> in_messages(int64_t timestamp, const Entries& entries) {
   do {
     size_t size = 0;
     auto end = at;
-    while (end != entries.end() && (end == at || size + wire_size(*end) <= max_payload)) size += wire_size(*end++);
+    while (end != entries.end() && (end == at || size + wire_size(*end) <= kMaxPayload)) size += wire_size(*end++);
     messages.push_back(encode({timestamp, Entries(at, end)}));
     at = end;
   } while (at != entries.end());
@@ -61,7 +61,7 @@ class Update : public mesh::GossipData {
 
   mesh::Gossip merged(const mesh::GossipData& later) const override {
     const auto* more = dynamic_cast<const Update*>(&later);
-    if (!more || held_ + more->held_ > max_update) return whole_state(database_, now_);
+    if (!more || held_ + more->held_ > kMaxUpdate) return whole_state(database_, now_);
     return update(database_, now_, std::max(timestamp_, more->timestamp_), combine(entries_, more->entries_));
   }
 
@@ -117,9 +117,9 @@ std::optional<Gossiper::Taken> Gossiper::take_in(PeerName from, ByteView data) {
   auto message = decode(data);
   if (!message) {
     ++malformed_;
-    if (now - malformed_logged_ >= log_interval)
+    if (now - malformed_logged_ >= kLogInterval)
       log::warning("names from {} can't be understood and are dropped: reason={}", who(from), message.error());
-    if (now - malformed_logged_ >= log_interval) malformed_logged_ = now;
+    if (now - malformed_logged_ >= kLogInterval) malformed_logged_ = now;
     return std::nullopt;
   }
   auto skew = clock_skew(message->timestamp, now);
@@ -137,21 +137,21 @@ std::optional<Gossiper::Taken> Gossiper::take_in(PeerName from, ByteView data) {
 }
 
 void Gossiper::note_skew(PeerName peer, int64_t seconds, int64_t now) {
-  std::erase_if(skews_, [&](const auto& pair) { return now - pair.second.seen > skew_memory; });
+  std::erase_if(skews_, [&](const auto& pair) { return now - pair.second.seen > kSkewMemory; });
   auto at = skews_.find(peer);
   if (at == skews_.end()) {
-    if (skews_.size() >= max_skewed_peers) return;
+    if (skews_.size() >= kMaxSkewedPeers) return;
     at = skews_.try_emplace(peer).first;
     at->second.peer = peer;
-    at->second.logged = now - log_interval;
+    at->second.logged = now - kLogInterval;
   }
   auto& seen = at->second;
   seen.seconds = seconds;
   seen.seen = now;
-  if (now - seen.logged < log_interval) return;
+  if (now - seen.logged < kLogInterval) return;
   seen.logged = now;
   log::warning("names from {} are dropped: reason=host clock skew of {}s exceeds {}s limit", who(peer), seconds,
-               max_clock_skew);
+               kMaxClockSkew);
 }
 
 void Gossiper::publish(const Entries& entries) {
@@ -171,7 +171,7 @@ GossipStatus Gossiper::status() const {
   GossipStatus status{received_, malformed_, skewed_, {}};
   auto now = hooks_.now();
   for (const auto& [peer, seen] : skews_)
-    if (now - seen.seen <= skew_memory) status.skews.push_back(seen);
+    if (now - seen.seen <= kSkewMemory) status.skews.push_back(seen);
   return status;
 }
 

@@ -21,7 +21,7 @@
 
 namespace weave::names {
 
-inline constexpr const char* channel_name = "nameserver";
+inline constexpr const char* kChannelName = "nameserver";
 
 // What the channel needs of the router.
 struct GossipHooks {
@@ -90,8 +90,8 @@ mesh::Gossip update(const Database& database, const std::function<int64_t()>& no
 mesh::Gossip whole_state(const Database& database, const std::function<int64_t()>& now);
 
 // What waits for one busy connection; more becomes "everything", which costs no memory until it is sent.
-inline constexpr size_t max_update = 4 * 1024 * 1024;  // bytes
+inline constexpr size_t kMaxUpdate = 4 * 1024 * 1024;  // bytes
 // What goes into one message. Weave Net sends everything in one, and can't when that is more than 10 MB.
-inline constexpr size_t max_payload = 1024 * 1024;  // bytes, about
+inline constexpr size_t kMaxPayload = 1024 * 1024;  // bytes, about
 
 }  // namespace weave::names

@@ -34,7 +34,7 @@ Bytes encode(Message message) {
 }
 
 Result<Message> decode(ByteView bytes) {
-  return gob::decode<Message>(bytes, {.elements = max_gossip_entries});
+  return gob::decode<Message>(bytes, {.elements = kMaxGossipEntries});
 }
 
 size_t wire_size(const Entry& entry) {

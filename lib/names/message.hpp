@@ -13,7 +13,7 @@
 
 namespace weave::names {
 
-inline constexpr size_t max_gossip_entries = 256 * 1024;  // of one message; a longer one is refused
+inline constexpr size_t kMaxGossipEntries = 256 * 1024;  // of one message; a longer one is refused
 
 struct Message {
   int64_t timestamp = 0;  // unix seconds, of the sender's clock

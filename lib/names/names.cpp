@@ -88,7 +88,7 @@ Entries Database::peer_gone(PeerName peer) {
 size_t Database::collect(int64_t now) {
   return std::erase_if(entries_, [&](const auto& pair) {
     auto& entry = pair.second;
-    if (entry.live() || entry.tombstone > now || now - entry.tombstone <= tombstone_life) return false;
+    if (entry.live() || entry.tombstone > now || now - entry.tombstone <= kTombstoneLife) return false;
     --per_peer_[entry.origin];
     ++revision_;
     return true;
@@ -110,13 +110,13 @@ bool Database::merge(const Entry& incoming) {
 
 Result<Received> Database::receive(const Entries& incoming, int64_t timestamp, int64_t now,
                                    const std::function<bool(PeerName)>& known) {
-  if (auto skew = clock_skew(timestamp, now); skew > max_clock_skew || skew < -max_clock_skew) {
-    return Refused(fmt::format("host clock skew of {}s exceeds {}s limit", skew, max_clock_skew));
+  if (auto skew = clock_skew(timestamp, now); skew > kMaxClockSkew || skew < -kMaxClockSkew) {
+    return Refused(fmt::format("host clock skew of {}s exceeds {}s limit", skew, kMaxClockSkew));
   }
   Received result;
   for (const auto& entry : incoming) {
     if (!known(entry.origin)) continue;
-    if (entry.hostname.size() > max_gossip_text || entry.container.size() > max_gossip_text) continue;
+    if (entry.hostname.size() > kMaxGossipText || entry.container.size() > kMaxGossipText) continue;
     result.relay.push_back(entry);
   }
   result.relay = for_sending(std::move(result.relay));
@@ -139,8 +139,8 @@ Result<Received> Database::receive(const Entries& incoming, int64_t timestamp, i
 
   for (const auto& entry : result.relay) {
     auto count = per_peer_.find(entry.origin);
-    bool full = (count != per_peer_.end() && count->second >= max_entries_per_peer) ||
-                (entries_.size() >= max_entries && entry.origin != self_);
+    bool full = (count != per_peer_.end() && count->second >= kMaxEntriesPerPeer) ||
+                (entries_.size() >= kMaxEntries && entry.origin != self_);
     if (full && !entries_.contains(key(entry))) continue;
     if (merge(entry)) result.changed.push_back(entry);
   }

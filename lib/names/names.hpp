@@ -17,11 +17,11 @@
 
 namespace weave::names {
 
-inline constexpr int64_t tombstone_life = 1800;                // seconds; run collect() this often, too
-inline constexpr int64_t max_clock_skew = tombstone_life / 2;  // seconds between a message's timestamp and our clock
-inline constexpr size_t max_entries_per_peer = 65536;          // from gossip; more are dropped
-inline constexpr size_t max_entries = 1024 * 1024;             // of all peers; beyond it only our own are taken
-inline constexpr size_t max_gossip_text = 1024;                // bytes of a hostname or container id from gossip
+inline constexpr int64_t kTombstoneLife = 1800;               // seconds; run collect() this often, too
+inline constexpr int64_t kMaxClockSkew = kTombstoneLife / 2;  // seconds between a message's timestamp and our clock
+inline constexpr size_t kMaxEntriesPerPeer = 65536;           // from gossip; more are dropped
+inline constexpr size_t kMaxEntries = 1024 * 1024;            // of all peers; beyond it only our own are taken
+inline constexpr size_t kMaxGossipText = 1024;                // bytes of a hostname or container id from gossip
 
 // How far another clock is ahead of ours, in seconds; negative: behind. Any two numbers may be compared.
 int64_t clock_skew(int64_t timestamp, int64_t now);

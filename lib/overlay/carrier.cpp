@@ -7,12 +7,12 @@ namespace weave::overlay {
 namespace {
 
 // ICMP errors that we make at most. A sender needs one to learn a path's MTU, and holds on to it for ten minutes.
-constexpr int answers_per_interval = 100;
-constexpr auto answer_interval = std::chrono::milliseconds(100);
+constexpr int kAnswersPerInterval = 100;
+constexpr auto kAnswerInterval = std::chrono::milliseconds(100);
 
 // An IPv4 packet that doesn't fit.
 std::optional<Ipv4Packet> larger_than(uint16_t mtu, ByteView frame) {
-  return frame.size() > size_t{mtu} + ethernet_header ? find_ipv4(frame) : std::nullopt;
+  return frame.size() > size_t{mtu} + kEthernetHeader ? find_ipv4(frame) : std::nullopt;
 }
 
 }  // namespace
@@ -26,14 +26,14 @@ void Carrier::captured(const SleeveTables& tables, VnetHeader header, std::span<
       tables.trunk ? decide_tagged(tables, header, frame, now) : decide_captured(*tables.routes, macs_, frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);
-    if (*decision.drop == Drop::elsewhere)
+    if (*decision.drop == Drop::kElsewhere)
       log::warning("sleeve: frames are captured from MACs that are associated with other peers, and dropped");
     return;
   }
   if (decision.hops.empty()) return;
   auto segments = Segments::of(header, frame);
   if (!segments) {
-    counters_.drop(Drop::malformed);
+    counters_.drop(Drop::kMalformed);
     log::debug("sleeve: a captured frame is dropped: {}", segments.error());
     return;
   }
@@ -47,14 +47,15 @@ Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, 
     return out;
   };
   auto tagged = take_tags(header, frame);
-  if (!tagged) return dropped(Drop::malformed);
+  if (!tagged) return dropped(Drop::kMalformed);
   frame = tagged->frame;
   auto source = tagged->source ? tables.trunk->name(*tagged->source) : tables.routes->self;
   auto destination = tables.trunk->name(tagged->destination);
-  if (!source || !destination) return dropped(Drop::unknown_peer);
+  if (!source || !destination) return dropped(Drop::kUnknownPeer);
   auto hop = tables.routes->next_hop.find(*destination);
-  if (hop == tables.routes->next_hop.end()) return dropped(Drop::no_route);
-  if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination, now)) return dropped(Drop::loop);
+  if (hop == tables.routes->next_hop.end()) return dropped(Drop::kNoRoute);
+  if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination, now))
+    return dropped(Drop::kLoop);
   Decision out;
   out.source = *source;
   if (!tagged->flooded) out.destination = *destination;
@@ -64,10 +65,10 @@ Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, 
 
 void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
   const auto& routes = *tables.routes;
-  if (record.source == routes.self) return counters_.drop(Drop::own);
-  if (record.frame.size() < ethernet_header) return counters_.drop(Drop::malformed);
+  if (record.source == routes.self) return counters_.drop(Drop::kOwn);
+  if (record.frame.size() < kEthernetHeader) return counters_.drop(Drop::kMalformed);
   auto source = tables.trunk->id(record.source), destination = tables.trunk->id(record.destination);
-  if (!source || !destination) return counters_.drop(Drop::unknown_peer);
+  if (!source || !destination) return counters_.drop(Drop::kUnknownPeer);
   if (record.destination == routes.self) {
     if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour, now);
     TrunkTags tags(*source);
@@ -77,8 +78,8 @@ void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const Sle
     return fragment(tables.bridge_mtu, record.frame, *ip, tags);
   }
   auto hop = routes.next_hop.find(record.destination);
-  if (hop == routes.next_hop.end()) return counters_.drop(Drop::no_route);
-  if (hop->second == from) return counters_.drop(Drop::loop);
+  if (hop == routes.next_hop.end()) return counters_.drop(Drop::kNoRoute);
+  if (hop->second == from) return counters_.drop(Drop::kLoop);
   edge_.inject(TrunkTags(*source, *destination), record.frame);
 }
 
@@ -100,17 +101,17 @@ void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName
   bool ours = decision.source == tables.routes->self;
   for (auto hop : decision.hops) {
     if (hop == from) {
-      counters_.drop(Drop::loop);
+      counters_.drop(Drop::kLoop);
       continue;
     }
     auto found = tables.paths.find(hop);
     if (found == tables.paths.end()) {
-      counters_.drop(Drop::no_connection);
+      counters_.drop(Drop::kNoConnection);
       continue;
     }
     const auto& path = found->second;
     if (!path.remote) {
-      counters_.drop(Drop::no_address);
+      counters_.drop(Drop::kNoAddress);
     } else {
       if (!ours) counters_.relayed.add(segments.frame().size());
       send(tables, path, decision.source, decision.flooded() ? hop : decision.destination, segments, decision.flooded(),
@@ -123,7 +124,7 @@ void Carrier::inject(const SleeveTables& tables, PeerName source, ByteView frame
   auto ip = larger_than(tables.bridge_mtu, frame);
   if (!ip) return edge_.inject({}, frame);
   if (!ip->dont_fragment) return fragment(tables.bridge_mtu, frame, *ip, {});
-  counters_.drop(Drop::too_big);
+  counters_.drop(Drop::kTooBig);
   Mac receiver;
   std::copy_n(frame.begin(), receiver.bytes.size(), receiver.bytes.begin());
   auto hop = tables.routes->next_hop.find(source);
@@ -139,15 +140,15 @@ void Carrier::inject(const SleeveTables& tables, PeerName source, ByteView frame
 
 void Carrier::fragment(uint16_t mtu, ByteView frame, const Ipv4Packet& packet, const TrunkTags& tags) {
   if (!fragment_ipv4(frame, packet, mtu, [&](ByteView piece) { edge_.inject(tags, piece); }))
-    counters_.drop(Drop::malformed);
+    counters_.drop(Drop::kMalformed);
 }
 
 void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
                    const Segments& segments, bool flooded, Time now) {
   auto ip = find_ipv4(segments.frame());
-  size_t largest = size_t{path.mtu} + ethernet_header;
+  size_t largest = size_t{path.mtu} + kEthernetHeader;
   if (ip && ip->dont_fragment && segments.size(0) > largest) {
-    counters_.drop(Drop::too_big);
+    counters_.drop(Drop::kTooBig);
     if (!flooded) answer_too_big(tables, path.mtu, source, destination, segments, now);
     return;
   }
@@ -160,12 +161,12 @@ void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName 
       auto packet = find_ipv4(scratch_);
       if (!packet || !fragment_ipv4(scratch_, *packet, path.mtu,
                                     [&](ByteView piece) { put(path, true, source, destination, piece); }))
-        counters_.drop(Drop::malformed);
+        counters_.drop(Drop::kMalformed);
       continue;
     }
     auto room = packer_.add(path, ip && (ip->dont_fragment || to_fragment), source, destination, size);
     if (room.empty())
-      counters_.drop(Drop::too_big);
+      counters_.drop(Drop::kTooBig);
     else
       segments.write(i, room);
   }
@@ -174,15 +175,15 @@ void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName 
 void Carrier::put(const SleevePath& path, bool df, PeerName source, PeerName destination, ByteView frame) {
   auto room = packer_.add(path, df, source, destination, frame.size());
   if (room.empty())
-    counters_.drop(Drop::too_big);
+    counters_.drop(Drop::kTooBig);
   else
     std::copy(frame.begin(), frame.end(), room.begin());
 }
 
 Bytes Carrier::too_big_answer(uint16_t mtu, ByteView offending, Time now) {
   if (now >= refill_at_) {
-    answers_left_ = answers_per_interval;
-    refill_at_ = now + answer_interval;
+    answers_left_ = kAnswersPerInterval;
+    refill_at_ = now + kAnswerInterval;
   }
   if (answers_left_ == 0) return {};
   --answers_left_;

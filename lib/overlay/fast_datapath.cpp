@@ -25,14 +25,14 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-constexpr auto epoch_length = 1min;
-constexpr uint32_t most_epochs = 10;  // a MAC that wasn't seen for so long is forgotten
-constexpr auto settle = 50ms;         // links change in swarms
+constexpr auto kEpochLength = 1min;
+constexpr uint32_t kMostEpochs = 10;  // a MAC that wasn't seen for so long is forgotten
+constexpr auto kSettle = 50ms;        // links change in swarms
 
 }  // namespace
 
 const char* to_string(FastMode mode) {
-  return mode == FastMode::direct ? "direct" : "bridge";
+  return mode == FastMode::kDirect ? "direct" : "bridge";
 }
 
 struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
@@ -56,7 +56,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     std::vector<std::string> made;
     try {
       auto veth = ensure_fast_veth(net, bridge);
-      if (veth.created) made.emplace_back(bridge_side);
+      if (veth.created) made.emplace_back(kBridgeSide);
       auto vxlan = ensure_fast_vxlan(net, config.port);
       if (vxlan.created) made.push_back(vxlan_name(config.port));
       load();
@@ -83,12 +83,12 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
 
   void load() {
     mode = config.mode;
-    if (mode == FastMode::direct) try {
+    if (mode == FastMode::kDirect) try {
         kernel = std::make_unique<FastKernel>(config.pin_directory, true);
       } catch (const Error& error) {
         reason = error.what();
         log::warning("fastdp: no direct delivery, frames cross the bridge: {}", reason);
-        mode = FastMode::bridge;
+        mode = FastMode::kBridge;
       }
     if (!kernel) kernel = std::make_unique<FastKernel>(config.pin_directory, false);
     adopted = kernel->adopted();
@@ -145,7 +145,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       kernel->apply(writes, [this](uint16_t udp) { return device_of(udp); });
     } catch (const Error& error) {
       log::warning("fastdp: what an earlier router left can't be gone on with: {}", error.what());
-      now -= FastTable::linger;
+      now -= FastTable::kLinger;
     }
     // What the earlier one sent in clear may have to be encrypted now, or the other way round: that ends at once.
     auto usable = [this](bool encrypted) { return encrypted ? esp != nullptr : !config.encrypted; };
@@ -158,14 +158,14 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
       }
     };
     part(goes_on.peers, ends.peers,
-         [&](const FastWay& way) { return way.kind != FastWay::Kind::fast || usable(way.hop.mark != 0); });
+         [&](const FastWay& way) { return way.kind != FastWay::Kind::kFast || usable(way.hop.mark != 0); });
     part(goes_on.sources, ends.sources, [&](const FastSource& source) { return usable(source.esp_port != 0); });
     table.adopt(goes_on, kernel->read_hops(), now);
-    table.adopt(ends, {}, now - FastTable::linger);
+    table.adopt(ends, {}, now - FastTable::kLinger);
     apply(FastSnapshot{.self = adopted_id, .peers = {}, .floods = {}, .sources = {}});
   }
 
-  bool pushes() const { return mode == FastMode::direct && config.push; }
+  bool pushes() const { return mode == FastMode::kDirect && config.push; }
 
   // Frames that come by this interface of the underlay may be taken there; false when the kernel refuses.
   bool watch_wire(int link) {
@@ -255,7 +255,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
 
   // The bridge may have been made anew, or have lost our port.
   void meet(const host::Link& bridge) {
-    auto side = net.find_link(bridge_side);
+    auto side = net.find_link(kBridgeSide);
     if (side && side->master == bridge.index && static_cast<uint32_t>(side->index) == kernel->settings().bridge_port)
       return;
     auto veth = ensure_fast_veth(net, bridge);
@@ -263,7 +263,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     auto settings = kernel->settings();
     settings.bridge_port = static_cast<uint32_t>(veth.bridge.index);
     kernel->set_settings(settings);
-    log::warning("fastdp: {} had lost its port {}, which is back", bridge.name, bridge_side);
+    log::warning("fastdp: {} had lost its port {}, which is back", bridge.name, kBridgeSide);
   }
 
   void refresh_ports() {
@@ -271,7 +271,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     if (!bridge) return;
     meet(*bridge);
     std::set<int> present;
-    if (mode == FastMode::direct)
+    if (mode == FastMode::kDirect)
       for (const auto& link : container_links(net, bridge->index)) {
         present.insert(link.index);
         if (containers.contains(link.index)) continue;
@@ -310,7 +310,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     ++settings.epoch;
     kernel->set_settings(settings);
     for (const auto& entry : kernel->macs())
-      if (entry.place != FASTDP_PLACE_HOST && settings.epoch - entry.epoch > most_epochs) kernel->remove_mac(entry.mac);
+      if (entry.place != FASTDP_PLACE_HOST && settings.epoch - entry.epoch > kMostEpochs) kernel->remove_mac(entry.mac);
     // The table is full of strangers' addresses if somebody wants it so; ours must not be among those that go.
     kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, settings.epoch);
   }
@@ -328,7 +328,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     while (!self->stopped) {
       auto [code] = co_await self->links.async_wait(asio::posix::stream_descriptor::wait_read, kTuple);
       if (code || self->stopped) co_return;
-      pause.expires_after(settle);
+      pause.expires_after(kSettle);
       co_await pause.async_wait(kTuple);
       if (self->stopped) co_return;
       drain(self->links.native_handle());
@@ -339,7 +339,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   }
   static asio::awaitable<void> watch_time(std::shared_ptr<Impl> self) {
     asio::steady_timer timer(self->executor);
-    auto epoch_at = Clock::now() + epoch_length;
+    auto epoch_at = Clock::now() + kEpochLength;
     while (!self->stopped) {
       timer.expires_after(1s);
       co_await timer.async_wait(kTuple);
@@ -351,7 +351,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
         self->guarded([&] { self->update(); });
       self->probed = probing;
       if (epoch_at > now) continue;
-      epoch_at = now + epoch_length;
+      epoch_at = now + kEpochLength;
       self->guarded([&] { self->next_epoch(); });
     }
   }
@@ -366,7 +366,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
 
   asio::any_io_executor executor;
   FastDatapathConfig config;
-  FastMode mode = FastMode::bridge;
+  FastMode mode = FastMode::kBridge;
   std::string reason;
   host::Netlink net;
   int bridge_index = 0;
@@ -536,7 +536,7 @@ void FastDatapath::remove(const std::string& pin_directory) {
   host::Netlink net;
   for (const auto& link : net.links()) try {
       if (is_fast_vxlan(net, link)) net.remove_link(link.name);
-      if (link.name == bridge_side) net.remove_link(link.name);
+      if (link.name == kBridgeSide) net.remove_link(link.name);
       FastKernel::detach(link.index);
     } catch (const Error& error) {
       failures.emplace_back(error.what());

@@ -16,15 +16,15 @@ namespace weave::overlay {
 namespace asio = boost::asio;
 
 enum class FastMode {
-  direct,  // known unicast goes past the bridge, straight between a container and the tunnel
-  bridge   // every frame crosses the bridge, so that rules there see it
+  kDirect,  // known unicast goes past the bridge, straight between a container and the tunnel
+  kBridge   // every frame crosses the bridge, so that rules there see it
 };
 const char* to_string(FastMode mode);
 
 struct FastDatapathConfig {
-  FastMode mode = FastMode::direct;  // the best that may be tried
-  uint16_t port = 6784;              // VXLAN: the router's port and one
-  std::string bridge = "weave";      // is there
+  FastMode mode = FastMode::kDirect;  // the best that may be tried
+  uint16_t port = 6784;               // VXLAN: the router's port and one
+  std::string bridge = "weave";       // is there
   // In direct mode: outer headers are put on and taken off without the VXLAN device, past the host's own OUTPUT and
   // POSTROUTING rules, where that is possible.
   bool push = true;
@@ -89,7 +89,7 @@ class FastDatapath {
     uint32_t minutes = 0;          // since it was last seen, roughly
   };
   struct Status {
-    FastMode mode = FastMode::direct;
+    FastMode mode = FastMode::kDirect;
     std::string reason;
     std::string no_esp;           // why encrypted connections can't be carried; empty: they can
     std::vector<uint16_t> ports;  // VXLAN

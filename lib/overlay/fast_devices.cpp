@@ -9,14 +9,14 @@ namespace {
 
 // As large as it gets: the containers' interfaces are what limits frames. 65470 is what is left where the kernel counts
 // its own headers in.
-constexpr uint32_t vxlan_mtus[] = {65535, 65470};
+constexpr uint32_t kVxlanMtus[] = {65535, 65470};
 
 void raise_mtu(host::Netlink& net, const host::Link& link) {
-  if (link.mtu >= vxlan_mtus[1]) return;
-  for (auto mtu : vxlan_mtus) try {
+  if (link.mtu >= kVxlanMtus[1]) return;
+  for (auto mtu : kVxlanMtus) try {
       return net.set_mtu(link.index, mtu);
     } catch (const Error& error) {
-      if (mtu == vxlan_mtus[1]) throw;
+      if (mtu == kVxlanMtus[1]) throw;
     }
 }
 
@@ -24,31 +24,31 @@ void raise_mtu(host::Netlink& net, const host::Link& link) {
 
 FastVeth ensure_fast_veth(host::Netlink& net, const host::Link& bridge) {
   FastVeth pair;
-  auto inner = net.find_link(bridge_side), outer = net.find_link(datapath_side);
+  auto inner = net.find_link(kBridgeSide), outer = net.find_link(kDatapathSide);
   bool whole = inner && outer && inner->kind == "veth" && inner->peer == outer->index;
   if (!whole) {
-    net.remove_link(bridge_side);
-    net.remove_link(datapath_side);
+    net.remove_link(kBridgeSide);
+    net.remove_link(kDatapathSide);
     host::Veth veth;
-    veth.name = bridge_side;
-    veth.peer = datapath_side;
+    veth.name = kBridgeSide;
+    veth.peer = kDatapathSide;
     veth.mtu = bridge.mtu;
     net.create_veth(veth);
     pair.created = true;
   }
   try {
-    for (const auto* name : {bridge_side, datapath_side}) {
+    for (const auto* name : {kBridgeSide, kDatapathSide}) {
       auto link = net.link(name);
       if (link.mtu != bridge.mtu) net.set_mtu(link.index, bridge.mtu);
       if (!link.up) net.set_up(link.index);
     }
-    pair.bridge = net.link(bridge_side);
-    pair.datapath = net.link(datapath_side);
+    pair.bridge = net.link(kBridgeSide);
+    pair.datapath = net.link(kDatapathSide);
     if (pair.bridge.master != bridge.index) net.set_master(pair.bridge.index, bridge.index);
     // Other software switches it on, and frames would come back to us.
     if (net.hairpin(pair.bridge.index)) net.set_hairpin(pair.bridge.index, false);
   } catch (...) {
-    if (pair.created) net.remove_link(bridge_side);
+    if (pair.created) net.remove_link(kBridgeSide);
     throw;
   }
   return pair;

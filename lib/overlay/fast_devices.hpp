@@ -4,8 +4,8 @@
 
 namespace weave::overlay {
 
-inline constexpr auto bridge_side = "vethwe-bridge";
-inline constexpr auto datapath_side = "vethwe-datapath";
+inline constexpr auto kBridgeSide = "vethwe-bridge";
+inline constexpr auto kDatapathSide = "vethwe-datapath";
 
 struct FastVeth {
   host::Link bridge, datapath;

@@ -14,41 +14,41 @@ using host::EspAssociation;
 using host::IpsecPolicy;
 using Direction = IpsecPolicy::Direction;
 
-constexpr uint32_t reqid = 0x77656176;  // tags what is ours
-constexpr uint32_t barrier_priority = 1'000'000;
+constexpr uint32_t kReqid = 0x77656176;  // tags what is ours
+constexpr uint32_t kBarrierPriority = 1'000'000;
 
 IpsecPolicy barrier() {
-  return {.direction = Direction::out,
+  return {.direction = Direction::kOut,
           .source = {},
           .destination = {},
           .port = 0,
           .mark = FASTDP_MARK,
-          .priority = barrier_priority,
+          .priority = kBarrierPriority,
           .esp = {}};
 }
 
 IpsecPolicy outwards(Ipv4 local, Ipv4 remote, uint16_t port, uint32_t spi) {
-  return {.direction = Direction::out,
+  return {.direction = Direction::kOut,
           .source = local,
           .destination = remote,
           .port = port,
           .mark = FASTDP_MARK,
           .priority = 0,
-          .esp = IpsecPolicy::Esp{spi, reqid}};
+          .esp = IpsecPolicy::Esp{spi, kReqid}};
 }
 
 IpsecPolicy inwards(Ipv4 local, Ipv4 remote, uint16_t port) {
-  return {.direction = Direction::in,
+  return {.direction = Direction::kIn,
           .source = remote,
           .destination = local,
           .port = port,
           .mark = 0,
           .priority = 0,
-          .esp = IpsecPolicy::Esp{0, reqid}};
+          .esp = IpsecPolicy::Esp{0, kReqid}};
 }
 
 bool is_ours(const IpsecPolicy& policy) {
-  return policy.esp && policy.esp->reqid == reqid;
+  return policy.esp && policy.esp->reqid == kReqid;
 }
 
 // Weave Net tags nothing, but its policies have the mark, and name the associations that it sends by; those of the way
@@ -56,7 +56,7 @@ bool is_ours(const IpsecPolicy& policy) {
 void remove_weave_net(host::Xfrm& xfrm) {
   std::set<std::pair<Ipv4, Ipv4>> ways;
   for (const auto& policy : xfrm.policies()) {
-    if (policy.direction != Direction::out || policy.mark != FASTDP_MARK || !policy.esp || is_ours(policy)) continue;
+    if (policy.direction != Direction::kOut || policy.mark != FASTDP_MARK || !policy.esp || is_ours(policy)) continue;
     ways.insert({policy.source, policy.destination});
     ways.insert({policy.destination, policy.source});
     xfrm.remove(policy);
@@ -79,12 +79,12 @@ FastEsp::FastEsp() try {
 
 // Which associations are still in use only the peers know.
 void FastEsp::adopt(Time now) {
-  auto until = now + linger;
+  auto until = now + kLinger;
   for (const auto& association : xfrm_.associations())
-    if (association.reqid == reqid) associations_[{association.destination, association.spi}] = until;
+    if (association.reqid == kReqid) associations_[{association.destination, association.spi}] = until;
   for (const auto& policy : xfrm_.policies()) {
     if (!is_ours(policy)) continue;
-    bool in = policy.direction == Direction::in;
+    bool in = policy.direction == Direction::kIn;
     auto& state = tunnels_[{.local = in ? policy.destination : policy.source,
                             .remote = in ? policy.source : policy.destination,
                             .port = policy.port}];
@@ -96,14 +96,14 @@ void FastEsp::adopt(Time now) {
 EspParameters FastEsp::choose(const FastHop& hop) {
   EspParameters out;
   fill_random(out.nonce);
-  out.spi = xfrm_.reserve_spi(hop.remote, hop.local, reqid);
+  out.spi = xfrm_.reserve_spi(hop.remote, hop.local, kReqid);
   associations_[{hop.local, out.spi}] = Time::max();
   return out;
 }
 
 void FastEsp::receive_by(const FastHop& hop, uint32_t spi, const Secret& key) {
   xfrm_.install_reserved(
-      {.source = hop.remote, .destination = hop.local, .spi = spi, .reqid = reqid, .set_mark = FASTDP_MARK}, key);
+      {.source = hop.remote, .destination = hop.local, .spi = spi, .reqid = kReqid, .set_mark = FASTDP_MARK}, key);
   xfrm_.set(inwards(hop.local, hop.remote, hop.port));
   auto& state = tunnels_[tunnel_of(hop)];
   state.receiving = spi;
@@ -111,7 +111,7 @@ void FastEsp::receive_by(const FastHop& hop, uint32_t spi, const Secret& key) {
 }
 
 void FastEsp::send_by(const FastHop& hop, uint32_t spi, const Secret& key) {
-  xfrm_.install({.source = hop.local, .destination = hop.remote, .spi = spi, .reqid = reqid}, key);
+  xfrm_.install({.source = hop.local, .destination = hop.remote, .spi = spi, .reqid = kReqid}, key);
   associations_[{hop.remote, spi}] = Time::max();
   xfrm_.set(outwards(hop.local, hop.remote, hop.port, spi));
   tunnels_[tunnel_of(hop)].sending = spi;
@@ -134,7 +134,7 @@ Esp::Found FastEsp::look(const FastHop& hop, uint32_t receiving, uint32_t sendin
 }
 
 void FastEsp::release(const FastHop& hop, uint32_t receiving, uint32_t sending) noexcept {
-  auto until = Clock::now() + linger;
+  auto until = Clock::now() + kLinger;
   auto let_go = [&](Ipv4 destination, uint32_t spi) {
     auto found = associations_.find({destination, spi});
     if (found != associations_.end()) found->second = until;
@@ -196,7 +196,7 @@ void FastEsp::remove() {
   for (const auto& policy : xfrm->policies())
     if (is_ours(policy)) xfrm->remove(policy);
   for (const auto& association : xfrm->associations())
-    if (association.reqid == reqid) xfrm->remove(association.destination, association.spi);
+    if (association.reqid == kReqid) xfrm->remove(association.destination, association.spi);
   xfrm->remove(barrier());
 }
 

@@ -17,7 +17,7 @@ namespace weave::overlay {
 class FastEsp : public Esp {
  public:
   // Longer than FastTable::linger: frames stop before their associations do.
-  static constexpr std::chrono::seconds linger{60};
+  static constexpr std::chrono::seconds kLinger{60};
 
   // Puts up the barrier, and removes what Weave Net has left. Throws Error that names what the kernel lacks or refuses.
   FastEsp();

@@ -9,18 +9,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto fast_heartbeat = 500ms;
-constexpr auto slow_heartbeat = 10s;
-constexpr auto heartbeat_timeout = 60s;
+constexpr auto kFastHeartbeat = 500ms;
+constexpr auto kSlowHeartbeat = 10s;
+constexpr auto kHeartbeatTimeout = 60s;
 // Who sees a heartbeat can send it on from addresses that don't matter; each costs entries of the maps.
-constexpr auto move_interval = 2s;
+constexpr auto kMoveInterval = 2s;
 // A peer misses heartbeats for a minute before it says so.
-constexpr auto complaint_interval = 10s;
-constexpr auto probation = 5s;  // several fast heartbeats
+constexpr auto kComplaintInterval = 10s;
+constexpr auto kProbation = 5s;  // several fast heartbeats
 // Around a container's packet, in bytes.
-constexpr int vxlan_overhead = 20 + 8 + 8 + 14, esp_overhead = 37;
+constexpr int kVxlanOverhead = 20 + 8 + 8 + 14, kEspOverhead = 37;
 
-enum Tag : uint8_t { heartbeat_ack = 0, ipsec_parameters = 1, heartbeats_missing = 16, heartbeats_back = 17 };
+enum Tag : uint8_t { kHeartbeatAck = 0, kIpsecParameters = 1, kHeartbeatsMissing = 16, kHeartbeatsBack = 17 };
 
 }  // namespace
 
@@ -49,8 +49,8 @@ FastForwarder::~FastForwarder() {
 void FastForwarder::confirm(Time now) {
   if (confirmed_) return;
   confirmed_ = true;
-  timeout_at_ = now + heartbeat_timeout;
-  probation_until_ = now + probation;
+  timeout_at_ = now + kHeartbeatTimeout;
+  probation_until_ = now + kProbation;
   try {
     if (encrypted()) choose_receiving();
     if (told_) take_sending(*told_);
@@ -72,7 +72,7 @@ void FastForwarder::choose_receiving() {
   }
   if (receiving_) port_.esp->release(hop_, receiving_, 0);
   receiving_ = parameters.spi;
-  events_.control.push_back({ipsec_parameters, encode_esp_parameters(parameters)});
+  events_.control.push_back({kIpsecParameters, encode_esp_parameters(parameters)});
 }
 
 void FastForwarder::take_sending(const EspParameters& parameters) {
@@ -93,7 +93,7 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
 
   if (heartbeat.remote != hop_.remote) {
     if (now < move_at_) return;
-    move_at_ = now + move_interval;
+    move_at_ = now + kMoveInterval;
     log::info("fastdp ->[{}]: the peer's address is now {} (was {})", link_.remote_label, heartbeat.remote.str(),
               hop_.remote.str());
     hop_.remote = heartbeat.remote;
@@ -103,9 +103,9 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
     log::warning("fastdp ->[{}]: the peer's containers have an MTU of {}, ours {}; set WEAVE_MTU alike on all hosts",
                  link_.remote_label, theirs, port_.mtu);
   remote_mtu_ = theirs;
-  if (!std::exchange(heard_, true)) events_.control.push_back({heartbeat_ack, {}});
-  timeout_at_ = now + heartbeat_timeout;
-  if (!hears_) events_.control.push_back({heartbeats_back, {}});
+  if (!std::exchange(heard_, true)) events_.control.push_back({kHeartbeatAck, {}});
+  timeout_at_ = now + kHeartbeatTimeout;
+  if (!hears_) events_.control.push_back({kHeartbeatsBack, {}});
   judge(true, reaches_);
 }
 
@@ -117,15 +117,15 @@ void FastForwarder::judge(bool hears, bool reaches) {
 }
 
 void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
-  if (tag == heartbeat_ack) {
+  if (tag == kHeartbeatAck) {
     if (!may_send() || std::exchange(established_, true)) return;
     events_.established = true;
-    heartbeat_at_ = now + slow_heartbeat;
-  } else if (tag == heartbeats_missing || tag == heartbeats_back) {
-    if (!confirmed_ || (tag == heartbeats_missing && now < complain_at_)) return;
-    if (tag == heartbeats_missing) complain_at_ = now + complaint_interval;
-    judge(hears_, tag == heartbeats_back);
-  } else if (tag == ipsec_parameters && encrypted()) {
+    heartbeat_at_ = now + kSlowHeartbeat;
+  } else if (tag == kHeartbeatsMissing || tag == kHeartbeatsBack) {
+    if (!confirmed_ || (tag == kHeartbeatsMissing && now < complain_at_)) return;
+    if (tag == kHeartbeatsMissing) complain_at_ = now + kComplaintInterval;
+    judge(hears_, tag == kHeartbeatsBack);
+  } else if (tag == kIpsecParameters && encrypted()) {
     auto parameters = decode_esp_parameters(payload);
     if (!parameters)
       return log::warning("fastdp ->[{}]: the peer's parameters are ignored: {}", link_.remote_label,
@@ -148,7 +148,7 @@ void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
 void FastForwarder::tick(Time now) {
   if (timeout_at_ <= now) {
     timeout_at_ = Time::max();
-    events_.control.push_back({heartbeats_missing, {}});
+    events_.control.push_back({kHeartbeatsMissing, {}});
     judge(false, reaches_);
   }
   if (heartbeat_at_ <= now) {
@@ -174,7 +174,7 @@ void FastForwarder::look_after_associations() {
 }
 
 void FastForwarder::send_heartbeat(Time now) {
-  heartbeat_at_ = now + (established_ || !hears_ ? slow_heartbeat : fast_heartbeat);
+  heartbeat_at_ = now + (established_ || !hears_ ? kSlowHeartbeat : kFastHeartbeat);
   auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
   if (!self || !remote) {  // usual right after the connection; the topology brings it
     unsent_ = "a short id isn't known";
@@ -191,8 +191,8 @@ std::string FastForwarder::trouble() const {
   if (!unsent_.empty()) return unsent_;
   if (confirmed_ && !may_send()) return "the peer hasn't told how to encrypt: has its kernel ESP, as ours?";
   auto path = fmt::format("is UDP port {} open on the way, and does it carry packets of {} bytes in one piece?",
-                          hop_.port, port_.mtu + vxlan_overhead + (link_.key.empty() ? 0 : esp_overhead));
-  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", heartbeat_timeout / 1s, path);
+                          hop_.port, port_.mtu + kVxlanOverhead + (link_.key.empty() ? 0 : kEspOverhead));
+  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", kHeartbeatTimeout / 1s, path);
   if (!reaches_) return fmt::format("the peer gets none of our heartbeats: {}", path);
   if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
   if (remote_mtu_ && *remote_mtu_ != port_.mtu)

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Ours among the filters of others: interfaces of the underlay aren't ours alone.
-constexpr uint32_t filter_handle = 1, filter_priority = 6783;
+constexpr uint32_t kFilterHandle = 1, kFilterPriority = 6783;
 
 // What libbpf has said since the last look: it explains the errno. One thread owns the datapath.
 std::string last_words;
@@ -81,8 +81,8 @@ bpf_tc_hook hook_of(int link, bpf_tc_attach_point point) {
 bpf_tc_opts our_filter() {
   bpf_tc_opts filter{};
   filter.sz = sizeof filter;
-  filter.handle = filter_handle;
-  filter.priority = filter_priority;
+  filter.handle = kFilterHandle;
+  filter.priority = kFilterPriority;
   return filter;
 }
 
@@ -288,13 +288,13 @@ void FastKernel::apply(const std::vector<FastWrite>& writes, const std::function
     } else if constexpr (std::is_same_v<Write, WritePeer>) {
       using To = WritePeer::To;
       uint32_t id = write.id;
-      uint32_t way = write.to == To::hop           ? write.slot
-                     : write.to == To::unreachable ? FASTDP_WAY_NONE
-                     : write.to == To::self        ? FASTDP_WAY_SELF
-                     : write.to == To::sleeve      ? FASTDP_WAY_SLEEVE
-                                                   : 0;
+      uint32_t way = write.to == To::kHop           ? write.slot
+                     : write.to == To::kUnreachable ? FASTDP_WAY_NONE
+                     : write.to == To::kSelf        ? FASTDP_WAY_SELF
+                     : write.to == To::kSleeve      ? FASTDP_WAY_SLEEVE
+                                                    : 0;
       put("peers", id, way);
-      if (write.to == To::self) {
+      if (write.to == To::kSelf) {
         auto now = settings();
         now.self = write.id;
         set_settings(now);
@@ -358,8 +358,8 @@ FastSnapshot FastKernel::read_snapshot() const {
   each_entry<uint32_t, uint32_t>(map("peers"), [&](uint32_t id, uint32_t way) {
     if (way == 0 || way == FASTDP_WAY_SELF) return;
     FastWay entry;
-    if (way == FASTDP_WAY_SLEEVE) entry.kind = FastWay::Kind::sleeve;
-    if (auto found = by_slot.find(way); found != by_slot.end()) entry = {FastWay::Kind::fast, found->second, {}};
+    if (way == FASTDP_WAY_SLEEVE) entry.kind = FastWay::Kind::kSleeve;
+    if (auto found = by_slot.find(way); found != by_slot.end()) entry = {FastWay::Kind::kFast, found->second, {}};
     out.peers[static_cast<uint16_t>(id)] = entry;
   });
   each_entry<uint32_t, fastdp_flood>(map("floods"), [&](uint32_t id, const fastdp_flood& flood) {

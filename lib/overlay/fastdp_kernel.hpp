@@ -16,7 +16,7 @@ struct bpf_object;
 
 namespace weave::overlay {
 
-inline constexpr auto default_pin_directory = "/sys/fs/bpf/weave";
+inline constexpr auto kDefaultPinDirectory = "/sys/fs/bpf/weave";
 
 struct MacPlace {
   Mac mac;

@@ -13,8 +13,8 @@
 
 namespace weave::overlay {
 
-inline constexpr size_t vxlan_header = 8;
-inline constexpr size_t least_heartbeat = 24;  // of the frame
+inline constexpr size_t kVxlanHeader = 8;
+inline constexpr size_t kLeastHeartbeat = 24;  // of the frame
 
 // Short ids have 12 bits.
 constexpr uint32_t make_vni(uint16_t source, uint16_t destination) {

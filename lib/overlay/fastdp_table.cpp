@@ -14,7 +14,7 @@ std::vector<typename Entries::key_type> expire(Entries& entries, const Wanted& i
     if (is_wanted(key)) {
       entry.until = Time::max();
     } else if (entry.until == Time::max()) {
-      entry.until = now + FastTable::linger;
+      entry.until = now + FastTable::kLinger;
     } else if (entry.until <= now) {
       expired.push_back(key);
     }
@@ -34,13 +34,13 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
   out.self = id_of(topology.self);
   for (const auto& [name, id] : topology.ids) {
     if (name == topology.self) continue;
-    FastWay way{.kind = FastWay::Kind::unreachable, .hop = {}, .name = name};
+    FastWay way{.kind = FastWay::Kind::kUnreachable, .hop = {}, .name = name};
     auto next = topology.next_hop.find(name);
     auto neighbour =
         next == topology.next_hop.end() ? topology.neighbours.end() : topology.neighbours.find(next->second);
     if (neighbour != topology.neighbours.end()) {
       way.direct = next->second == name;
-      way.kind = neighbour->second ? FastWay::Kind::fast : FastWay::Kind::sleeve;
+      way.kind = neighbour->second ? FastWay::Kind::kFast : FastWay::Kind::kSleeve;
       if (neighbour->second) way.hop = *neighbour->second;
     }
     out.peers[id] = way;
@@ -60,9 +60,9 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
 
 void FastTable::adopt(const FastSnapshot& found, const std::map<FastHop, uint32_t>& hops, Time now) {
   self_ = found.self;
-  for (const auto& [id, way] : found.peers) peers_[id] = {way, now + linger};
-  for (const auto& [id, neighbours] : found.floods) floods_[id] = {neighbours, now + linger};
-  for (const auto& [address, source] : found.sources) sources_[address] = {source, now + linger};
+  for (const auto& [id, way] : found.peers) peers_[id] = {way, now + kLinger};
+  for (const auto& [id, neighbours] : found.floods) floods_[id] = {neighbours, now + kLinger};
+  for (const auto& [address, source] : found.sources) sources_[address] = {source, now + kLinger};
   for (const auto& [hop, slot] : hops) {
     slots_[slot] = {hop, true, Time::min()};
     by_hop_[hop] = slot;
@@ -74,7 +74,7 @@ std::optional<uint32_t> FastTable::slot_of(const FastHop& hop, Time now, std::ve
     slots_[found->second].used = true;
     return found->second;
   }
-  for (uint32_t slot = 1; slot < slots; ++slot) {
+  for (uint32_t slot = 1; slot < kSlots; ++slot) {
     auto& entry = slots_[slot];
     if (entry.used || entry.free_at > now) continue;
     if (auto before = by_hop_.find(entry.hop); before != by_hop_.end() && before->second == slot) by_hop_.erase(before);
@@ -89,25 +89,25 @@ std::optional<uint32_t> FastTable::slot_of(const FastHop& hop, Time now, std::ve
 void FastTable::release_slots(Time now) {
   std::set<FastHop> used;
   for (const auto& [id, entry] : peers_)
-    if (entry.value.kind == FastWay::Kind::fast) used.insert(entry.value.hop);
+    if (entry.value.kind == FastWay::Kind::kFast) used.insert(entry.value.hop);
   for (auto& [slot, entry] : slots_) {
     if (!entry.used || used.contains(entry.hop)) continue;
     entry.used = false;
-    entry.free_at = now + linger;
+    entry.free_at = now + kLinger;
   }
 }
 
 // A connection has ended, and the topology knows a detour already: the connection mostly comes back within moments.
 // What has been adopted may have been its own.
 bool FastTable::waits(Entry<FastWay>& entry, const FastWay& wanted, Time now) const {
-  bool own = entry.value.kind == FastWay::Kind::fast &&
+  bool own = entry.value.kind == FastWay::Kind::kFast &&
              (entry.value.direct || entry.until != Time::max() || entry.patient_till != Time::max());
-  bool given_up = !wanted.direct && wanted.kind != FastWay::Kind::unreachable && !(wanted.hop == entry.value.hop);
+  bool given_up = !wanted.direct && wanted.kind != FastWay::Kind::kUnreachable && !(wanted.hop == entry.value.hop);
   if (!own || !given_up) {
     entry.patient_till = Time::max();
     return false;
   }
-  if (entry.patient_till == Time::max()) entry.patient_till = now + patience;
+  if (entry.patient_till == Time::max()) entry.patient_till = now + kPatience;
   return now < entry.patient_till;
 }
 
@@ -117,7 +117,7 @@ void FastTable::drop_renamed(std::vector<FastWrite>& writes) {
   std::erase_if(peers_, [&](const auto& entry) {
     auto found = ids.find(entry.second.value.name);
     if (found == ids.end() || found->second == entry.first || wanted_.peers.contains(entry.first)) return false;
-    writes.emplace_back(WritePeer{entry.first, WritePeer::To::nothing});
+    writes.emplace_back(WritePeer{entry.first, WritePeer::To::kNothing});
     writes.emplace_back(ForgetMacs{entry.first});
     return true;
   });
@@ -125,18 +125,18 @@ void FastTable::drop_renamed(std::vector<FastWrite>& writes) {
 
 WritePeer FastTable::write_of(uint16_t id, const FastWay& way) const {
   switch (way.kind) {
-    case FastWay::Kind::fast:
-      return {id, WritePeer::To::hop, by_hop_.at(way.hop)};
-    case FastWay::Kind::sleeve:
-      return {id, WritePeer::To::sleeve};
+    case FastWay::Kind::kFast:
+      return {id, WritePeer::To::kHop, by_hop_.at(way.hop)};
+    case FastWay::Kind::kSleeve:
+      return {id, WritePeer::To::kSleeve};
     default:
-      return {id, WritePeer::To::unreachable};
+      return {id, WritePeer::To::kUnreachable};
   }
 }
 
 std::vector<FastWrite> FastTable::everything() const {
   std::vector<FastWrite> writes;
-  if (self_) writes.emplace_back(WritePeer{*self_, WritePeer::To::self});
+  if (self_) writes.emplace_back(WritePeer{*self_, WritePeer::To::kSelf});
   for (const auto& [slot, entry] : slots_)
     if (entry.used) writes.emplace_back(WriteHop{slot, entry.hop});
   for (const auto& [id, entry] : peers_) writes.emplace_back(write_of(id, entry.value));
@@ -152,10 +152,10 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
   using To = WritePeer::To;
 
   if (wanted_.self && wanted_.self != self_) {
-    if (self_ && !wanted_.peers.contains(*self_)) writes.emplace_back(WritePeer{*self_, To::nothing});
+    if (self_ && !wanted_.peers.contains(*self_)) writes.emplace_back(WritePeer{*self_, To::kNothing});
     self_ = wanted_.self;
     peers_.erase(*self_);
-    writes.emplace_back(WritePeer{*self_, To::self});
+    writes.emplace_back(WritePeer{*self_, To::kSelf});
     writes.emplace_back(ForgetMacs{*self_});
   }
 
@@ -174,14 +174,14 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
         continue;
       }
       // Known but out of reach: as if it had vanished, so the old way lingers.
-      if (way.kind == FastWay::Kind::unreachable && found->second.until > now) continue;
+      if (way.kind == FastWay::Kind::kUnreachable && found->second.until > now) continue;
     }
     auto stored = way;
-    if (way.kind == FastWay::Kind::fast && !slot_of(way.hop, now, writes)) {
-      log::warning("fastdp: more than {} hops within {} s; sleeve takes frames for short id {}", slots - 1,
-                   linger.count(), id);
+    if (way.kind == FastWay::Kind::kFast && !slot_of(way.hop, now, writes)) {
+      log::warning("fastdp: more than {} hops within {} s; sleeve takes frames for short id {}", kSlots - 1,
+                   kLinger.count(), id);
       // Every neighbour has sleeve.
-      stored.kind = FastWay::Kind::sleeve;
+      stored.kind = FastWay::Kind::kSleeve;
       retry_at_ = now + std::chrono::seconds(1);
     }
     writes.emplace_back(write_of(id, stored));
@@ -191,25 +191,25 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
            peers_,
            [&](uint16_t id) {
              auto found = wanted_.peers.find(id);
-             return found != wanted_.peers.end() && (found->second.kind != FastWay::Kind::unreachable ||
-                                                     peers_.at(id).value.kind == FastWay::Kind::unreachable);
+             return found != wanted_.peers.end() && (found->second.kind != FastWay::Kind::kUnreachable ||
+                                                     peers_.at(id).value.kind == FastWay::Kind::kUnreachable);
            },
            now)) {
     auto found = wanted_.peers.find(id);
     if (found != wanted_.peers.end()) {  // it has lingered, and is still known
       peers_[id] = {found->second};
-      writes.emplace_back(WritePeer{id, To::unreachable});
+      writes.emplace_back(WritePeer{id, To::kUnreachable});
     } else {
-      writes.emplace_back(WritePeer{id, To::nothing});
+      writes.emplace_back(WritePeer{id, To::kNothing});
       writes.emplace_back(ForgetMacs{id});
     }
   }
 
   for (const auto& [source, neighbours] : wanted_.floods) {
     auto list = neighbours;
-    if (list.size() > most_neighbours) {
-      log::warning("fastdp: floods go to {} of {} neighbours", most_neighbours, list.size());
-      list.resize(most_neighbours);
+    if (list.size() > kMostNeighbours) {
+      log::warning("fastdp: floods go to {} of {} neighbours", kMostNeighbours, list.size());
+      list.resize(kMostNeighbours);
     }
     auto found = floods_.find(source);
     if (found != floods_.end() && found->second.value == list) continue;
@@ -236,7 +236,7 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
 
 std::optional<FastHop> FastTable::current(uint16_t id) const {
   auto found = peers_.find(id);
-  if (found == peers_.end() || found->second.value.kind != FastWay::Kind::fast) return {};
+  if (found == peers_.end() || found->second.value.kind != FastWay::Kind::kFast) return {};
   return found->second.value.hop;
 }
 

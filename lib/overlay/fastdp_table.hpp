@@ -18,11 +18,11 @@ namespace weave::overlay {
 
 struct FastWay {
   enum class Kind {
-    unreachable,
-    fast,   // by `hop`
-    sleeve  // handed to sleeve
+    kUnreachable,
+    kFast,   // by `hop`
+    kSleeve  // handed to sleeve
   };
-  Kind kind = Kind::unreachable;
+  Kind kind = Kind::kUnreachable;
   FastHop hop;
   PeerName name;        // who has the id
   bool direct = false;  // its own connection, not one by which it is relayed
@@ -69,7 +69,7 @@ struct WriteHop {
 };
 struct WritePeer {
   uint16_t id;
-  enum class To { nothing, hop, unreachable, self, sleeve } to;
+  enum class To { kNothing, kHop, kUnreachable, kSelf, kSleeve } to;
   uint32_t slot = 0;
 };
 struct WriteFlood {
@@ -87,10 +87,10 @@ using FastWrite = std::variant<WriteHop, WritePeer, WriteFlood, WriteSource, For
 
 class FastTable {
  public:
-  static constexpr std::chrono::seconds linger{30};
-  static constexpr std::chrono::seconds patience{2};  // before a hop is given up for a detour; gossip takes less
-  static constexpr uint32_t slots = 1024;             // 1 .. 1023 are used
-  static constexpr size_t most_neighbours = 256;      // of one flood
+  static constexpr std::chrono::seconds kLinger{30};
+  static constexpr std::chrono::seconds kPatience{2};  // before a hop is given up for a detour; gossip takes less
+  static constexpr uint32_t kSlots = 1024;             // 1 .. 1023 are used
+  static constexpr size_t kMostNeighbours = 256;       // of one flood
 
   // What the maps hold already; before the first update. All of it is as if it had vanished from the topology just now.
   void adopt(const FastSnapshot& found, const std::map<FastHop, uint32_t>& hops, Time now);

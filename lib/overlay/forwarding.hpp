@@ -25,26 +25,26 @@ namespace weave::overlay {
 
 // Why frames or packets are dropped.
 enum class Drop : uint8_t {
-  malformed,       // too short, or inconsistent
-  hostile_source,  // sent by a MAC that can't be
-  elsewhere,       // captured here, but its MAC belongs behind another peer
-  reserved,        // for bridges, not to be passed on
-  local,           // its receiver is on this host: nothing is lost
-  own,             // left this host before
-  unknown_peer,    // of or for a peer that isn't in the mesh
-  no_route,        // no way to the destination
-  loop,            // would leave by where it came from
-  no_connection,   // the next hop isn't connected by sleeve
-  no_address,      // the next hop hasn't shown its UDP address yet
-  too_big,         // for the path
-  refused,         // by the kernel: no buffers, no route to the host, ...
-  unknown_sender,  // a packet of nobody that is connected
-  not_authentic,   // a packet that doesn't open
-  replayed,        // a packet that has come before
-  bridge_refused,  // couldn't be given to the bridge
-  congested,       // the router couldn't keep up
+  kMalformed,      // too short, or inconsistent
+  kHostileSource,  // sent by a MAC that can't be
+  kElsewhere,      // captured here, but its MAC belongs behind another peer
+  kReserved,       // for bridges, not to be passed on
+  kLocal,          // its receiver is on this host: nothing is lost
+  kOwn,            // left this host before
+  kUnknownPeer,    // of or for a peer that isn't in the mesh
+  kNoRoute,        // no way to the destination
+  kLoop,           // would leave by where it came from
+  kNoConnection,   // the next hop isn't connected by sleeve
+  kNoAddress,      // the next hop hasn't shown its UDP address yet
+  kTooBig,         // for the path
+  kRefused,        // by the kernel: no buffers, no route to the host, ...
+  kUnknownSender,  // a packet of nobody that is connected
+  kNotAuthentic,   // a packet that doesn't open
+  kReplayed,       // a packet that has come before
+  kBridgeRefused,  // couldn't be given to the bridge
+  kCongested,      // the router couldn't keep up
 };
-constexpr size_t drop_kinds = static_cast<size_t>(Drop::congested) + 1;
+constexpr size_t kDropKinds = static_cast<size_t>(Drop::kCongested) + 1;
 // A name for metrics and reports, such as "no_route".
 std::string_view name_of(Drop drop);
 

@@ -18,7 +18,7 @@
 
 namespace weave::overlay {
 
-constexpr size_t ethernet_header = 14;
+constexpr size_t kEthernetHeader = 14;
 
 // Fields of a frame at a place that the caller has checked.
 inline uint16_t get_u16(ByteView bytes, size_t at) {

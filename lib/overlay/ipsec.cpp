@@ -6,8 +6,8 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr size_t message_size = 64, key_size = 36;
-constexpr uint32_t least_spi = 0x100;
+constexpr size_t kMessageSize = 64, kKeySize = 36;
+constexpr uint32_t kLeastSpi = 0x100;
 
 // libsodium of Debian 12 has the HMAC, but not HKDF.
 Secret hmac(ByteView key, ByteView data) {
@@ -31,19 +31,19 @@ Bytes encode_esp_parameters(const EspParameters& parameters) {
   out.bytes(parameters.nonce);
   out.u32(parameters.spi);
   auto message = out.take();
-  message.resize(message_size);
+  message.resize(kMessageSize);
   return message;
 }
 
 Result<EspParameters> decode_esp_parameters(ByteView message) {
-  if (message.size() != message_size)
-    return Refused(fmt::format("ESP parameters are {} bytes long, not {}", message.size(), message_size));
+  if (message.size() != kMessageSize)
+    return Refused(fmt::format("ESP parameters are {} bytes long, not {}", message.size(), kMessageSize));
   Reader in(message);
   EspParameters out;
   auto nonce = in.bytes(out.nonce.size());
   std::copy(nonce.begin(), nonce.end(), out.nonce.begin());
   out.spi = in.u32();
-  if (out.spi < least_spi) return Refused(fmt::format("SPI {} is reserved", out.spi));
+  if (out.spi < kLeastSpi) return Refused(fmt::format("SPI {} is reserved", out.spi));
   return out;
 }
 
@@ -52,7 +52,7 @@ Secret derive_esp_key(const Secret& session_key, const EspParameters& parameters
   info.u64(receiver.value);
   auto prk = hmac(parameters.nonce, session_key.view());
   // Two blocks of output: T1 = HMAC(info | 1), T2 = HMAC(T1 | info | 2).
-  Secret key(key_size);
+  Secret key(kKeySize);
   Secret block;
   for (uint8_t number = 1; number <= 2; ++number) {
     Secret input(block.size() + info.size() + 1);
@@ -61,7 +61,7 @@ Secret derive_esp_key(const Secret& session_key, const EspParameters& parameters
     input.data()[input.size() - 1] = number;
     block = hmac(prk.view(), input.view());
     size_t at = (number - 1) * size_t{crypto_auth_hmacsha256_BYTES};
-    std::copy_n(block.data(), std::min(block.size(), key_size - at), key.data() + at);
+    std::copy_n(block.data(), std::min(block.size(), kKeySize - at), key.data() + at);
   }
   return key;
 }

@@ -26,25 +26,25 @@ uint16_t age_of(uint64_t packed, uint16_t now) {
   return age == UINT16_MAX ? 0 : age;
 }
 bool old(uint64_t packed, uint16_t now) {
-  return age_of(packed, now) > MacTable::max_age.count();
+  return age_of(packed, now) > MacTable::kMaxAge.count();
 }
 
 }  // namespace
 
-MacTable::MacTable() : buckets_(std::make_unique<Bucket[]>(buckets)), seed_(std::random_device()() | 1u) {}
+MacTable::MacTable() : buckets_(std::make_unique<Bucket[]>(kBuckets)), seed_(std::random_device()() | 1u) {}
 
 MacTable::Bucket& MacTable::bucket(uint64_t mac) const {
   // Keyed, so that nobody can choose MACs that share a bucket.
   uint64_t hash = (mac ^ seed_) * 0x9e3779b97f4a7c15;
   hash ^= hash >> 32;
   hash = (hash + seed_) * 0xd6e8feb86659fd93;
-  return buckets_[(hash >> 32) % buckets];
+  return buckets_[(hash >> 32) % kBuckets];
 }
 
 std::optional<PeerName> MacTable::find(const Mac& mac, Time now) const {
   uint64_t key = number(mac);
   const auto& entries = bucket(key);
-  for (size_t i = 0; i < ways; ++i) {
+  for (size_t i = 0; i < kWays; ++i) {
     if (entries.macs[i].load(std::memory_order_acquire) != key) continue;
     uint64_t packed = entries.peers[i].load(std::memory_order_acquire);
     if (entries.macs[i].load(std::memory_order_acquire) != key || old(packed, minute(now))) return std::nullopt;
@@ -58,7 +58,7 @@ std::optional<PeerName> MacTable::learn(const Mac& mac, PeerName peer, Time now)
   if (key == 0) return std::nullopt;
   auto& entries = bucket(key);
   auto packed = pack(peer, minute(now));
-  for (size_t i = 0; i < ways; ++i)
+  for (size_t i = 0; i < kWays; ++i)
     if (entries.macs[i].load(std::memory_order_acquire) == key &&
         entries.peers[i].load(std::memory_order_relaxed) == packed)
       return std::nullopt;
@@ -66,7 +66,7 @@ std::optional<PeerName> MacTable::learn(const Mac& mac, PeerName peer, Time now)
   std::lock_guard lock(writing_);
   size_t place = 0;
   uint32_t best = 0;
-  for (size_t i = 0; i < ways; ++i) {
+  for (size_t i = 0; i < kWays; ++i) {
     uint64_t there = entries.macs[i].load(std::memory_order_relaxed);
     uint64_t known = entries.peers[i].load(std::memory_order_relaxed);
     if (there == key) {
@@ -88,8 +88,8 @@ std::optional<PeerName> MacTable::learn(const Mac& mac, PeerName peer, Time now)
 
 void MacTable::remove_if(const std::function<bool(uint64_t packed)>& gone) {
   std::lock_guard lock(writing_);
-  for (size_t b = 0; b < buckets; ++b)
-    for (size_t i = 0; i < ways; ++i)
+  for (size_t b = 0; b < kBuckets; ++b)
+    for (size_t i = 0; i < kWays; ++i)
       if (buckets_[b].macs[i].load(std::memory_order_relaxed) != 0 &&
           gone(buckets_[b].peers[i].load(std::memory_order_relaxed)))
         buckets_[b].macs[i].store(0, std::memory_order_release);
@@ -105,8 +105,8 @@ void MacTable::expire(Time now) {
 
 std::vector<MacTable::Entry> MacTable::entries(Time now) const {
   std::vector<Entry> out;
-  for (size_t b = 0; b < buckets; ++b)
-    for (size_t i = 0; i < ways; ++i) {
+  for (size_t b = 0; b < kBuckets; ++b)
+    for (size_t i = 0; i < kWays; ++i) {
       uint64_t mac = buckets_[b].macs[i].load(std::memory_order_acquire);
       uint64_t packed = buckets_[b].peers[i].load(std::memory_order_acquire);
       if (mac == 0 || old(packed, minute(now))) continue;

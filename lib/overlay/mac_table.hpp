@@ -24,7 +24,7 @@ namespace weave::overlay {
 class MacTable {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::minutes max_age{10};
+  static constexpr std::chrono::minutes kMaxAge{10};
 
   MacTable();
 
@@ -47,10 +47,10 @@ class MacTable {
   std::vector<Entry> entries(Time now) const;
 
  private:
-  static constexpr size_t ways = 8, buckets = 2048;
+  static constexpr size_t kWays = 8, kBuckets = 2048;
   struct alignas(64) Bucket {
-    std::atomic<uint64_t> macs[ways];   // 0: free
-    std::atomic<uint64_t> peers[ways];  // the peer's name in the upper 48 bits, the minute below
+    std::atomic<uint64_t> macs[kWays];   // 0: free
+    std::atomic<uint64_t> peers[kWays];  // the peer's name in the upper 48 bits, the minute below
   };
   Bucket& bucket(uint64_t mac) const;
   void remove_if(const std::function<bool(uint64_t peer)>& gone);

@@ -6,22 +6,22 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr int udp_headers = 28;
-constexpr int floor_mtu = 552;
-constexpr int max_tests = 8;
-constexpr auto first_patience = std::chrono::milliseconds(10);
+constexpr int kUdpHeaders = 28;
+constexpr int kFloorMtu = 552;
+constexpr int kMaxTests = 8;
+constexpr auto kFirstPatience = std::chrono::milliseconds(10);
 
 }  // namespace
 
 void MtuSearch::too_big(int path_mtu, Time now) {
   int limit = std::clamp(path_mtu, overhead_ + 68, 65535) - overhead_;
   if (candidate_ && limit >= candidate_) return;
-  good_ = std::min(floor_mtu, limit);
+  good_ = std::min(kFloorMtu, limit);
   bad_ = limit + 1;
   candidate_ = limit;
   tests_ = 0;
   mtu_ = static_cast<uint16_t>(limit);
-  max_payload_ = static_cast<uint16_t>(limit + overhead_ - udp_headers);
+  max_payload_ = static_cast<uint16_t>(limit + overhead_ - kUdpHeaders);
   test(now);
 }
 
@@ -33,7 +33,7 @@ void MtuSearch::verified(uint16_t mtu, Time now) {
 
 void MtuSearch::tick(Time now) {
   if (!candidate_ || now < deadline_) return;
-  if (tests_ < max_tests) {
+  if (tests_ < kMaxTests) {
     test(now);
     return;
   }
@@ -44,7 +44,7 @@ void MtuSearch::tick(Time now) {
 void MtuSearch::next(Time now) {
   if (good_ + 1 >= bad_) {
     mtu_ = static_cast<uint16_t>(good_);
-    max_payload_ = static_cast<uint16_t>(good_ + overhead_ - udp_headers);
+    max_payload_ = static_cast<uint16_t>(good_ + overhead_ - kUdpHeaders);
     candidate_ = 0;
     to_send_ = false;
     return;
@@ -55,7 +55,7 @@ void MtuSearch::next(Time now) {
 }
 
 void MtuSearch::test(Time now) {
-  deadline_ = now + first_patience * (1 << tests_);
+  deadline_ = now + kFirstPatience * (1 << tests_);
   ++tests_;
   to_send_ = true;
 }

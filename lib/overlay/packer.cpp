@@ -8,32 +8,32 @@ Packer::Stream& Packer::stream(const SleevePath& path, bool df) {
     if (stream.path == &path && stream.df == df) return stream;
     if (!stream.path) free = &stream;
   }
-  if (!free && streams_.size() < max_streams) free = &streams_.emplace_back();
+  if (!free && streams_.size() < kMaxStreams) free = &streams_.emplace_back();
   if (!free) {
-    free = &streams_[next_victim_++ % max_streams];
+    free = &streams_[next_victim_++ % kMaxStreams];
     close(*free);
     send(*free);
     free->begin = free->open = 0;
   }
   free->path = &path;
   free->df = df;
-  if (free->buffer.empty()) free->buffer.resize(buffer_size);
+  if (free->buffer.empty()) free->buffer.resize(kBufferSize);
   return *free;
 }
 
 std::span<uint8_t> Packer::add(const SleevePath& path, bool df, PeerName source, PeerName destination, size_t size) {
   size_t header = path.tunnel->sealer.header();
-  size_t record = sleeve_record_header + size;
-  size_t limit = df ? path.max_payload : max_udp_payload;
+  size_t record = kSleeveRecordHeader + size;
+  size_t limit = df ? path.max_payload : kMaxUdpPayload;
   if (header + record > limit) return {};
   auto& s = stream(path, df);
   // Joining must never be what makes the underlay fragment, nor make the batch too long.
   size_t joined = s.used + record;
   if (s.used > 0 &&
-      (joined > path.max_payload || s.open - s.begin + joined > max_udp_payload || s.open + joined > s.buffer.size()))
+      (joined > path.max_payload || s.open - s.begin + joined > kMaxUdpPayload || s.open + joined > s.buffer.size()))
     close(s);
   if (s.used == 0) {
-    if (s.count == max_batch || s.open - s.begin + header + record > max_udp_payload) send(s);
+    if (s.count == kMaxBatch || s.open - s.begin + header + record > kMaxUdpPayload) send(s);
     if (s.open + header + record > s.buffer.size()) {
       send(s);
       s.begin = s.open = 0;
@@ -43,7 +43,7 @@ std::span<uint8_t> Packer::add(const SleevePath& path, bool df, PeerName source,
   auto room = std::span(s.buffer).subspan(s.open + s.used, record);
   put_record_header(room, source, destination, size);
   s.used += record;
-  return room.subspan(sleeve_record_header);
+  return room.subspan(kSleeveRecordHeader);
 }
 
 void Packer::close(Stream& s) {

@@ -25,7 +25,7 @@ class Packer {
   std::span<uint8_t> add(const SleevePath& path, bool df, PeerName source, PeerName destination, size_t size);
   void flush();
 
-  static constexpr size_t max_batch = 64;  // packets; older kernels take no more
+  static constexpr size_t kMaxBatch = 64;  // packets; older kernels take no more
 
  private:
   struct Stream {
@@ -38,8 +38,8 @@ class Packer {
     size_t count = 0;        // packets of the batch
     size_t packet_size = 0;  // of the batch's packets
   };
-  static constexpr size_t max_streams = 8;
-  static constexpr size_t buffer_size = 2 * 65536;
+  static constexpr size_t kMaxStreams = 8;
+  static constexpr size_t kBufferSize = 2 * 65536;
 
   Stream& stream(const SleevePath& path, bool df);
   void close(Stream& stream);

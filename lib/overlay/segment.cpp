@@ -8,15 +8,15 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr uint16_t ipv4_type = 0x0800, ipv6_type = 0x86dd, vlan_type = 0x8100, provider_vlan_type = 0x88a8;
-constexpr size_t ipv4_header = 20, ipv6_header = 40, tcp_header = 20;
-constexpr uint8_t tcp_protocol = 6;
+constexpr uint16_t kIpv4Type = 0x0800, kIpv6Type = 0x86dd, kVlanType = 0x8100, kProviderVlanType = 0x88a8;
+constexpr size_t kIpv4Header = 20, kIpv6Header = 40, kTcpHeader = 20;
+constexpr uint8_t kTcpProtocol = 6;
 // Places within headers.
-constexpr size_t v4_length = 2, v4_id = 4, v4_flags = 6, v4_protocol = 9, v4_checksum = 10, v4_addresses = 12;
-constexpr size_t v6_length = 4, v6_next = 6, v6_addresses = 8;
-constexpr size_t tcp_sequence = 4, tcp_ack = 8, tcp_size = 12, tcp_flags = 13, tcp_window = 14, tcp_checksum = 16;
-constexpr uint8_t fin = 0x01, push = 0x08, ack = 0x10, cwr = 0x80;
-constexpr size_t max_ip_length = 65535;
+constexpr size_t kV4Length = 2, kV4Id = 4, kV4Flags = 6, kV4Protocol = 9, kV4Checksum = 10, kV4Addresses = 12;
+constexpr size_t kV6Length = 4, kV6Next = 6, kV6Addresses = 8;
+constexpr size_t kTcpSequence = 4, kTcpAck = 8, kTcpSize = 12, kTcpFlags = 13, kTcpWindow = 14, kTcpChecksum = 16;
+constexpr uint8_t kFin = 0x01, kPush = 0x08, kAck = 0x10, kCwr = 0x80;
+constexpr size_t kMaxIpLength = 65535;
 
 void store(std::span<uint8_t> bytes, size_t at, uint16_t native) {
   std::memcpy(&bytes[at], &native, sizeof native);
@@ -32,7 +32,7 @@ size_t network_header(ByteView frame, uint16_t& type) {
   size_t at = 12;
   for (int tags = 0; tags < 3 && at + 2 <= frame.size(); ++tags) {
     type = get_u16(frame, at);
-    if (type != vlan_type && type != provider_vlan_type) return at + 2;
+    if (type != kVlanType && type != kProviderVlanType) return at + 2;
     at += 4;
   }
   return 0;
@@ -40,18 +40,18 @@ size_t network_header(ByteView frame, uint16_t& type) {
 
 // The pseudo header's sum, without the length.
 uint64_t pseudo_header(ByteView frame, size_t ip, bool v6) {
-  auto addresses = v6 ? frame.subspan(ip + v6_addresses, 32) : frame.subspan(ip + v4_addresses, 8);
-  return add_number(tcp_protocol, add_to_sum(addresses));
+  auto addresses = v6 ? frame.subspan(ip + kV6Addresses, 32) : frame.subspan(ip + kV4Addresses, 8);
+  return add_number(kTcpProtocol, add_to_sum(addresses));
 }
 
 }  // namespace
 
 Result<Segments> Segments::of(const VnetHeader& header, std::span<uint8_t> frame) {
   Segments out{ByteView(frame)};
-  uint8_t type = header.gso_type & ~VnetHeader::ecn;
-  if (frame.size() < ethernet_header) return Refused("shorter than an Ethernet header");
+  uint8_t type = header.gso_type & ~VnetHeader::kEcn;
+  if (frame.size() < kEthernetHeader) return Refused("shorter than an Ethernet header");
   if (type == 0) {
-    if (!(header.flags & VnetHeader::needs_checksum)) return out;
+    if (!(header.flags & VnetHeader::kNeedsChecksum)) return out;
     size_t start = header.csum_start, field = start + header.csum_offset;
     if (start >= frame.size() || field + 2 > frame.size()) return Refused("the checksum lies outside");
     uint16_t sum = checksum_of(add_to_sum(frame.subspan(start)));
@@ -60,12 +60,12 @@ Result<Segments> Segments::of(const VnetHeader& header, std::span<uint8_t> frame
     return out;
   }
 
-  if (type != VnetHeader::tcp4 && type != VnetHeader::tcp6) return Refused("segments of an unknown kind");
-  out.v6_ = type == VnetHeader::tcp6;
+  if (type != VnetHeader::kTcp4 && type != VnetHeader::kTcp6) return Refused("segments of an unknown kind");
+  out.v6_ = type == VnetHeader::kTcp6;
   uint16_t ether_type = 0;
   out.ip_ = network_header(frame, ether_type);
-  if (out.ip_ == 0 || ether_type != (out.v6_ ? ipv6_type : ipv4_type)) return Refused("segments of another protocol");
-  size_t least = out.v6_ ? ipv6_header : ipv4_header;
+  if (out.ip_ == 0 || ether_type != (out.v6_ ? kIpv6Type : kIpv4Type)) return Refused("segments of another protocol");
+  size_t least = out.v6_ ? kIpv6Header : kIpv4Header;
   if (out.ip_ + least > frame.size()) return Refused("no network header");
   if (out.v6_) {
     // There may be extension headers, which the kernel has looked through already.
@@ -73,14 +73,14 @@ Result<Segments> Segments::of(const VnetHeader& header, std::span<uint8_t> frame
     if (out.tcp_ < out.ip_ + least) return Refused("no TCP header");
   } else {
     size_t size = size_t{frame[out.ip_] & 15u} * 4;
-    if (size < least || frame[out.ip_ + v4_protocol] != tcp_protocol) return Refused("no TCP header");
+    if (size < least || frame[out.ip_ + kV4Protocol] != kTcpProtocol) return Refused("no TCP header");
     out.tcp_ = out.ip_ + size;
   }
-  if (out.tcp_ + tcp_header > frame.size()) return Refused("no TCP header");
-  size_t size = static_cast<size_t>(frame[out.tcp_ + tcp_size] >> 4) * 4;
+  if (out.tcp_ + kTcpHeader > frame.size()) return Refused("no TCP header");
+  size_t size = static_cast<size_t>(frame[out.tcp_ + kTcpSize] >> 4) * 4;
   out.headers_ = out.tcp_ + size;
-  if (size < tcp_header || out.headers_ >= frame.size()) return Refused("no TCP data");
-  if (header.gso_size == 0 || out.headers_ - out.ip_ + header.gso_size > max_ip_length)
+  if (size < kTcpHeader || out.headers_ >= frame.size()) return Refused("no TCP data");
+  if (header.gso_size == 0 || out.headers_ - out.ip_ + header.gso_size > kMaxIpLength)
     return Refused("segments of an impossible size");
   out.gso_size_ = header.gso_size;
   out.pseudo_header_ = pseudo_header(frame, out.ip_, out.v6_);
@@ -104,54 +104,54 @@ void Segments::write(size_t index, std::span<uint8_t> out) const {
 
   auto ip = out.subspan(ip_);
   if (v6_) {
-    put_u16(ip, v6_length, static_cast<uint16_t>(ip.size() - ipv6_header));
+    put_u16(ip, kV6Length, static_cast<uint16_t>(ip.size() - kIpv6Header));
   } else {
-    put_u16(ip, v4_length, static_cast<uint16_t>(ip.size()));
-    put_u16(ip, v4_id, static_cast<uint16_t>(get_u16(ip, v4_id) + index));
-    store(ip, v4_checksum, 0);
-    store(ip, v4_checksum, checksum_of(add_to_sum(ip.first(tcp_ - ip_))));
+    put_u16(ip, kV4Length, static_cast<uint16_t>(ip.size()));
+    put_u16(ip, kV4Id, static_cast<uint16_t>(get_u16(ip, kV4Id) + index));
+    store(ip, kV4Checksum, 0);
+    store(ip, kV4Checksum, checksum_of(add_to_sum(ip.first(tcp_ - ip_))));
   }
   auto tcp = out.subspan(tcp_);
-  put_u32(tcp, tcp_sequence, static_cast<uint32_t>(get_u32(tcp, tcp_sequence) + done));
-  if (!last) tcp[tcp_flags] &= static_cast<uint8_t>(~(fin | push));
-  if (index > 0) tcp[tcp_flags] &= static_cast<uint8_t>(~cwr);
-  store(tcp, tcp_checksum, 0);
-  store(tcp, tcp_checksum, checksum_of(add_to_sum(tcp, add_number(static_cast<uint16_t>(tcp.size()), pseudo_header_))));
+  put_u32(tcp, kTcpSequence, static_cast<uint32_t>(get_u32(tcp, kTcpSequence) + done));
+  if (!last) tcp[kTcpFlags] &= static_cast<uint8_t>(~(kFin | kPush));
+  if (index > 0) tcp[kTcpFlags] &= static_cast<uint8_t>(~kCwr);
+  store(tcp, kTcpChecksum, 0);
+  store(tcp, kTcpChecksum, checksum_of(add_to_sum(tcp, add_number(static_cast<uint16_t>(tcp.size()), pseudo_header_))));
 }
 
 std::optional<TcpMerger::Segment> TcpMerger::parse(ByteView frame) {
-  if (frame.size() < ethernet_header + ipv4_header + tcp_header) return std::nullopt;
+  if (frame.size() < kEthernetHeader + kIpv4Header + kTcpHeader) return std::nullopt;
   Segment out;
-  constexpr size_t ip = ethernet_header;
+  constexpr size_t ip = kEthernetHeader;
   switch (get_u16(frame, 12)) {
-    case ipv4_type: {
+    case kIpv4Type: {
       size_t size = size_t{frame[ip] & 15u} * 4;
-      out.size = ip + get_u16(frame, ip + v4_length);
+      out.size = ip + get_u16(frame, ip + kV4Length);
       out.tcp = ip + size;
       // Neither fragments nor the reserved bit.
-      if (frame[ip] >> 4 != 4 || size < ipv4_header || frame[ip + v4_protocol] != tcp_protocol ||
-          get_u16(frame, ip + v4_flags) & 0xbfff || out.size > frame.size() || out.tcp + tcp_header > out.size ||
+      if (frame[ip] >> 4 != 4 || size < kIpv4Header || frame[ip + kV4Protocol] != kTcpProtocol ||
+          get_u16(frame, ip + kV4Flags) & 0xbfff || out.size > frame.size() || out.tcp + kTcpHeader > out.size ||
           fold_sum(add_to_sum(frame.subspan(ip, size))) != 0xffff)
         return std::nullopt;
       break;
     }
-    case ipv6_type:
-      if (frame.size() < ip + ipv6_header + tcp_header) return std::nullopt;
+    case kIpv6Type:
+      if (frame.size() < ip + kIpv6Header + kTcpHeader) return std::nullopt;
       out.v6 = true;
-      out.size = ip + ipv6_header + get_u16(frame, ip + v6_length);
-      out.tcp = ip + ipv6_header;
-      if (frame[ip] >> 4 != 6 || frame[ip + v6_next] != tcp_protocol || out.size > frame.size() ||
-          out.tcp + tcp_header > out.size)
+      out.size = ip + kIpv6Header + get_u16(frame, ip + kV6Length);
+      out.tcp = ip + kIpv6Header;
+      if (frame[ip] >> 4 != 6 || frame[ip + kV6Next] != kTcpProtocol || out.size > frame.size() ||
+          out.tcp + kTcpHeader > out.size)
         return std::nullopt;
       break;
     default:
       return std::nullopt;
   }
   auto tcp = frame.subspan(out.tcp, out.size - out.tcp);
-  size_t size = static_cast<size_t>(tcp[tcp_size] >> 4) * 4;
+  size_t size = static_cast<size_t>(tcp[kTcpSize] >> 4) * 4;
   out.headers = out.tcp + size;
-  out.push = tcp[tcp_flags] & push;
-  if (size < tcp_header || size >= tcp.size() || (tcp[tcp_flags] & ~push) != ack || tcp[tcp_size] & 15)
+  out.push = tcp[kTcpFlags] & kPush;
+  if (size < kTcpHeader || size >= tcp.size() || (tcp[kTcpFlags] & ~kPush) != kAck || tcp[kTcpSize] & 15)
     return std::nullopt;
   // The kernel will make new checksums: it must not make good what is damaged.
   auto pseudo = add_number(static_cast<uint16_t>(tcp.size()), pseudo_header(frame, ip, out.v6));
@@ -163,23 +163,23 @@ bool TcpMerger::follows(ByteView frame, const Segment& segment) const {
   auto same = [&](size_t at, size_t size) { return std::memcmp(&held_[at], &frame[at], size) == 0; };
   size_t data = segment.size - segment.headers;
   if (held_.empty() || closed_ || segment.tcp != first_.tcp || segment.headers != first_.headers ||
-      segment.v6 != first_.v6 || data > segment_size_ || held_.size() - ethernet_header + data > max_ip_length)
+      segment.v6 != first_.v6 || data > segment_size_ || held_.size() - kEthernetHeader + data > kMaxIpLength)
     return false;
-  constexpr size_t ip = ethernet_header;
-  if (!same(0, ethernet_header)) return false;
+  constexpr size_t ip = kEthernetHeader;
+  if (!same(0, kEthernetHeader)) return false;
   if (segment.v6) {
-    if (!same(ip, v6_length) || !same(ip + v6_next, ipv6_header - v6_next)) return false;
+    if (!same(ip, kV6Length) || !same(ip + kV6Next, kIpv6Header - kV6Next)) return false;
   } else {
     // All but length, id and checksum. The id has to count on where it matters, for that is what it will do.
-    if (!same(ip, v4_length) || !same(ip + v4_flags, v4_checksum - v4_flags) ||
-        !same(ip + v4_addresses, segment.tcp - ip - v4_addresses))
+    if (!same(ip, kV4Length) || !same(ip + kV4Flags, kV4Checksum - kV4Flags) ||
+        !same(ip + kV4Addresses, segment.tcp - ip - kV4Addresses))
       return false;
-    bool df = frame[ip + v4_flags] & 0x40;
-    if (!df && get_u16(frame, ip + v4_id) != next_id_) return false;
+    bool df = frame[ip + kV4Flags] & 0x40;
+    if (!df && get_u16(frame, ip + kV4Id) != next_id_) return false;
   }
   size_t tcp = segment.tcp;
-  return get_u32(frame, tcp + tcp_sequence) == next_sequence_ && same(tcp, tcp_sequence) && same(tcp + tcp_ack, 5) &&
-         same(tcp + tcp_window, 2) && same(tcp + tcp_window + 4, segment.headers - tcp - tcp_window - 4);
+  return get_u32(frame, tcp + kTcpSequence) == next_sequence_ && same(tcp, kTcpSequence) && same(tcp + kTcpAck, 5) &&
+         same(tcp + kTcpWindow, 2) && same(tcp + kTcpWindow + 4, segment.headers - tcp - kTcpWindow - 4);
 }
 
 void TcpMerger::add(ByteView frame) {
@@ -195,12 +195,12 @@ void TcpMerger::add(ByteView frame) {
     held_.assign(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(segment->size));
     first_ = *segment;
     segment_size_ = data;
-    next_sequence_ = get_u32(frame, segment->tcp + tcp_sequence);
-    next_id_ = segment->v6 ? 0 : get_u16(frame, ethernet_header + v4_id);
+    next_sequence_ = get_u32(frame, segment->tcp + kTcpSequence);
+    next_id_ = segment->v6 ? 0 : get_u16(frame, kEthernetHeader + kV4Id);
   } else {
     held_.insert(held_.end(), frame.begin() + static_cast<ptrdiff_t>(segment->headers),
                  frame.begin() + static_cast<ptrdiff_t>(segment->size));
-    if (segment->push) held_[first_.tcp + tcp_flags] |= push;
+    if (segment->push) held_[first_.tcp + kTcpFlags] |= kPush;
   }
   ++count_;
   ++next_id_;
@@ -210,28 +210,28 @@ void TcpMerger::add(ByteView frame) {
 
 void TcpMerger::finish(VnetHeader& header) {
   std::span frame(held_);
-  auto ip = frame.subspan(ethernet_header);
+  auto ip = frame.subspan(kEthernetHeader);
   if (first_.v6) {
-    put_u16(ip, v6_length, static_cast<uint16_t>(ip.size() - ipv6_header));
+    put_u16(ip, kV6Length, static_cast<uint16_t>(ip.size() - kIpv6Header));
   } else {
-    put_u16(ip, v4_length, static_cast<uint16_t>(ip.size()));
-    store(ip, v4_checksum, 0);
-    store(ip, v4_checksum, checksum_of(add_to_sum(ip.first(first_.tcp - ethernet_header))));
+    put_u16(ip, kV4Length, static_cast<uint16_t>(ip.size()));
+    store(ip, kV4Checksum, 0);
+    store(ip, kV4Checksum, checksum_of(add_to_sum(ip.first(first_.tcp - kEthernetHeader))));
   }
   auto tcp = frame.subspan(first_.tcp);
-  auto pseudo = pseudo_header(frame, ethernet_header, first_.v6);
-  store(tcp, tcp_checksum, fold_sum(add_number(static_cast<uint16_t>(tcp.size()), pseudo)));
-  header = {.flags = VnetHeader::needs_checksum,
-            .gso_type = first_.v6 ? VnetHeader::tcp6 : VnetHeader::tcp4,
+  auto pseudo = pseudo_header(frame, kEthernetHeader, first_.v6);
+  store(tcp, kTcpChecksum, fold_sum(add_number(static_cast<uint16_t>(tcp.size()), pseudo)));
+  header = {.flags = VnetHeader::kNeedsChecksum,
+            .gso_type = first_.v6 ? VnetHeader::kTcp6 : VnetHeader::kTcp4,
             .header_size = static_cast<uint16_t>(first_.headers),
             .gso_size = static_cast<uint16_t>(segment_size_),
             .csum_start = static_cast<uint16_t>(first_.tcp),
-            .csum_offset = tcp_checksum};
+            .csum_offset = kTcpChecksum};
 }
 
 void TcpMerger::flush() {
   if (held_.empty()) return;
-  VnetHeader header{.flags = VnetHeader::checksum_valid};
+  VnetHeader header{.flags = VnetHeader::kChecksumValid};
   if (count_ > 1) finish(header);
   write_(header, held_);
   held_.clear();

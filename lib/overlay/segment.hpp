@@ -18,10 +18,10 @@ namespace weave::overlay {
 
 // The header before each frame of the TAP (virtio-net's), in the machine's byte order.
 struct VnetHeader {
-  static constexpr uint8_t needs_checksum = 1;  // flags: a checksum is to be filled in, from csum_start on
-  static constexpr uint8_t checksum_valid = 2;  // flags: it has been verified
-  static constexpr uint8_t tcp4 = 1, tcp6 = 4;  // gso_type; 0: not to be cut
-  static constexpr uint8_t ecn = 0x80;          // gso_type, in addition
+  static constexpr uint8_t kNeedsChecksum = 1;    // flags: a checksum is to be filled in, from csum_start on
+  static constexpr uint8_t kChecksumValid = 2;    // flags: it has been verified
+  static constexpr uint8_t kTcp4 = 1, kTcp6 = 4;  // gso_type; 0: not to be cut
+  static constexpr uint8_t kEcn = 0x80;           // gso_type, in addition
 
   uint8_t flags = 0;
   uint8_t gso_type = 0;

@@ -8,18 +8,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto fast_heartbeat = 500ms;
-constexpr auto slow_heartbeat = 10s;
-constexpr auto heartbeat_timeout = 60s;
-constexpr auto fragment_test_interval = 5min;
-constexpr auto fragment_test_patience = 5s;
+constexpr auto kFastHeartbeat = 500ms;
+constexpr auto kSlowHeartbeat = 10s;
+constexpr auto kHeartbeatTimeout = 60s;
+constexpr auto kFragmentTestInterval = 5min;
+constexpr auto kFragmentTestPatience = 5s;
 // A peer may have the tests repeated by saying "established" again, but not as fast as it likes.
-constexpr auto least_between_tests = 1s;
-constexpr size_t heartbeat_size = ethernet_header + 8;
-constexpr size_t fragment_test_size = 60001;
-constexpr size_t path_mtu_trigger_size = 60000;
+constexpr auto kLeastBetweenTests = 1s;
+constexpr size_t kHeartbeatSize = kEthernetHeader + 8;
+constexpr size_t kFragmentTestSize = 60001;
+constexpr size_t kPathMtuTriggerSize = 60000;
 
-enum Tag : uint8_t { connection_established = 1, fragment_received = 2, mtu_verified = 3 };
+enum Tag : uint8_t { kConnectionEstablished = 1, kFragmentReceived = 2, kMtuVerified = 3 };
 
 bool all_zero(ByteView bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
@@ -28,7 +28,7 @@ bool all_zero(ByteView bytes) {
 }  // namespace
 
 bool Sleeve::is_special(ByteView frame) {
-  return frame.size() >= ethernet_header && all_zero(frame.first(ethernet_header));
+  return frame.size() >= kEthernetHeader && all_zero(frame.first(kEthernetHeader));
 }
 
 std::string UdpAddress::str() const {
@@ -46,7 +46,7 @@ Sleeve::Sleeve(Link link, const SleevePort& port)
 void Sleeve::confirm(Time now) {
   if (confirmed_ || failed_) return;
   confirmed_ = true;
-  timeout_at_ = now + heartbeat_timeout;
+  timeout_at_ = now + kHeartbeatTimeout;
   send_heartbeat(now);
 }
 
@@ -54,15 +54,15 @@ void Sleeve::receive(const SleeveRecord& record, const UdpAddress& from, Time no
   auto frame = record.frame;
   if (!confirmed_ || failed_ || !is_special(frame)) return;
   if (record.source != link_.remote || record.destination != link_.self) return;
-  auto content = frame.subspan(ethernet_header);
-  if (frame.size() == heartbeat_size) {
+  auto content = frame.subspan(kEthernetHeader);
+  if (frame.size() == kHeartbeatSize) {
     receive_heartbeat(content, from, now);
-  } else if (frame.size() == fragment_test_size) {
-    if (all_zero(content)) answer(fragment_received);
+  } else if (frame.size() == kFragmentTestSize) {
+    if (all_zero(content)) answer(kFragmentReceived);
   } else {
     Writer mtu;
     mtu.u16(static_cast<uint16_t>(content.size()));
-    answer(mtu_verified, mtu.take());
+    answer(kMtuVerified, mtu.take());
   }
 }
 
@@ -84,7 +84,7 @@ SleevePath Sleeve::path() const {
 
 void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now) {
   if (Reader(conn_uid).u64() != link_.conn_uid) return;
-  timeout_at_ = now + heartbeat_timeout;
+  timeout_at_ = now + kHeartbeatTimeout;
   if (!remote_) {
     remote_ = from;
     send_heartbeat(now);
@@ -93,22 +93,22 @@ void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time n
     remote_ = from;
   }
   if (std::exchange(heard_, true)) return;
-  answer(connection_established);
+  answer(kConnectionEstablished);
 }
 
 void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
   if (failed_ || !confirmed_) return;
   switch (tag) {
-    case connection_established:
+    case kConnectionEstablished:
       if (!std::exchange(established_, true)) events_.established = true;
-      heartbeat_at_ = now + slow_heartbeat;
+      heartbeat_at_ = now + kSlowHeartbeat;
       start_tests(now);
       break;
-    case fragment_received:
+    case kFragmentReceived:
       fragments_pass_ = true;
       fragment_answer_until_ = Time::max();
       break;
-    case mtu_verified:
+    case kMtuVerified:
       if (payload.size() < 2) {
         log::warning("sleeve ->[{}]: a verified PMTU without a number", link_.remote_label);
         break;
@@ -125,13 +125,13 @@ void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
 }
 
 void Sleeve::start_tests(Time now) {
-  if (tested_at_ != Time::min() && now - tested_at_ < least_between_tests) return;
+  if (tested_at_ != Time::min() && now - tested_at_ < kLeastBetweenTests) return;
   tested_at_ = now;
-  fragment_test_at_ = now + fragment_test_interval;
-  fragment_answer_until_ = now + fragment_test_patience;
-  send_special(fragment_test_size, false, now);
+  fragment_test_at_ = now + kFragmentTestInterval;
+  fragment_answer_until_ = now + kFragmentTestPatience;
+  send_special(kFragmentTestSize, false, now);
   // Too big for nearly every route, so that the kernel tells us the route's MTU.
-  send_special(path_mtu_trigger_size, true, now);
+  send_special(kPathMtuTriggerSize, true, now);
 }
 
 void Sleeve::tick(Time now) {
@@ -148,9 +148,9 @@ void Sleeve::tick(Time now) {
     fragment_answer_until_ = Time::max();
   }
   if (now >= fragment_test_at_) {
-    fragment_test_at_ = now + fragment_test_interval;
-    fragment_answer_until_ = now + fragment_test_patience;
-    send_special(fragment_test_size, false, now);
+    fragment_test_at_ = now + kFragmentTestInterval;
+    fragment_answer_until_ = now + kFragmentTestPatience;
+    send_special(kFragmentTestSize, false, now);
   }
   bool searching = search_.searching();
   search_.tick(now);
@@ -169,22 +169,22 @@ void Sleeve::log_mtu(bool was_searching) const {
 }
 
 void Sleeve::send_heartbeat(Time now) {
-  heartbeat_at_ = now + (established_ ? Time::duration(slow_heartbeat) : Time::duration(fast_heartbeat));
+  heartbeat_at_ = now + (established_ ? Time::duration(kSlowHeartbeat) : Time::duration(kFastHeartbeat));
   if (!remote_) return;
   Writer content;
   content.u64(link_.conn_uid);
-  send_special(heartbeat_size, true, now, content.out());
+  send_special(kHeartbeatSize, true, now, content.out());
 }
 
 void Sleeve::send_mtu_tests(Time now) {
   // A refusal by the kernel may start the search anew, always with a smaller size.
-  while (auto mtu = search_.take_test()) send_special(*mtu + ethernet_header, true, now);
+  while (auto mtu = search_.take_test()) send_special(*mtu + kEthernetHeader, true, now);
 }
 
 void Sleeve::send_special(size_t frame_size, bool df, Time now, ByteView content) {
   if (!remote_) return;
   Bytes frame(frame_size);
-  std::copy(content.begin(), content.end(), frame.begin() + ethernet_header);
+  std::copy(content.begin(), content.end(), frame.begin() + kEthernetHeader);
   Writer records;
   append_record(records, link_.self, link_.remote, frame);
   // The peer and what is between us know us by the address of the TCP connection.
@@ -195,7 +195,7 @@ void Sleeve::send_special(size_t frame_size, bool df, Time now, ByteView content
   } else if (sent.path_mtu > 0) {
     search_.too_big(sent.path_mtu, now);
     // Tests in turn are sent by the loop in send_mtu_tests.
-    if (frame_size == path_mtu_trigger_size || frame_size == heartbeat_size) send_mtu_tests(now);
+    if (frame_size == kPathMtuTriggerSize || frame_size == kHeartbeatSize) send_mtu_tests(now);
   } else {
     // Routes come and go. The heartbeats' time-out judges, not a single packet.
     send_trouble_ = sent.reason;

@@ -19,10 +19,10 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr int frames_per_round = 64;      // then what is packed goes, and the tables are looked at again
-constexpr int receptions_per_round = 16;  // the same
-constexpr int max_handed_over = 64;       // frames that wait for the control thread; up to 60 KB each
-constexpr auto expiry_interval = std::chrono::minutes(1);
+constexpr int kFramesPerRound = 64;      // then what is packed goes, and the tables are looked at again
+constexpr int kReceptionsPerRound = 16;  // the same
+constexpr int kMaxHandedOver = 64;       // frames that wait for the control thread; up to 60 KB each
+constexpr auto kExpiryInterval = std::chrono::minutes(1);
 
 Time clock_now() {
   return std::chrono::steady_clock::now();
@@ -66,7 +66,7 @@ void add(const SleeveCounters::Flow& flow, SleeveDiagnostics::Flow& sum) {
 }
 
 void add_drops(const SleeveCounters& counters, std::map<std::string, uint64_t>& sum) {
-  for (size_t i = 0; i < drop_kinds; ++i)
+  for (size_t i = 0; i < kDropKinds; ++i)
     if (auto count = counters.drops[i].load(std::memory_order_relaxed))
       sum[std::string(name_of(static_cast<Drop>(i)))] += count;
 }
@@ -121,7 +121,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
     if (changed) changed();
   }
   void take_routes() {
-    trunk_table = place == TapPlace::trunk ? std::make_shared<TrunkTable>(*routes) : nullptr;
+    trunk_table = place == TapPlace::kTrunk ? std::make_shared<TrunkTable>(*routes) : nullptr;
     publish();
   }
   void start_threads();
@@ -136,14 +136,14 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   }
   void lost_bridge() {
     log::error("{} is gone: no frames are carried", interface);
-    set_tap({}, TapPlace::port);
+    set_tap({}, TapPlace::kPort);
   }
 
   // -- any thread
   // Has the control thread call something soon; false when too much waits already.
   template <class F>
   bool hand_over(F call) {
-    if (handed_over.fetch_add(1) >= max_handed_over) {
+    if (handed_over.fetch_add(1) >= kMaxHandedOver) {
       handed_over.fetch_sub(1);
       return false;
     }
@@ -172,7 +172,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   MacTable macs;
   SleeveCounters sending, receiving;  // of the threads
   std::string interface;
-  TapPlace place = TapPlace::port;
+  TapPlace place = TapPlace::kPort;
   std::shared_ptr<const TrunkTable> trunk_table;
   std::unique_ptr<Tap> tap;  // changed only while the threads stand still
   StopSignal stop;
@@ -199,7 +199,7 @@ Packer::Transmit SleeveDatapath::Impl::transmitter(SleeveCounters& counters, boo
     size_t count = (packets.size() + packet_size - 1) / packet_size;
     if (result.refused < count) counters.sent.add(packets.size(), count - result.refused);
     if (result.refused == 0) return;
-    counters.drop(result.last.path_mtu > 0 ? Drop::too_big : Drop::refused, result.refused);
+    counters.drop(result.last.path_mtu > 0 ? Drop::kTooBig : Drop::kRefused, result.refused);
     if (result.last.path_mtu > 0)
       hand_over([tunnel = path.tunnel, mtu = result.last.path_mtu](Impl& impl) {
         impl.with(tunnel, [&](Sleeve& sleeve) { sleeve.too_big(mtu, clock_now()); });
@@ -214,7 +214,7 @@ void SleeveDatapath::Impl::write_to_bridge(SleeveCounters& counters, const VnetH
   if (tap && tap->write(header, tags, frame))
     counters.injected.add(frame.size());
   else
-    counters.drop(Drop::bridge_refused);
+    counters.drop(Drop::kBridgeRefused);
 }
 
 void SleeveDatapath::Impl::receive_from_peers() {
@@ -229,23 +229,23 @@ void SleeveDatapath::Impl::receive_from_peers() {
                      merger.add(frame);
                    }});
   SleeveUdp::Inbox inbox;
-  auto expire_at = clock_now() + expiry_interval;
+  auto expire_at = clock_now() + kExpiryInterval;
 
   const SleeveTables* now_valid = nullptr;
   Time now;
   auto handle = [&](std::span<uint8_t> packet, const UdpAddress& from) {
     auto sender_name = sleeve_sender(packet);
     auto found = sender_name ? now_valid->paths.find(*sender_name) : now_valid->paths.end();
-    if (found == now_valid->paths.end()) return receiving.drop(Drop::unknown_sender);
+    if (found == now_valid->paths.end()) return receiving.drop(Drop::kUnknownSender);
     const auto& tunnel = found->second.tunnel;
     receiving.received.add(packet.size());
     auto opened = tunnel->opener.open_in_place(packet);
     if (!opened) {
       log::debug("sleeve: from {}: {}", from.str(), opened.error());
       log::warning("sleeve ->[{}]: packets are dropped that don't authenticate", tunnel->remote.str());
-      return receiving.drop(Drop::not_authentic);
+      return receiving.drop(Drop::kNotAuthentic);
     }
-    if (!*opened) return receiving.drop(Drop::replayed);
+    if (!*opened) return receiving.drop(Drop::kReplayed);
     RecordReader records(**opened);
     while (auto record = records.next()) {
       if (!Sleeve::is_special(record->frame)) {
@@ -256,26 +256,26 @@ void SleeveDatapath::Impl::receive_from_peers() {
                    frame = Bytes(record->frame.begin(), record->frame.end())](Impl& impl) {
         impl.with(tunnel, [&](Sleeve& sleeve) { sleeve.receive({source, destination, frame}, from, clock_now()); });
       };
-      if (!hand_over(std::move(take))) receiving.drop(Drop::congested);
+      if (!hand_over(std::move(take))) receiving.drop(Drop::kCongested);
     }
     if (records.error().empty()) return;
     log::debug("sleeve ->[{}]: from {}: {}", tunnel->remote.str(), from.str(), records.error());
-    receiving.drop(Drop::malformed);
+    receiving.drop(Drop::kMalformed);
   };
 
   std::array<pollfd, 2> wanted{{{udp.receiver(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
   for (;;) {
-    poll(wanted.data(), wanted.size(), std::chrono::milliseconds(expiry_interval).count());
+    poll(wanted.data(), wanted.size(), std::chrono::milliseconds(kExpiryInterval).count());
     if (wanted[1].revents) return;
     now = clock_now();
     now_valid = &reader.refresh();
-    for (int i = 0; i < receptions_per_round && inbox.receive(udp, handle); ++i) {
+    for (int i = 0; i < kReceptionsPerRound && inbox.receive(udp, handle); ++i) {
       merger.flush();
       carrier.flush();
     }
     if (now < expire_at) continue;
     macs.expire(now);
-    expire_at = now + expiry_interval;
+    expire_at = now + kExpiryInterval;
   }
 }
 
@@ -285,7 +285,7 @@ void SleeveDatapath::Impl::send_to_peers() {
                   {.transmit = transmitter(sending, true), .inject = [this](const TrunkTags& tags, ByteView frame) {
                      write_to_bridge(sending, {}, tags, frame);
                    }});
-  Bytes buffer(Tap::max_size);
+  Bytes buffer(Tap::kMaxSize);
   std::array<pollfd, 2> wanted{{{tap->fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}}};
   for (;;) {
     poll(wanted.data(), wanted.size(), -1);
@@ -297,7 +297,7 @@ void SleeveDatapath::Impl::send_to_peers() {
     }
     const auto& current = reader.refresh();
     auto now = clock_now();
-    for (int i = 0; i < frames_per_round; ++i) {
+    for (int i = 0; i < kFramesPerRound; ++i) {
       VnetHeader header;
       auto frame = tap->read(header, buffer);
       if (frame.empty()) break;
@@ -369,7 +369,7 @@ int SleeveDatapath::start(const std::string& bridge, TapPlace place, const std::
   impl_->interface = interface;
   impl_->set_tap(std::move(tap), place);
   log::info("sleeve: carries {} by {}",
-            place == TapPlace::trunk ? "what the fast datapath can't" : "frames of " + bridge, interface);
+            place == TapPlace::kTrunk ? "what the fast datapath can't" : "frames of " + bridge, interface);
   return index;
 }
 
@@ -378,7 +378,7 @@ bool SleeveDatapath::carries() const {
 }
 
 void SleeveDatapath::stop() {
-  if (impl_->tap) impl_->set_tap({}, TapPlace::port);
+  if (impl_->tap) impl_->set_tap({}, TapPlace::kPort);
 }
 
 void SleeveDatapath::set_routes(std::shared_ptr<const RouteTable> routes) {

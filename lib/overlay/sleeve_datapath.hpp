@@ -35,7 +35,7 @@ struct SleeveDiagnostics {
     uint64_t packets = 0, bytes = 0;
   };
   std::string interface;  // empty: none
-  TapPlace place = TapPlace::port;
+  TapPlace place = TapPlace::kPort;
   Flow captured, injected;  // frames from and to the interface; a large one, to be cut, counts as one
   Flow sent, received;      // UDP packets, with their payload's bytes
   Flow relayed;             // frames passed on for other peers
@@ -46,7 +46,7 @@ struct SleeveDiagnostics {
 
 class SleeveDatapath {
  public:
-  static constexpr const char* interface_name = "vethwe-sleeve";
+  static constexpr const char* kInterfaceName = "vethwe-sleeve";
 
   // Binds UDP `host`:`port` (host 0: all addresses) and receives from then on. Port 0 takes any. Throws Error.
   SleeveDatapath(asio::any_io_executor executor, PeerName self, Ipv4 host, uint16_t port);
@@ -60,7 +60,7 @@ class SleeveDatapath {
 
   // Carries the frames of a bridge from now on, in the calling thread's network namespace. Answers the index of the
   // interface. Throws Error, and then carries none.
-  int start(const std::string& bridge, TapPlace place = TapPlace::port, const std::string& interface = interface_name);
+  int start(const std::string& bridge, TapPlace place = TapPlace::kPort, const std::string& interface = kInterfaceName);
   // It does; its interface is there.
   bool carries() const;
   // Lets go of the bridge; connections live on.

@@ -6,7 +6,7 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr uint64_t df_bit = uint64_t{1} << 63;
+constexpr uint64_t kDfBit = uint64_t{1} << 63;
 
 using Nonce = std::array<uint8_t, crypto_secretbox_NONCEBYTES>;
 
@@ -23,7 +23,7 @@ void put_name(Writer& out, PeerName name) {
 
 PeerName get_name(Reader& in) {
   PeerName name;
-  for (uint8_t byte : in.bytes(sleeve_name_size)) name.value = name.value << 8 | byte;
+  for (uint8_t byte : in.bytes(kSleeveNameSize)) name.value = name.value << 8 | byte;
   return name;
 }
 
@@ -39,13 +39,13 @@ void append_record(Writer& out, PeerName source, PeerName destination, ByteView 
 void put_record_header(std::span<uint8_t> out, PeerName source, PeerName destination, size_t frame_size) {
   auto source_bytes = source.mac().bytes, destination_bytes = destination.mac().bytes;
   std::copy(source_bytes.begin(), source_bytes.end(), out.begin());
-  std::copy(destination_bytes.begin(), destination_bytes.end(), out.begin() + sleeve_name_size);
-  put_u16(out, 2 * sleeve_name_size, static_cast<uint16_t>(frame_size));
+  std::copy(destination_bytes.begin(), destination_bytes.end(), out.begin() + kSleeveNameSize);
+  put_u16(out, 2 * kSleeveNameSize, static_cast<uint16_t>(frame_size));
 }
 
 std::optional<SleeveRecord> RecordReader::next() {
   if (claimed_ || garbage_ || in_.at_end()) return std::nullopt;
-  if (in_.left() < sleeve_record_header) {
+  if (in_.left() < kSleeveRecordHeader) {
     garbage_ = in_.left();
     return std::nullopt;
   }
@@ -81,9 +81,9 @@ std::optional<PeerName> sleeve_sender(ByteView packet) {
 }
 
 bool ReplayWindow::add(Window& window, uint32_t offset) {
-  auto& page = window[offset / page_bits];
+  auto& page = window[offset / kPageBits];
   if (!page) page = std::make_unique<Page>();
-  auto& word = (*page)[offset % page_bits / 64];
+  auto& word = (*page)[offset % kPageBits / 64];
   auto bit = uint64_t{1} << (offset % 64);
   if (word & bit) return false;
   word |= bit;
@@ -91,8 +91,8 @@ bool ReplayWindow::add(Window& window, uint32_t offset) {
 }
 
 bool ReplayWindow::accept(uint64_t sequence) {
-  uint64_t number = sequence >> window_bits;
-  auto offset = static_cast<uint32_t>(sequence & ((uint64_t{1} << window_bits) - 1));
+  uint64_t number = sequence >> kWindowBits;
+  auto offset = static_cast<uint32_t>(sequence & ((uint64_t{1} << kWindowBits) - 1));
   if (number == current_number_) return add(current_, offset);
   if (number < current_number_) return number + 1 == current_number_ && add(previous_, offset);
   previous_ = number == current_number_ + 1 ? std::move(current_) : Window();
@@ -102,7 +102,7 @@ bool ReplayWindow::accept(uint64_t sequence) {
 }
 
 Bytes seal_sleeve(PeerName sender, ByteView records, uint64_t sequence, bool df, const Secret& key, bool initiator) {
-  uint64_t counter = sequence | (df ? df_bit : 0);
+  uint64_t counter = sequence | (df ? kDfBit : 0);
   Writer out;
   put_name(out, sender);
   out.u64(counter);
@@ -118,12 +118,12 @@ void SleeveSealer::seal_in_place(std::span<uint8_t> packet, bool df) {
   auto name = self_.mac().bytes;
   std::copy(name.begin(), name.end(), packet.begin());
   if (key_.empty()) return;
-  uint64_t counter = sent_[df].fetch_add(1, std::memory_order_relaxed) | (df ? df_bit : 0);
-  for (size_t i = 0; i < 8; ++i) packet[sleeve_name_size + i] = static_cast<uint8_t>(counter >> (8 * (7 - i)));
+  uint64_t counter = sent_[df].fetch_add(1, std::memory_order_relaxed) | (df ? kDfBit : 0);
+  for (size_t i = 0; i < 8; ++i) packet[kSleeveNameSize + i] = static_cast<uint8_t>(counter >> (8 * (7 - i)));
   auto nonce = nonce_of(initiator_, counter);
-  auto records = packet.subspan(sleeve_encrypted_header);
-  crypto_secretbox_detached(records.data(), &packet[sleeve_encrypted_header - crypto_secretbox_MACBYTES],
-                            records.data(), records.size(), nonce.data(), key_.data());
+  auto records = packet.subspan(kSleeveEncryptedHeader);
+  crypto_secretbox_detached(records.data(), &packet[kSleeveEncryptedHeader - crypto_secretbox_MACBYTES], records.data(),
+                            records.size(), nonce.data(), key_.data());
 }
 
 Bytes SleeveSealer::seal(ByteView records, bool df) {
@@ -142,21 +142,21 @@ Result<std::optional<Bytes>> SleeveOpener::open(ByteView packet) {
 }
 
 Result<std::optional<ByteView>> SleeveOpener::open_in_place(std::span<uint8_t> packet) {
-  if (packet.size() < sleeve_name_size) return Refused("UDP packet too short");
-  if (key_.empty()) return ByteView(packet.subspan(sleeve_name_size));
-  Reader in(packet.subspan(sleeve_name_size));
+  if (packet.size() < kSleeveNameSize) return Refused("UDP packet too short");
+  if (key_.empty()) return ByteView(packet.subspan(kSleeveNameSize));
+  Reader in(packet.subspan(kSleeveNameSize));
   if (in.left() < 8)
     return Refused(fmt::format("encrypted UDP packet too short; expected length >= 8, got {}", in.left()));
   uint64_t counter = in.u64();
   constexpr const char* refused = "UDP packet decryption failed";
-  if (packet.size() < sleeve_encrypted_header) return Refused(refused);
-  auto records = packet.subspan(sleeve_encrypted_header);
+  if (packet.size() < kSleeveEncryptedHeader) return Refused(refused);
+  auto records = packet.subspan(kSleeveEncryptedHeader);
   auto nonce = nonce_of(!initiator_, counter);
   if (crypto_secretbox_open_detached(records.data(), records.data(),
-                                     &packet[sleeve_encrypted_header - crypto_secretbox_MACBYTES], records.size(),
+                                     &packet[kSleeveEncryptedHeader - crypto_secretbox_MACBYTES], records.size(),
                                      nonce.data(), key_.data()) != 0)
     return Refused(refused);
-  if (!seen_[counter >> 63].accept(counter & ~df_bit)) return std::nullopt;
+  if (!seen_[counter >> 63].accept(counter & ~kDfBit)) return std::nullopt;
   return ByteView(records);
 }
 

@@ -27,10 +27,10 @@
 
 namespace weave::overlay {
 
-constexpr size_t sleeve_name_size = 6;
-constexpr size_t sleeve_record_header = 14;
-constexpr size_t sleeve_plain_header = 6, sleeve_encrypted_header = 30;
-constexpr size_t max_udp_payload = 65507;
+constexpr size_t kSleeveNameSize = 6;
+constexpr size_t kSleeveRecordHeader = 14;
+constexpr size_t kSleevePlainHeader = 6, kSleeveEncryptedHeader = 30;
+constexpr size_t kMaxUdpPayload = 65507;
 
 // What sleeve adds to a container's IP packet until it is an IP packet of the underlay, in bytes: IP and UDP header,
 // sleeve's headers, the inner Ethernet header.
@@ -80,9 +80,9 @@ class ReplayWindow {
   bool accept(uint64_t sequence);
 
  private:
-  static constexpr uint64_t window_bits = 20;
-  static constexpr size_t page_bits = 4096;
-  using Page = std::array<uint64_t, page_bits / 64>;
+  static constexpr uint64_t kWindowBits = 20;
+  static constexpr size_t kPageBits = 4096;
+  using Page = std::array<uint64_t, kPageBits / 64>;
   using Window = std::map<uint32_t, std::unique_ptr<Page>>;
   static bool add(Window& window, uint32_t offset);
   uint64_t current_number_ = 0;
@@ -97,7 +97,7 @@ class SleeveSealer {
  public:
   SleeveSealer(PeerName self, Secret key, bool initiator) : self_(self), key_(std::move(key)), initiator_(initiator) {}
   // What stands before the records, in bytes.
-  size_t header() const { return key_.empty() ? sleeve_plain_header : sleeve_encrypted_header; }
+  size_t header() const { return key_.empty() ? kSleevePlainHeader : kSleeveEncryptedHeader; }
   // Completes a packet in place: its records stand behind header() bytes of room.
   void seal_in_place(std::span<uint8_t> packet, bool df);
   // The whole UDP payload. Without key it goes in clear.

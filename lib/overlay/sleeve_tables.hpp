@@ -25,11 +25,11 @@ struct SleeveTunnel {
 // The state of a connection that frames are sent by.
 struct SleevePath {
   std::shared_ptr<SleeveTunnel> tunnel;
-  std::optional<UdpAddress> remote;        // nothing: the peer hasn't shown it yet
-  Ipv4 local;                              // to send from; 0: any
-  uint16_t mtu = 65535;                    // the largest container packet, in bytes without Ethernet header
-  uint16_t max_payload = max_udp_payload;  // the largest UDP payload in one piece, in bytes
-  bool fragments_pass = false;             // the underlay's do
+  std::optional<UdpAddress> remote;       // nothing: the peer hasn't shown it yet
+  Ipv4 local;                             // to send from; 0: any
+  uint16_t mtu = 65535;                   // the largest container packet, in bytes without Ethernet header
+  uint16_t max_payload = kMaxUdpPayload;  // the largest UDP payload in one piece, in bytes
+  bool fragments_pass = false;            // the underlay's do
 
   bool operator==(const SleevePath&) const = default;
 };
@@ -94,7 +94,7 @@ struct SleeveCounters {
   Flow captured, injected;  // frames from and to the bridge; large ones count as what they are there
   Flow sent, received;      // UDP packets, with their payload's bytes
   Flow relayed;             // frames of other peers passed on
-  std::atomic<uint64_t> drops[drop_kinds]{};
+  std::atomic<uint64_t> drops[kDropKinds]{};
 
   void drop(Drop why, size_t count = 1) {
     auto& kind = drops[static_cast<size_t>(why)];

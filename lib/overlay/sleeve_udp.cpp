@@ -10,7 +10,7 @@ namespace weave::overlay {
 namespace {
 
 // Each end of a fast connection has a few hundred packets under way; a fragmentation test alone takes 60 KB.
-constexpr int receive_buffer = 8 * 1024 * 1024, send_buffer = 4 * 1024 * 1024;  // bytes
+constexpr int kReceiveBuffer = 8 * 1024 * 1024, kSendBuffer = 4 * 1024 * 1024;  // bytes
 
 sockaddr_in to_sockaddr(const UdpAddress& address) {
   sockaddr_in out{};
@@ -47,7 +47,7 @@ UniqueFd open_socket(int discover) {
   UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) throw errno_error("cannot open a UDP socket");
   set(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover);
-  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, send_buffer);
+  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, kSendBuffer);
   // Who waits for room must not wait for a device that has come to a halt.
   timeval patience{.tv_sec = 0, .tv_usec = 100'000};
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -111,7 +111,7 @@ SleeveUdp::SleeveUdp(Ipv4 host, uint16_t port)
   sock_fprog program{first_socket.size(), first_socket.data()};
   if (setsockopt(fragmenting_.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0)
     throw errno_error(fmt::format("cannot steer what comes on UDP port {}", port_));
-  set_buffer(fragmenting_, SO_RCVBUFFORCE, SO_RCVBUF, receive_buffer);
+  set_buffer(fragmenting_, SO_RCVBUFFORCE, SO_RCVBUF, kReceiveBuffer);
   set(fragmenting_, SOL_UDP, UDP_GRO, 1);
 }
 
@@ -150,19 +150,19 @@ SleeveUdp::BatchSent SleeveUdp::send_batch(const UdpAddress& to, Ipv4 from, Byte
   return out;
 }
 
-SleeveUdp::Inbox::Inbox() : buffers_(messages * buffer_size) {}
+SleeveUdp::Inbox::Inbox() : buffers_(kMessages * kBufferSize) {}
 
 bool SleeveUdp::Inbox::receive(const SleeveUdp& udp,
                                const std::function<void(std::span<uint8_t>, const UdpAddress&)>& handle) {
-  std::array<mmsghdr, messages> headers{};
-  std::array<iovec, messages> data;
-  std::array<sockaddr_in, messages> from{};
+  std::array<mmsghdr, kMessages> headers{};
+  std::array<iovec, kMessages> data;
+  std::array<sockaddr_in, kMessages> from{};
   struct Control {
     alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(int))> space;
   };
-  std::array<Control, messages> control;
-  for (size_t i = 0; i < messages; ++i) {
-    data[i] = {&buffers_[i * buffer_size], buffer_size};
+  std::array<Control, kMessages> control;
+  for (size_t i = 0; i < kMessages; ++i) {
+    data[i] = {&buffers_[i * kBufferSize], kBufferSize};
     auto& header = headers[i].msg_hdr;
     header.msg_name = &from[i];
     header.msg_namelen = sizeof from[i];
@@ -171,7 +171,7 @@ bool SleeveUdp::Inbox::receive(const SleeveUdp& udp,
     header.msg_control = control[i].space.data();
     header.msg_controllen = control[i].space.size();
   }
-  int count = recvmmsg(udp.receiver(), headers.data(), messages, MSG_DONTWAIT, nullptr);
+  int count = recvmmsg(udp.receiver(), headers.data(), kMessages, MSG_DONTWAIT, nullptr);
   for (int i = 0; i < count; ++i) {
     auto& message = headers[static_cast<size_t>(i)];
     size_t size = message.msg_len, packet_size = size;
@@ -184,7 +184,7 @@ bool SleeveUdp::Inbox::receive(const SleeveUdp& udp,
       }
     auto& sender = from[static_cast<size_t>(i)];
     UdpAddress address{{ntohl(sender.sin_addr.s_addr)}, ntohs(sender.sin_port)};
-    auto packets = std::span(buffers_).subspan(static_cast<size_t>(i) * buffer_size, size);
+    auto packets = std::span(buffers_).subspan(static_cast<size_t>(i) * kBufferSize, size);
     for (size_t at = 0; at < size; at += packet_size)
       handle(packets.subspan(at, std::min(packet_size, size - at)), address);
   }

@@ -44,7 +44,7 @@ class SleeveUdp {
                  const std::function<void(std::span<uint8_t> packet, const UdpAddress& from)>& handle);
 
    private:
-    static constexpr size_t messages = 8, buffer_size = 65536;
+    static constexpr size_t kMessages = 8, kBufferSize = 65536;
     Bytes buffers_;
   };
 

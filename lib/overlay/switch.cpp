@@ -6,8 +6,8 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr size_t max_overlays = 256;
-const std::string sleeve = "sleeve";
+constexpr size_t kMaxOverlays = 256;
+const std::string kSleeve = "sleeve";
 
 }  // namespace
 
@@ -15,8 +15,8 @@ Result<std::vector<std::string>> common_overlays(const std::vector<std::string>&
                                                  const std::optional<std::vector<std::string>>& theirs) {
   std::vector<std::string> common;
   for (const auto& name : ours) {
-    bool has = theirs ? std::find(theirs->begin(), theirs->end(), name) != theirs->end() : name == sleeve;
-    if (has && common.size() < max_overlays) common.push_back(name);
+    bool has = theirs ? std::find(theirs->begin(), theirs->end(), name) != theirs->end() : name == kSleeve;
+    if (has && common.size() < kMaxOverlays) common.push_back(name);
   }
   if (common.empty()) return Refused("no overlays in common with peer");
   return common;
@@ -49,7 +49,7 @@ void OverlaySwitch::confirm(Time now) {
 void OverlaySwitch::control(uint8_t tag, ByteView payload, Time now) {
   Reader in(payload);
   size_t index = 0;
-  if (tag == overlay_control_tag) {
+  if (tag == kOverlayControlTag) {
     index = in.u8();
     tag = in.u8();
     if (!tagged_) return;
@@ -123,7 +123,7 @@ void OverlaySwitch::choose() {
 void OverlaySwitch::send(size_t index, const ControlMessage& message) {
   Writer out;
   if (tagged_) {
-    out.u8(overlay_control_tag);
+    out.u8(kOverlayControlTag);
     out.u8(static_cast<uint8_t>(index));
   } else if (message.tag < 1 || message.tag > 3) {
     return;

@@ -22,9 +22,9 @@
 namespace weave::overlay {
 
 // Tags of control messages on the TCP connection.
-constexpr uint8_t overlay_control_tag = 7;
+constexpr uint8_t kOverlayControlTag = 7;
 constexpr bool is_control_tag(uint8_t tag) {
-  return (tag >= 1 && tag <= 3) || tag == overlay_control_tag;
+  return (tag >= 1 && tag <= 3) || tag == kOverlayControlTag;
 }
 
 // The overlays that both have, in our order: at most 256. `theirs` is what the peer announced; nothing: it knows of no

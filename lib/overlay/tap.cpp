@@ -58,7 +58,7 @@ Tap::Tap(const std::string& name, const std::string& bridge, TapPlace place)
   mtu_ = static_cast<uint16_t>(port.ifr_mtu);
   attempt("find the number of", ioctl(control.get(), SIOCGIFINDEX, &port) == 0);
   index_ = port.ifr_ifindex;
-  if (place == TapPlace::port) {
+  if (place == TapPlace::kPort) {
     master = request(bridge);
     master.ifr_ifindex = index_;
     attempt("add to " + bridge, ioctl(control.get(), SIOCBRADDIF, &master) == 0);
@@ -79,7 +79,7 @@ std::span<uint8_t> Tap::read(VnetHeader& header, std::span<uint8_t> buffer) cons
 bool Tap::write(VnetHeader header, const TrunkTags& tags, ByteView frame) const {
   auto put = tags.bytes();
   auto shift = static_cast<uint16_t>(put.size());
-  if (header.flags & VnetHeader::needs_checksum) header.csum_start += shift;
+  if (header.flags & VnetHeader::kNeedsChecksum) header.csum_start += shift;
   if (header.gso_type != 0) header.header_size += shift;
   constexpr size_t macs = 12;
   auto part = [](ByteView bytes) { return iovec{const_cast<uint8_t*>(bytes.data()), bytes.size()}; };

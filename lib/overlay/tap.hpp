@@ -27,7 +27,7 @@ class Tap {
   uint16_t mtu() const { return mtu_; }
 
   // The largest that a frame may be, with its header.
-  static constexpr size_t max_size = 128 * 1024;
+  static constexpr size_t kMaxSize = 128 * 1024;
 
  private:
   UniqueFd fd_;

@@ -4,32 +4,32 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr size_t macs = 12, tag = 4;
-constexpr uint16_t customer = 0x8100, provider = 0x88a8, id_mask = 0xfff, flooded = 0x1000;
-constexpr uint32_t seconds_remembered = 3, time_mask = 0xfffff;
+constexpr size_t kMacs = 12, kTag = 4;
+constexpr uint16_t kCustomer = 0x8100, kProvider = 0x88a8, kIdMask = 0xfff, kFlooded = 0x1000;
+constexpr uint32_t kSecondsRemembered = 3, kTimeMask = 0xfffff;
 
 // Not 0 when the clock begins, so that an entry of zeros is an old one.
 uint32_t seconds(TrunkTable::Time now) {
   return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count() + 4) &
-         time_mask;
+         kTimeMask;
 }
 
 }  // namespace
 
 std::optional<TrunkFrame> take_tags(VnetHeader& header, std::span<uint8_t> frame) {
-  if (frame.size() < ethernet_header + tag) return {};
+  if (frame.size() < kEthernetHeader + kTag) return {};
   TrunkFrame out;
-  size_t at = macs;
-  if (get_u16(frame, at) == provider) {
-    out.source = get_u16(frame, at + 2) & id_mask;
-    at += tag;
-    if (frame.size() < ethernet_header + 2 * tag) return {};
+  size_t at = kMacs;
+  if (get_u16(frame, at) == kProvider) {
+    out.source = get_u16(frame, at + 2) & kIdMask;
+    at += kTag;
+    if (frame.size() < kEthernetHeader + 2 * kTag) return {};
   }
-  if (get_u16(frame, at) != customer) return {};
-  out.destination = get_u16(frame, at + 2) & id_mask;
-  out.flooded = get_u16(frame, at + 2) & flooded;
-  size_t size = at + tag - macs;
-  std::memmove(&frame[size], &frame[0], macs);
+  if (get_u16(frame, at) != kCustomer) return {};
+  out.destination = get_u16(frame, at + 2) & kIdMask;
+  out.flooded = get_u16(frame, at + 2) & kFlooded;
+  size_t size = at + kTag - kMacs;
+  std::memmove(&frame[size], &frame[0], kMacs);
   out.frame = frame.subspan(size);
   auto back = [&](uint16_t& offset) { offset = static_cast<uint16_t>(offset > size ? offset - size : 0); };
   back(header.csum_start);
@@ -49,7 +49,7 @@ void TrunkTable::brought(uint16_t source, uint16_t neighbour, Time now) const {
 
 bool TrunkTable::brought_by(uint16_t source, uint16_t neighbour, Time now) const {
   auto known = bringers_[source].load(std::memory_order_relaxed);
-  return (known & id_mask) == neighbour && ((seconds(now) - (known >> 12)) & time_mask) <= seconds_remembered;
+  return (known & kIdMask) == neighbour && ((seconds(now) - (known >> 12)) & kTimeMask) <= kSecondsRemembered;
 }
 
 std::optional<uint16_t> TrunkTable::id(PeerName name) const {

@@ -22,8 +22,8 @@ namespace weave::overlay {
 
 // Where sleeve's TAP is.
 enum class TapPlace {
-  port,  // of the bridge: sleeve decides itself where frames go
-  trunk  // of the fast datapath
+  kPort,  // of the bridge: sleeve decides itself where frames go
+  kTrunk  // of the fast datapath
 };
 
 // Tags to be put on a frame; none by default.

@@ -36,13 +36,13 @@ nlohmann::json fast_json(const FastDatapath::Status& status) {
   for (const auto& [id, way] : status.wanted.peers) {
     nlohmann::json one{{"ShortID", id}, {"Name", way.name.str()}};
     switch (way.kind) {
-      case FastWay::Kind::fast:
+      case FastWay::Kind::kFast:
         one["By"] = fmt::format("{}:{}", way.hop.remote.str(), way.hop.port);
         break;
-      case FastWay::Kind::sleeve:
+      case FastWay::Kind::kSleeve:
         one["By"] = "sleeve";
         break;
-      case FastWay::Kind::unreachable:
+      case FastWay::Kind::kUnreachable:
         one["By"] = nullptr;
         break;
     }
@@ -69,7 +69,7 @@ void Router::start_fast_datapath(std::vector<std::string>& warnings) {
     return remove();
   }
   overlay::FastDatapathConfig config;
-  config.mode = options_.datapath == "bridge" ? overlay::FastMode::bridge : overlay::FastMode::direct;
+  config.mode = options_.datapath == "bridge" ? overlay::FastMode::kBridge : overlay::FastMode::kDirect;
   config.port = static_cast<uint16_t>(options_.port + 1);
   config.bridge = options_.bridge;
   config.encrypted = !options_.password.empty();
@@ -101,8 +101,8 @@ std::optional<uint16_t> Router::stored_short_id() {
   auto text = store_->get(kTable, "short-id").value_or("");
   uint16_t id = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);
-  return code == std::errc() && end == text.data() + text.size() && id <= mesh::max_short_id ? std::optional(id)
-                                                                                             : std::nullopt;
+  return code == std::errc() && end == text.data() + text.size() && id <= mesh::kMaxShortId ? std::optional(id)
+                                                                                            : std::nullopt;
 }
 
 void Router::topology_changed() {
@@ -127,7 +127,7 @@ Result<std::unique_ptr<overlay::Forwarder>> Router::make_forwarder(const std::st
 void Router::start_sleeve() {
   auto* sleeve = node_->sleeve();
   if (sleeve == nullptr) return;
-  auto place = fast_ ? overlay::TapPlace::trunk : overlay::TapPlace::port;
+  auto place = fast_ ? overlay::TapPlace::kTrunk : overlay::TapPlace::kPort;
   int link = sleeve->start(options_.bridge, place);
   if (fast_) fast_->set_sleeve(link);
 }

@@ -16,7 +16,7 @@ namespace weave::router {
 namespace {
 
 using Json = nlohmann::json;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 // More than this unread means that the server hangs: it is better off with a fresh start.
 constexpr size_t kMostPending = 64 << 20;  // bytes
 
@@ -62,7 +62,7 @@ void DnsService::send(const Bytes& bytes) {
 asio::awaitable<void> DnsService::write(std::shared_ptr<Feed> feed) {
   while (!feed->pending.empty()) {
     auto bytes = std::exchange(feed->pending, {});
-    auto [code, count] = co_await asio::async_write(feed->socket, asio::buffer(bytes), as_result);
+    auto [code, count] = co_await asio::async_write(feed->socket, asio::buffer(bytes), kAsResult);
     if (code) co_return;  // its process has died; `writing` stays, nobody reads this feed any more
   }
   feed->writing = false;
@@ -72,7 +72,7 @@ asio::awaitable<void> DnsService::read(std::shared_ptr<Feed> feed) {
   dns::StatusDecoder decoder;
   Bytes buffer(4096);
   for (;;) {
-    auto [code, count] = co_await feed->socket.async_read_some(asio::buffer(buffer), as_result);
+    auto [code, count] = co_await feed->socket.async_read_some(asio::buffer(buffer), kAsResult);
     if (code) co_return;
     auto status = decoder.push(ByteView(buffer).first(count));
     if (!status) {

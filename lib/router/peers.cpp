@@ -67,7 +67,7 @@ void Router::start_node(std::vector<std::string>& warnings) {
   hooks.peers_gone = [this](const std::vector<mesh::Peer>& peers) { peers_gone(peers); };
   node_.emplace(io_.get_executor(), std::move(config), std::move(hooks));
   if (addresses_) node_->add_channel(ipam::kChannelName, addresses_channel_);
-  if (gossiper_) node_->add_channel(names::channel_name, gossiper_->channel());
+  if (gossiper_) node_->add_channel(names::kChannelName, gossiper_->channel());
   node_->start();
   start_sleeve();
   topology_changed();
@@ -117,7 +117,7 @@ void Router::gossip_names() {
   hooks.known = [this](PeerName peer) { return node_ && node_->mesh().peers().find(peer) != nullptr; };
   hooks.neighbour = [this] { return node_ ? node_->mesh().speaker() : PeerName{}; };
   hooks.broadcast = [this](mesh::Gossip data) {
-    if (node_) node_->broadcast(names::channel_name, std::move(data));
+    if (node_) node_->broadcast(names::kChannelName, std::move(data));
   };
   hooks.changed = [this](const names::Entries& entries) { dns_->changed(entries); };
   hooks.erased = [this](const names::Entries& entries) { dns_->erased(entries); };

@@ -23,7 +23,7 @@ namespace {
 
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr const char* kTable = "plugin";
 // Between the two looks that have to agree before something that Docker doesn't know is given back.
 constexpr auto kSecondLook = 15s;
@@ -174,7 +174,7 @@ class Process {
     asio::steady_timer pause(io_);
     for (int look = 0; look < 2; ++look) {
       pause.expires_after(kSecondLook * look);
-      co_await pause.async_wait(as_result);
+      co_await pause.async_wait(kAsResult);
       try {
         auto known = co_await what_docker_knows();
         for (const auto& line : co_await driver_.reconcile(std::move(known)))

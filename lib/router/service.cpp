@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr auto kShortest = 100ms, kLongest = 5000ms, kHealthy = 10000ms, kGrace = 5000ms, kReadyLimit = 30000ms;
 
 std::string describe(int status) {
@@ -87,7 +87,7 @@ asio::awaitable<void> Service::launch() {
     if (auto still = weak.lock(); still && !error) still->cancel();
   });
   std::string said;
-  co_await asio::async_read(*from, asio::dynamic_buffer(said, 65536), as_result);
+  co_await asio::async_read(*from, asio::dynamic_buffer(said, 65536), kAsResult);
   limit.cancel();
   std::string failure, hint;
   try {
@@ -119,7 +119,7 @@ asio::awaitable<void> Service::reaped() {
     patience.async_wait([&](boost::system::error_code error) {
       if (!error) child_signal_.cancel();
     });
-    co_await child_signal_.async_wait(as_result);
+    co_await child_signal_.async_wait(kAsResult);
     patience.cancel();
   }
 }
@@ -171,7 +171,7 @@ asio::awaitable<void> Service::supervise() {
       if (Steady::now() - up_at_ > kHealthy) pause = kShortest;
     }
     wake_.expires_after(pause);
-    co_await wake_.async_wait(as_result);
+    co_await wake_.async_wait(kAsResult);
     pause = std::min<std::chrono::milliseconds>(pause * 2, kLongest);
     if (!wanted_) break;
     ++restarts_;
@@ -197,7 +197,7 @@ asio::awaitable<void> Service::stop() {
     if (pid_ != 0 && Steady::now() > deadline) ::kill(pid_, SIGKILL);
     if (pid_ == 0 && !supervised_) break;
     asio::steady_timer pause(executor_, 5ms);
-    co_await pause.async_wait(as_result);
+    co_await pause.async_wait(kAsResult);
   }
   trouble_.clear();
 }

@@ -27,7 +27,7 @@ namespace weave::router {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr auto kTick = 5s;  // addresses of dead containers, firewall
 constexpr const char* kTable = kRouterTable;
 
@@ -136,7 +136,7 @@ asio::awaitable<void> Router::prepare_host() {
     std::optional<host::Firewall> firewall;
   };
   auto made = co_await offload(host_, [this] {
-    bool fresh = host::bridge_type(options_.bridge) == host::BridgeType::none;
+    bool fresh = host::bridge_type(options_.bridge) == host::BridgeType::kNone;
     auto link = host::ensure_bridge({.name = options_.bridge,
                                      .mac = self_.mac(),
                                      .mtu = static_cast<uint32_t>(options_.mtu),
@@ -225,7 +225,7 @@ asio::awaitable<void> Router::reclaim() {
     addresses_->found(ident, cidr, container);
   };
   for (const auto& cidr : co_await offload(host_, [this] { return host::bridge_addresses(options_.bridge); }))
-    claim(std::string(names::expose_id), cidr, false);
+    claim(std::string(names::kExposeId), cidr, false);
 
   std::map<std::string, int> processes;  // container, pid; without Docker: each namespace once
   if (docker_) {
@@ -338,13 +338,13 @@ asio::awaitable<void> Router::keep_house() {
   auto collected = std::chrono::steady_clock::now();
   while (!stopping_) {
     timer.expires_after(kTick);
-    co_await timer.async_wait(as_result);
+    co_await timer.async_wait(kAsResult);
     if (stopping_) co_return;
     try {
       mend_sleeve();
       if (addresses_) addresses_->tick();
       if (auto now = std::chrono::steady_clock::now();
-          names_ && now - collected > std::chrono::seconds(names::tombstone_life)) {
+          names_ && now - collected > std::chrono::seconds(names::kTombstoneLife)) {
         names_->collect(
             std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
                 .count());

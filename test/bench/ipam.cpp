@@ -94,7 +94,7 @@ void merges() {
 }  // namespace
 
 int main() {
-  log::set_level(log::Level::error);
+  log::set_level(log::Level::kError);
   addresses();
   merges();
 }

@@ -38,7 +38,7 @@ Count broadcasts(Cluster& cluster, uint64_t changes) {
   const auto& peers = cluster.mesh(0).peers();
   std::vector<const mesh::Peer*> two{&peers.self(), peers.find(peers.self().links.front().to)};
   auto payload = mesh::encode_topology(two);
-  uint64_t bytes = mesh::encode_envelope(mesh::Tag::broadcast, {"topology", peers.self().name, {}, payload}).size();
+  uint64_t bytes = mesh::encode_envelope(mesh::Tag::kBroadcast, {"topology", peers.self().name, {}, payload}).size();
   uint64_t messages = changes * (cluster.size() - 1);
   return {messages, messages * bytes};
 }
@@ -61,7 +61,7 @@ Result measure(size_t peers, bool full, milliseconds relay_every) {
     cluster.want_full_mesh();
   else
     cluster.want_ring(peers);
-  auto said = [&] { return cluster.by_tag(mesh::Tag::gossip); };
+  auto said = [&] { return cluster.by_tag(mesh::Tag::kGossip); };
   Result result;
   settle(cluster);
   result.cold = {std::chrono::duration<double>(cluster.now() - Time{}).count(), said(),
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
                    calm.bytes);
         std::fflush(stdout);
       };
-      auto ours = measure(peers, full, mesh::relay_interval);
+      auto ours = measure(peers, full, mesh::kRelayInterval);
       row("ours", ours.cold.gossip, ours.flap.gossip, ours.calm);
       auto plain = measure(peers, full, 0ms);
       row("2.8", plain.cold.gossip, plain.flap.gossip, plain.calm);

@@ -140,7 +140,7 @@ int main(int argc, char** argv) try {
   if (argc < 4) return 2;
   asio::io_context io;
   FastDatapathConfig config;
-  config.mode = std::string(argv[3]) == "bridge" ? FastMode::bridge : FastMode::direct;
+  config.mode = std::string(argv[3]) == "bridge" ? FastMode::kBridge : FastMode::kDirect;
   if (argc > 4) config.port = static_cast<uint16_t>(std::stoi(argv[4]));
   Host host(io, static_cast<uint16_t>(std::stoi(argv[1])), Ipv4::parse(argv[2]).value(), config);
   printf("mode %s%s\n", to_string(host.datapath.mode()), host.datapath.reason().c_str());

@@ -26,7 +26,7 @@ int main(int argc, char** argv) try {
   if (std::string(argv[3]) != "-") config.password = Secret(std::string_view(argv[3]));
 
   overlay::FastDatapathConfig wanted;
-  wanted.mode = std::string(argv[2]) == "bridge" ? overlay::FastMode::bridge : overlay::FastMode::direct;
+  wanted.mode = std::string(argv[2]) == "bridge" ? overlay::FastMode::kBridge : overlay::FastMode::kDirect;
   wanted.port = static_cast<uint16_t>(config.port + 1);
   wanted.encrypted = !config.password.empty();
   if (const char* packets = std::getenv("REKEY_AFTER")) wanted.rekey_after = std::stoull(packets);

@@ -14,15 +14,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const dns::Zone zone;
   std::mt19937 random(1);
   ByteView message(data, size);
-  for (auto transport : {dns::Transport::udp, dns::Transport::tcp}) {
+  for (auto transport : {dns::Transport::kUdp, dns::Transport::kTcp}) {
     auto answer = dns::answer(table, message, transport, zone, random);
-    if (answer.kind != dns::Answer::Kind::reply) continue;
-    if (answer.bytes.size() < dns::header_size) abort();
-    if (transport == dns::Transport::udp && answer.bytes.size() > zone.max_udp_size) abort();
+    if (answer.kind != dns::Answer::Kind::kReply) continue;
+    if (answer.bytes.size() < dns::kHeaderSize) abort();
+    if (transport == dns::Transport::kUdp && answer.bytes.size() > zone.max_udp_size) abort();
     if (!dns::parse_header(answer.bytes)->response()) abort();
     dns::answers(answer.bytes, message);
   }
   dns::answers(message, message);
-  if (size >= dns::header_size && dns::cut_reply(message).size() > size) abort();
+  if (size >= dns::kHeaderSize && dns::cut_reply(message).size() > size) abort();
   return 0;
 }

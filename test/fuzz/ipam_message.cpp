@@ -74,7 +74,7 @@ class Target {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static bool quiet = (log::set_level(log::Level::error), true);
+  static bool quiet = (log::set_level(log::Level::kError), true);
   (void)quiet;
   Target targets[] = {Target({PeerName{0x020000000001}, PeerName{0x020000000002}}, false), Target({}, false),
                       Target({}, true)};

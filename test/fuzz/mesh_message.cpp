@@ -46,19 +46,19 @@ class Target {
       if (const auto* close = std::get_if<Close>(&effect)) {
         if (close->connection != cause) abort();
       } else if (const auto* send = std::get_if<Send>(&effect)) {
-        if (send->message.empty() || send->message.size() > max_message) abort();
+        if (send->message.empty() || send->message.size() > kMaxMessage) abort();
         auto tag = static_cast<Tag>(send->message[0]);
-        if (tag == Tag::heartbeat) continue;
-        if (tag != Tag::gossip && tag != Tag::unicast && tag != Tag::broadcast) abort();
+        if (tag == Tag::kHeartbeat) continue;
+        if (tag != Tag::kGossip && tag != Tag::kUnicast && tag != Tag::kBroadcast) abort();
         auto envelope = decode_envelope(tag, ByteView(send->message).subspan(1));
         if (!envelope) abort();
-        if (envelope->channel == "topology" && tag != Tag::unicast && !decode_topology(envelope->data)) abort();
+        if (envelope->channel == "topology" && tag != Tag::kUnicast && !decode_topology(envelope->data)) abort();
         mesh_.writable(send->connection, now_);
       } else if (const auto* control = std::get_if<OverlayMessage>(&effect)) {
-        if (control->tag == Tag::overlay_control && control->payload.size() < 2) abort();
+        if (control->tag == Tag::kOverlayControl && control->payload.size() < 2) abort();
       }
     }
-    if (mesh_.peers().table().size() > max_peers) abort();
+    if (mesh_.peers().table().size() > kMaxPeers) abort();
     if (!mesh_.peers().find(mesh_.peers().self().name)) abort();
   }
 
@@ -69,7 +69,7 @@ class Target {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static bool quiet = (log::set_level(log::Level::error), true);
+  static bool quiet = (log::set_level(log::Level::kError), true);
   (void)quiet;
   Target target;
   Reader in(ByteView(data, size));

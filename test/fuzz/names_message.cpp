@@ -25,7 +25,7 @@ void check(const mesh::Gossip& data) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static bool quiet = (log::set_level(log::Level::error), true);
+  static bool quiet = (log::set_level(log::Level::kError), true);
   (void)quiet;
   ByteView input(data, size);
   auto message = decode(input);

@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (auto conn_uid = decode_heartbeat(head.first(std::min<size_t>(head.size(), 24)), length)) {
     auto again = encode_heartbeat(vni, *conn_uid, static_cast<uint16_t>(length - 14));
-    if (again.size() != vxlan_header + length || !std::equal(again.begin() + 8, again.begin() + 32, head.begin()))
+    if (again.size() != kVxlanHeader + length || !std::equal(again.begin() + 8, again.begin() + 32, head.begin()))
       abort();
   }
 
@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     overlays.control(data[0], bytes.subspan(1), Time{});
     overlays.tick(Time{} + std::chrono::seconds(61));
     for (const auto& message : overlays.take_messages())
-      if (message.size() < 3 || message[0] != overlay_control_tag || message[1] != 0) abort();
+      if (message.size() < 3 || message[0] != kOverlayControlTag || message[1] != 0) abort();
   }
   return 0;
 }

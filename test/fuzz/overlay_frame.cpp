@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto packet = find_ipv4(frame)) {
     for (uint16_t mtu : {uint16_t{28}, uint16_t{100}, uint16_t{1438}})
       fragment_ipv4(frame, *packet, mtu, [&](ByteView piece) {
-        if (piece.size() < 60 || (piece.size() > 60 && piece.size() > mtu + ethernet_header)) abort();
+        if (piece.size() < 60 || (piece.size() > 60 && piece.size() > mtu + kEthernetHeader)) abort();
       });
     if (may_answer(frame, *packet) && fragmentation_needed(frame, *packet, 552).size() > 14 + 20 + 8 + 60 + 8) abort();
   }
@@ -87,12 +87,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Carrier carrier(macs, counters,
                   {.transmit =
                        [](const SleevePath& path, bool df, ByteView packets, size_t packet_size) {
-                         if (packets.empty() || packets.size() > max_udp_payload) abort();
+                         if (packets.empty() || packets.size() > kMaxUdpPayload) abort();
                          if (df && packet_size > path.max_payload) abort();
                        },
                    .inject =
                        [](const TrunkTags&, ByteView injected) {
-                         if (injected.size() < ethernet_header) abort();
+                         if (injected.size() < kEthernetHeader) abort();
                        }});
   for (uint16_t mtu : {uint16_t{552}, uint16_t{1438}})
     for (bool fragments_pass : {false, true}) {

@@ -9,13 +9,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace weave;
   using namespace weave::overlay;
-  static const bool quiet = (log::set_level(log::Level::error), true);
+  static const bool quiet = (log::set_level(log::Level::kError), true);
   (void)quiet;
   ByteView bytes(data, size);
   const PeerName us{0x02000000000b}, peer{0x02000000000a};
   size_t sent = 0;
   SleevePort port{[&](const UdpAddress&, Ipv4, ByteView payload, bool) -> SleevePort::Sent {
-    if (payload.size() > max_udp_payload) abort();
+    if (payload.size() > kMaxUdpPayload) abort();
     if (++sent > 100) abort();
     return payload.size() > 1472 ? SleevePort::Sent{false, 1500, "too big"} : SleevePort::Sent{};
   }};
@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (size > 0) overlays.control(data[0], bytes.subspan(1), Time{});
       overlays.tick(Time{} + std::chrono::seconds(1));
       for (const auto& message : overlays.take_messages()) {
-        bool right = tagged ? message.size() >= 3 && message[0] == overlay_control_tag && message[1] == 0
+        bool right = tagged ? message.size() >= 3 && message[0] == kOverlayControlTag && message[1] == 0
                             : !message.empty() && message[0] >= 1 && message[0] <= 3;
         if (!right) abort();
       }

@@ -16,7 +16,7 @@ uint64_t seed_or(uint64_t given) {
 }
 
 Cluster::Cluster(size_t peers, Settings settings) : settings_(std::move(settings)), random_(settings_.seed) {
-  log::set_level(log::Level::error);
+  log::set_level(log::Level::kError);
   nodes_.resize(peers);
   heal();
   std::set<uint64_t> names;
@@ -59,7 +59,7 @@ void Cluster::start(size_t peer) {
   node.tick_at = Time::max();
   mesh::Options options;
   options.self = {
-      node.name, fmt::format("n{}", peer), random_() | 1, 0, static_cast<mesh::ShortId>(random_() & mesh::max_short_id),
+      node.name, fmt::format("n{}", peer), random_() | 1, 0, static_cast<mesh::ShortId>(random_() & mesh::kMaxShortId),
       {}};
   options.connection_limit = settings_.connection_limit;
   options.random = [this] { return random_(); };
@@ -330,7 +330,7 @@ std::string Cluster::wrong_routes() const {
   for (const auto& node : nodes_)
     if (node.mesh) by_name[node.name] = node.mesh.get();
   std::map<std::pair<PeerName, PeerName>, size_t> length;
-  for (auto edges : {mesh::Edges::all, mesh::Edges::established}) {
+  for (auto edges : {mesh::Edges::kAll, mesh::Edges::kEstablished}) {
     for (const auto& [from, first] : by_name)
       for (const auto& [to, last] : by_name) {
         size_t hops = 0;

@@ -24,7 +24,7 @@ struct Settings {
   milliseconds clock_skew{0};                // peers' clocks differ by up to this
   double clock_drift = 0;                    // and run fast or slow by up to this
   size_t connection_limit = 0;
-  milliseconds relay_every = mesh::relay_interval;
+  milliseconds relay_every = mesh::kRelayInterval;
   bool trace = false;  // prints what happens
   // A router has started, with a mesh that has no connections yet: a place to add channels.
   std::function<void(size_t peer, Mesh& mesh)> started = {};

@@ -18,7 +18,7 @@ int runs_or(int given) {
 IpamCluster::IpamCluster(IpamSettings settings)
     : settings_(std::move(settings)), random_(settings_.seed), range_(Cidr::parse(settings_.range).value()) {
   // Refusals and failed writes are what this is about.
-  static bool quiet = (log::set_level(log::Level::error), true);
+  static bool quiet = (log::set_level(log::Level::kError), true);
   (void)quiet;
   nodes_.resize(settings_.peers);
   side_.assign(size(), 0);
@@ -95,7 +95,7 @@ void IpamCluster::start(size_t peer) {
     if (!reachable(peer, index(to))) return Refused("unknown relay destination: " + to.str());
     deliver(peer, index(to),
             [this, to, from = nodes_[peer].name, message = std::move(message)](ipam::Allocator& receiver) {
-              if (message.at(0) == static_cast<uint8_t>(ipam::Tag::ring_update))
+              if (message.at(0) == static_cast<uint8_t>(ipam::Tag::kRingUpdate))
                 check_harmless(index(to), ByteView(message).subspan(1));
               return receiver.on_unicast(from, message);
             });

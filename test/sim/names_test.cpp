@@ -95,7 +95,7 @@ class World {
       hooks.known = [&mesh](PeerName name) { return mesh.peers().find(name) != nullptr; };
       hooks.neighbour = [&mesh] { return mesh.speaker(); };
       hooks.broadcast = [this, peer, &mesh](mesh::Gossip data) {
-        mesh.broadcast(names::channel_name, std::move(data), cluster_->local(peer));
+        mesh.broadcast(names::kChannelName, std::move(data), cluster_->local(peer));
       };
       hooks.changed = [&node](const names::Entries& entries) {
         for (const auto& e : entries) {
@@ -109,7 +109,7 @@ class World {
         for (const auto& e : entries) node.server.erase({e.hostname, e.origin});
       };
       node.gossiper = std::make_unique<names::Gossiper>(*node.database, std::move(hooks));
-      mesh.add_channel(names::channel_name, node.gossiper->channel());
+      mesh.add_channel(names::kChannelName, node.gossiper->channel());
     };
     settings.peers_gone = [this](size_t peer, const std::vector<mesh::Peer>& gone) {
       for (const auto& one : gone) nodes_[peer].gossiper->peer_gone(one.name);

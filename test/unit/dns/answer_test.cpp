@@ -34,11 +34,11 @@ names::Index example() {
   return table;
 }
 
-Asked ask(const Bytes& query, Transport transport = Transport::udp) {
+Asked ask(const Bytes& query, Transport transport = Transport::kUdp) {
   static const auto table = example();
   static std::mt19937 random(7);
   Asked asked{dns::answer(table, query, transport, {}, random), {}};
-  if (asked.answer.kind == Answer::Kind::reply) asked.header = dns::parse_header(asked.answer.bytes).value();
+  if (asked.answer.kind == Answer::Kind::kReply) asked.header = dns::parse_header(asked.answer.bytes).value();
   return asked;
 }
 
@@ -86,18 +86,18 @@ TEST_CASE("queries recorded from Weave Net are answered alike, or better where i
     auto name = q.at("name").get<std::string>();
     DYNAMIC_SECTION(name) {
       auto query = from_hex(q.at("query_hex").get<std::string>()).value();
-      auto asked = ask(query, q.at("proto") == "tcp" ? Transport::tcp : Transport::udp);
+      auto asked = ask(query, q.at("proto") == "tcp" ? Transport::kTcp : Transport::kUdp);
       const auto& reply = q.at("reply");
       auto improved = better.find(name);
       if (improved != better.end() && improved->second < 0) {
-        CHECK(asked.answer.kind == Answer::Kind::forward);
+        CHECK(asked.answer.kind == Answer::Kind::kForward);
         continue;
       }
       if (reply.is_null()) {
-        CHECK(asked.answer.kind == Answer::Kind::drop);
+        CHECK(asked.answer.kind == Answer::Kind::kDrop);
         continue;
       }
-      REQUIRE(asked.answer.kind == Answer::Kind::reply);
+      REQUIRE(asked.answer.kind == Answer::Kind::kReply);
       CHECK(asked.header.id == (query[0] << 8 | query[1]));
       if (improved != better.end()) {
         CHECK(asked.header.rcode() == improved->second);
@@ -105,12 +105,12 @@ TEST_CASE("queries recorded from Weave Net are answered alike, or better where i
       }
       CHECK(asked.header.rcode() == reply.at("rcode").get<int>());
       CHECK(asked.header.questions == reply.at("qdcount").get<int>());
-      CHECK(!!(asked.header.flags & dns::flag_rd) == !!reply.at("rd").get<int>());
-      CHECK(!!(asked.header.flags & dns::flag_ra) == !!reply.at("ra").get<int>());
+      CHECK(!!(asked.header.flags & dns::kFlagRd) == !!reply.at("rd").get<int>());
+      CHECK(!!(asked.header.flags & dns::kFlagRa) == !!reply.at("ra").get<int>());
       // Compression and a floor of 512 make room for more; ANY has the addresses.
       CHECK(asked.header.answers >= reply.at("ancount").get<int>());
-      if (!reply.at("tc").get<int>()) CHECK_FALSE(asked.header.flags & dns::flag_tc);
-      if (reply.at("rcode") == 3 || reply.at("rcode") == 0) CHECK(asked.header.flags & dns::flag_aa);
+      if (!reply.at("tc").get<int>()) CHECK_FALSE(asked.header.flags & dns::kFlagTc);
+      if (reply.at("rcode") == 3 || reply.at("rcode") == 0) CHECK(asked.header.flags & dns::kFlagAa);
       if (asked.header.questions)
         CHECK(std::equal(query.begin() + 12, query.begin() + 12 + 5, asked.answer.bytes.begin() + 12));
     }
@@ -118,7 +118,7 @@ TEST_CASE("queries recorded from Weave Net are answered alike, or better where i
 }
 
 TEST_CASE("an A answer: header, the question as asked, a pointer to it, the address") {
-  CHECK(to_hex(ask(question("WeB1.weave.LOCAL.", dns::type_a)).answer.bytes) ==
+  CHECK(to_hex(ask(question("WeB1.weave.LOCAL.", dns::kTypeA)).answer.bytes) ==
         "123485800001000100000000"
         "0457654231057765617665054c4f43414c0000010001"
         "c00c00010001000000010004"
@@ -126,7 +126,7 @@ TEST_CASE("an A answer: header, the question as asked, a pointer to it, the addr
 }
 
 TEST_CASE("a name that isn't there: NXDOMAIN with authority and the zone's SOA, so that resolvers believe it") {
-  CHECK(to_hex(ask(question("no.weave.local.", dns::type_a)).answer.bytes) ==
+  CHECK(to_hex(ask(question("no.weave.local.", dns::kTypeA)).answer.bytes) ==
         "123485830001000000010000"
         "026e6f057765617665056c6f63616c0000010001"
         "c00f000600010000000100"
@@ -141,23 +141,23 @@ TEST_CASE("a name that isn't there: NXDOMAIN with authority and the zone's SOA, 
 }
 
 TEST_CASE("a bare name is looked up in the domain and never forwarded") {
-  auto asked = ask(question("WEB1.", dns::type_a));
+  auto asked = ask(question("WEB1.", dns::kTypeA));
   CHECK(asked.header.answers == 1);
   CHECK(asked.header.rcode() == 0);
-  asked = ask(question("nosuch.", dns::type_a));
+  asked = ask(question("nosuch.", dns::kTypeA));
   CHECK(asked.header.rcode() == 3);
-  CHECK(asked.header.flags & dns::flag_aa);
+  CHECK(asked.header.flags & dns::kFlagAa);
   CHECK(asked.header.authorities == 0);
-  CHECK(ask(question(".", 2)).answer.kind == Answer::Kind::forward);
+  CHECK(ask(question(".", 2)).answer.kind == Answer::Kind::kForward);
 }
 
 TEST_CASE("other names and unknown addresses are forwarded") {
-  CHECK(ask(question("example.com.", 1)).answer.kind == Answer::Kind::forward);
-  CHECK(ask(question("xweave.local.", 1)).answer.kind == Answer::Kind::forward);
-  CHECK(ask(question("9.0.32.10.in-addr.arpa.", 12)).answer.kind == Answer::Kind::forward);
-  CHECK(ask(question("in-addr.arpa.", 12)).answer.kind == Answer::Kind::forward);
-  CHECK(ask(question("01.0.32.10.in-addr.arpa.", 12)).answer.kind == Answer::Kind::forward);
-  CHECK(ask(question("1.0.0.0.ip6.arpa.", 12)).answer.kind == Answer::Kind::forward);
+  CHECK(ask(question("example.com.", 1)).answer.kind == Answer::Kind::kForward);
+  CHECK(ask(question("xweave.local.", 1)).answer.kind == Answer::Kind::kForward);
+  CHECK(ask(question("9.0.32.10.in-addr.arpa.", 12)).answer.kind == Answer::Kind::kForward);
+  CHECK(ask(question("in-addr.arpa.", 12)).answer.kind == Answer::Kind::kForward);
+  CHECK(ask(question("01.0.32.10.in-addr.arpa.", 12)).answer.kind == Answer::Kind::kForward);
+  CHECK(ask(question("1.0.0.0.ip6.arpa.", 12)).answer.kind == Answer::Kind::kForward);
   CHECK(ask(question("example.com.", 1)).answer.limit == 512);
   CHECK(ask(question("example.com.", 1, 4096)).answer.limit == 1232);
 }
@@ -174,7 +174,7 @@ TEST_CASE("a PTR has the name as it was registered, the first in order") {
 TEST_CASE("what doesn't fit is cut at the end and TC is set") {
   auto asked = ask(question("big.weave.local.", 1));
   CHECK(asked.header.answers == 29);
-  CHECK(asked.header.flags & dns::flag_tc);
+  CHECK(asked.header.flags & dns::kFlagTc);
   CHECK(asked.answer.bytes.size() <= 512);
   for (int size : {0, 100, 512}) {
     asked = ask(question("big.weave.local.", 1, size));
@@ -185,11 +185,11 @@ TEST_CASE("what doesn't fit is cut at the end and TC is set") {
   for (int size : {1232, 65535}) {
     asked = ask(question("big.weave.local.", 1, size));
     CHECK(asked.header.answers == 40);
-    CHECK_FALSE(asked.header.flags & dns::flag_tc);
+    CHECK_FALSE(asked.header.flags & dns::kFlagTc);
   }
   asked = ask(question("big.", 1));
   CHECK(asked.answer.bytes.size() <= 512);
-  CHECK(asked.header.flags & dns::flag_tc);
+  CHECK(asked.header.flags & dns::kFlagTc);
 }
 
 TEST_CASE("the order of addresses changes from query to query") {
@@ -208,8 +208,8 @@ TEST_CASE("with a local peer its addresses come first, each group in any order, 
   for (int i = 1; i <= 40; ++i) put("big.weave.local.", i == 40 ? 2 : 1, fmt::format("10.33.0.{}", i));
   std::mt19937 random(7);
   auto order = [&](const char* name, PeerName local) {
-    auto query = question(name, dns::type_a);
-    auto bytes = dns::answer(table, query, Transport::udp, {.local = local}, random).bytes;
+    auto query = question(name, dns::kTypeA);
+    auto bytes = dns::answer(table, query, Transport::kUdp, {.local = local}, random).bytes;
     std::vector<std::string> list;
     for (size_t at = query.size() + 12; at + 4 <= bytes.size(); at += 16)
       list.push_back(fmt::format("{}.{}.{}.{}", bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]));
@@ -235,13 +235,13 @@ TEST_CASE("with a local peer its addresses come first, each group in any order, 
 }
 
 TEST_CASE("the apex answers SOA and NS, transfers are refused, unknown EDNS versions get BADVERS") {
-  CHECK(ask(question("weave.local.", dns::type_soa)).header.answers == 1);
-  CHECK(ask(question("weave.local.", dns::type_ns)).header.answers == 1);
-  auto asked = ask(question("weave.local.", dns::type_a));
+  CHECK(ask(question("weave.local.", dns::kTypeSoa)).header.answers == 1);
+  CHECK(ask(question("weave.local.", dns::kTypeNs)).header.answers == 1);
+  auto asked = ask(question("weave.local.", dns::kTypeA));
   CHECK(asked.header.rcode() == 0);
   CHECK(asked.header.authorities == 1);
-  CHECK(ask(question("weave.local.", dns::type_axfr), Transport::tcp).header.rcode() == 5);
-  CHECK(ask(question("web1.weave.local.", 1, -1, dns::class_any)).header.answers == 1);
+  CHECK(ask(question("weave.local.", dns::kTypeAxfr), Transport::kTcp).header.rcode() == 5);
+  CHECK(ask(question("web1.weave.local.", 1, -1, dns::kClassAny)).header.answers == 1);
   asked = ask(question("web1.weave.local.", 1, 1232, 1, 1));
   CHECK(asked.header.rcode() == 0);
   CHECK(to_hex(asked.answer.bytes).ends_with("00002904d0010000000000"));
@@ -257,7 +257,7 @@ TEST_CASE("a dot inside a label isn't a separator") {
   w.u8(0);
   w.u16(1);
   w.u16(1);
-  CHECK(ask(w.out()).answer.kind == Answer::Kind::forward);
+  CHECK(ask(w.out()).answer.kind == Answer::Kind::kForward);
 }
 
 TEST_CASE("a reply belongs to a query when its question does") {

@@ -104,7 +104,7 @@ struct Net {
   }
   ~Net() { std::remove(path.c_str()); }
 
-  dns::Header ask(dns::Transport transport = dns::Transport::udp, size_t limit = 512) {
+  dns::Header ask(dns::Transport transport = dns::Transport::kUdp, size_t limit = 512) {
     if (!forwarder) forwarder.emplace(io.get_executor(), config);
     Writer w;
     for (int v : {0x4321, 0x0100, 1, 0, 0, 0}) w.u16(static_cast<uint16_t>(v));
@@ -149,7 +149,7 @@ TEST_CASE("the first name server answers and the second isn't asked; our own add
 
 TEST_CASE("a client on TCP is served over TCP") {
   Net net(good);
-  CHECK(net.ask(dns::Transport::tcp, 65535).rcode() == 0);
+  CHECK(net.ask(dns::Transport::kTcp, 65535).rcode() == 0);
   CHECK(net.one.asked_tcp == 1);
   CHECK(net.one.asked_udp == 0);
 }
@@ -199,9 +199,9 @@ TEST_CASE("garbage, foreign ids and foreign questions are not taken for the answ
 
 TEST_CASE("a reply over the client's limit is cut, below it passes unchanged whatever its size") {
   Net net([](Bytes q) { return std::vector<Bytes>{reply_to(q, 0, 6000)}; });
-  CHECK(net.ask().flags & dns::flag_tc);
+  CHECK(net.ask().flags & dns::kFlagTc);
   CHECK(net.reply.size() < 100);
-  CHECK_FALSE(net.ask(dns::Transport::udp, 65535).flags & dns::flag_tc);
+  CHECK_FALSE(net.ask(dns::Transport::kUdp, 65535).flags & dns::kFlagTc);
   CHECK(net.reply.size() > 6000);
 }
 
@@ -209,7 +209,7 @@ TEST_CASE("without name servers the reply is SERVFAIL at once") {
   Net net(good);
   net.config.resolv_conf.clear();
   CHECK(net.ask().rcode() == 2);
-  CHECK(net.ask(dns::Transport::tcp).rcode() == 2);
+  CHECK(net.ask(dns::Transport::kTcp).rcode() == 2);
 }
 
 TEST_CASE("a port where nobody listens lets the next server answer at once") {

@@ -213,14 +213,14 @@ TEST_CASE("a started plugin container is announced on every weave interface") {
 
 TEST_CASE("the bridge is made once and adopted afterwards") {
   NetNs::make().run([] {
-    CHECK(bridge_type() == BridgeType::none);
+    CHECK(bridge_type() == BridgeType::kNone);
     CHECK(mtu_from_underlay(false) == 1410);
     CHECK(mtu_from_underlay(true) == 1376);
     auto first = ensure_bridge({.mac = kPeer});
     CHECK(first.mac == kPeer);
     CHECK(first.mtu == 1410);
     CHECK(first.up);
-    CHECK(bridge_type() == BridgeType::bridge);
+    CHECK(bridge_type() == BridgeType::kBridge);
     CHECK(read_sysctl("ipv4/neigh/weave/delay_first_probe_time") == "2");
     Netlink net;
     net.add_address(first.index, cidr("10.32.0.9/12"));
@@ -260,7 +260,7 @@ TEST_CASE("a bridge state of neither kind is refused") {
     net.create_bridge("datapath");
     CHECK_THROWS_WITH(bridge_type(), Contains("'weave reset'"));
     remove_bridge();
-    CHECK(bridge_type() == BridgeType::none);
+    CHECK(bridge_type() == BridgeType::kNone);
   });
 }
 

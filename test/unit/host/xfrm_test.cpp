@@ -85,7 +85,7 @@ TEST_CASE("a policy is asked for as Weave Net has it, or blocks") {
   CHECK(hex_at(message, 252, 12) == bare("0c001500 00000200 00000200"));
   CHECK(message.size() == 264);
 
-  message = encode_policy({.direction = Direction::in, .source = there, .destination = here, .port = 6784});
+  message = encode_policy({.direction = Direction::kIn, .source = there, .destination = here, .port = 6784});
   CHECK(hex_at(message, 48, 4) == bare("1a80 ffff"));
   CHECK(hex_at(message, 16 + 160, 2) == "0001");
   CHECK(message.size() == 184);
@@ -101,7 +101,7 @@ TEST_CASE("policies are installed, replaced, listed and removed") {
                     .esp = IpsecPolicy::Esp{0x100, 7}};
     IpsecPolicy block{.mark = 0x20000, .priority = 1000};
     IpsecPolicy in{
-        .direction = Direction::in, .source = there, .destination = here, .port = 6784, .esp = IpsecPolicy::Esp{0, 7}};
+        .direction = Direction::kIn, .source = there, .destination = here, .port = 6784, .esp = IpsecPolicy::Esp{0, 7}};
     for (const auto& policy : {out, block, in}) xfrm.set(policy);
     CHECK(xfrm.policies().size() == 3);
     out.esp->spi = 0x101;

@@ -33,8 +33,8 @@ TEST_CASE("A request for space, a claim denied, a claim granted and a departure 
   auto& three = net.add(3);
   net.queue.clear();
   // As in the recording: each knows the ring, and nobody else's nickname.
-  two.on_unicast(Network::name(1), encode_unicast(Tag::ring_update, *one.state()));
-  three.on_unicast(Network::name(1), encode_unicast(Tag::ring_update, *one.state()));
+  two.on_unicast(Network::name(1), encode_unicast(Tag::kRingUpdate, *one.state()));
+  three.on_unicast(Network::name(1), encode_unicast(Tag::kRingUpdate, *one.state()));
   auto check = [&](size_t step, const Message& message) {
     INFO(flow[step]["description"]);
     CHECK(message.from == peer(flow[step]["from"]));
@@ -68,7 +68,7 @@ TEST_CASE("A request for space, a claim denied, a claim granted and a departure 
   // host1 frees 10.9.0.5 and others one by one.
   for (int i : {4, 5, 6, 7}) REQUIRE(one.release_all("c" + std::to_string(i)));
   net.queue.clear();
-  three.on_unicast(Network::name(1), encode_unicast(Tag::ring_update, *one.state()));
+  three.on_unicast(Network::name(1), encode_unicast(Tag::kRingUpdate, *one.state()));
   auto granted = three.ask_claim("d", cidr("10.9.0.5/28"));
   auto request = net.next();
   CHECK(request.bytes == unhex(flow[6]["hex"]));
@@ -115,7 +115,7 @@ TEST_CASE("Elections go message by message as those of Weave Net") {
                          ? receiver.on_state(message.bytes, message.from)
                          : receiver.on_unicast(message.from, message.bytes.at(0) == 1
                                                                  ? message.bytes
-                                                                 : encode_unicast(Tag::ring_update, message.bytes));
+                                                                 : encode_unicast(Tag::kRingUpdate, message.bytes));
         REQUIRE(taken);
         INFO(delivery["to"].dump());
         auto got = decode_state(*receiver.state());
@@ -219,7 +219,7 @@ TEST_CASE("A broken message closes the connection, an unknown or empty one is ig
   CHECK(one.on_unicast(from, {}));
   CHECK(one.on_unicast(from, unhex("09")));
   CHECK_FALSE(one.on_unicast(from, unhex("00")));
-  CHECK(one.on_unicast(from, encode_unicast(Tag::space_request, encode_range({ip("10.0.0.9"), ip("10.0.0.1")}))));
+  CHECK(one.on_unicast(from, encode_unicast(Tag::kSpaceRequest, encode_range({ip("10.0.0.9"), ip("10.0.0.1")}))));
   CHECK(one.ring().entries().size() == 1);
 }
 
@@ -250,7 +250,7 @@ TEST_CASE("An asker that was given only the ends of its subnet asks for the host
   net.greet(1, 2);
   auto subnet = cidr("10.0.0.8/29");
   REQUIRE(one.on_unicast(Network::name(2),
-                         encode_unicast(Tag::space_request, encode_range({ip("10.0.0.8"), ip("10.0.0.9")}))));
+                         encode_unicast(Tag::kSpaceRequest, encode_range({ip("10.0.0.8"), ip("10.0.0.9")}))));
   net.settle();
   REQUIRE(two.ring().owner(ip("10.0.0.8")) == Network::name(2));
   two.ask_allocate("d", subnet);
@@ -332,7 +332,7 @@ TEST_CASE("A denial fails only the claim that was denied") {
   net.queue.clear();
   auto claim = two.ask_claim("c", cidr("10.0.0.9/24"));
   auto deny = [&](const char* from, const char* to, size_t who) {
-    return two.on_unicast(Network::name(who), encode_unicast(Tag::space_denied, encode_range({ip(from), ip(to)})));
+    return two.on_unicast(Network::name(who), encode_unicast(Tag::kSpaceDenied, encode_range({ip(from), ip(to)})));
   };
   CHECK(deny("10.0.0.0", "10.0.1.0", 1));
   CHECK(deny("10.0.0.9", "10.0.0.10", 3));

@@ -72,7 +72,7 @@ TEST_CASE("Rounds and tables beyond all measure are ignored") {
   NodeId other{PeerName{2}, 2};
   CHECK_FALSE(paxos.update({{other, {.promise = {UINT64_MAX, other}}}}));
   PaxosTable many;
-  for (uint64_t i = 0; i < 2 * Paxos::max_nodes; ++i) many[{PeerName{9}, i}] = {.promise = {1, other}};
+  for (uint64_t i = 0; i < 2 * Paxos::kMaxNodes; ++i) many[{PeerName{9}, i}] = {.promise = {1, other}};
   CHECK(paxos.update(many));
-  CHECK(paxos.table().size() == Paxos::max_nodes);
+  CHECK(paxos.table().size() == Paxos::kMaxNodes);
 }

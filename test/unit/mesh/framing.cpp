@@ -36,8 +36,8 @@ TEST_CASE("a version 1 message is a gob byte slice") {
 }
 
 TEST_CASE("frames are limited to 10 MiB in both directions, and refused by their length alone") {
-  CHECK(frame(2, Bytes(max_frame)));
-  CHECK(frame(2, Bytes(max_frame + 1)).error() == "outgoing message exceeds maximum size: 10485761 > 10485760");
+  CHECK(frame(2, Bytes(kMaxFrame)));
+  CHECK(frame(2, Bytes(kMaxFrame + 1)).error() == "outgoing message exceeds maximum size: 10485761 > 10485760");
   InputBuffer input;
   input.feed(Bytes{0, 0xa0, 0, 0});
   CHECK_FALSE(next_body(2, input).value());
@@ -49,8 +49,8 @@ TEST_CASE("frames are limited to 10 MiB in both directions, and refused by their
   CHECK_FALSE(next_body(1, gob));
   Secret key(Bytes(32, 1));
   MessageStream sealed(2, MessageCipher(key, true), {});
-  CHECK_FALSE(sealed.encode(Bytes(max_frame - 15)));
-  CHECK(sealed.encode(Bytes(max_frame - 16)));
+  CHECK_FALSE(sealed.encode(Bytes(kMaxFrame - 15)));
+  CHECK(sealed.encode(Bytes(kMaxFrame - 16)));
 }
 
 TEST_CASE("what isn't a message in a version 1 stream is refused") {

@@ -62,10 +62,10 @@ TEST_CASE("gossip on unknown channels is passed on as Weave Net's surrogate does
 
 TEST_CASE("surrogates have room for so many channels, payloads and bytes; then they drop, and recover") {
   Surrogates surrogates(30s);
-  for (size_t i = 0; i < 2 * Surrogates::max_channels; ++i) surrogates.gossip(std::to_string(i), as_bytes("p"), start);
-  CHECK(surrogates.channels() == Surrogates::max_channels);
-  for (size_t i = 0; i < 2 * Surrogates::max_payloads; ++i) surrogates.gossip("1", as_bytes(std::to_string(i)), start);
-  CHECK(surrogates.payloads() == Surrogates::max_payloads);
+  for (size_t i = 0; i < 2 * Surrogates::kMaxChannels; ++i) surrogates.gossip(std::to_string(i), as_bytes("p"), start);
+  CHECK(surrogates.channels() == Surrogates::kMaxChannels);
+  for (size_t i = 0; i < 2 * Surrogates::kMaxPayloads; ++i) surrogates.gossip("1", as_bytes(std::to_string(i)), start);
+  CHECK(surrogates.payloads() == Surrogates::kMaxPayloads);
   CHECK_FALSE(surrogates.gossip("1", as_bytes("late"), start));
   CHECK(surrogates.gossip("new", as_bytes("later"), start + 31s));
   CHECK(surrogates.channels() == 1);
@@ -74,9 +74,9 @@ TEST_CASE("surrogates have room for so many channels, payloads and bytes; then t
 TEST_CASE("what comes back to us isn't sent round again, nor back to where it came from") {
   Line net;
   net.sent.clear();
-  net.b.mesh.message(12, encode_envelope(Tag::broadcast, {"x", two, {}, as_bytes("mine")}), net.now);
-  net.b.mesh.message(12, encode_envelope(Tag::unicast, {"x", three, one, as_bytes("to 1")}), net.now);
-  net.b.mesh.message(12, encode_envelope(Tag::unicast, {"x", one, four, as_bytes("to 4")}), net.now);
+  net.b.mesh.message(12, encode_envelope(Tag::kBroadcast, {"x", two, {}, as_bytes("mine")}), net.now);
+  net.b.mesh.message(12, encode_envelope(Tag::kUnicast, {"x", three, one, as_bytes("to 1")}), net.now);
+  net.b.mesh.message(12, encode_envelope(Tag::kUnicast, {"x", one, four, as_bytes("to 4")}), net.now);
   net.settle();
   CHECK(net.sent.empty());
   CHECK(net.closed.empty());
@@ -99,7 +99,7 @@ TEST_CASE("a slow neighbour gets the newest state and costs bounded memory") {
     a.mesh.writable(1, start);
     collect();
   }
-  CHECK(bytes < OpaqueData::max_held + 2 * megabyte.size());
+  CHECK(bytes < OpaqueData::kMaxHeld + 2 * megabyte.size());
   // Unicasts don't wait, so at some point they are refused.
   messages = 0;
   Result<void> last;
@@ -121,14 +121,14 @@ TEST_CASE("news goes on at once; what follows thick goes on together, to everyon
     Peer p{{about}, "x", about, 1, {}, {{{neighbour}, "", false, false}}};
     Peer link{{neighbour}, "x", neighbour, about, {}, {{{1}, "", true, true}, {{about}, "", true, true}}};
     const Peer* list[] = {&p, &link};
-    a.mesh.message(neighbour, encode_envelope(Tag::gossip, {"topology", {neighbour}, {}, encode_topology(list)}),
+    a.mesh.message(neighbour, encode_envelope(Tag::kGossip, {"topology", {neighbour}, {}, encode_topology(list)}),
                    start + 20s + at);
   };
   auto heard = [&] {
     std::map<ConnectionId, std::vector<uint64_t>> names;
     for (auto& effect : a.mesh.take())
       if (auto* send = std::get_if<Send>(&effect)) {
-        auto envelope = decode_envelope(Tag::gossip, ByteView(send->message).subspan(1));
+        auto envelope = decode_envelope(Tag::kGossip, ByteView(send->message).subspan(1));
         auto list = decode_topology(envelope->data);
         for (const auto& p : *list) names[send->connection].push_back(p.name.value);
       }
@@ -154,8 +154,8 @@ TEST_CASE("an old peer's topology broadcast is applied and passed on along its r
   c.nickname = "renamed";
   const Peer* list[] = {&c};
   net.sent.clear();
-  net.b.mesh.message(23, encode_envelope(Tag::broadcast, {"topology", three, {}, encode_topology(list)}), net.now);
+  net.b.mesh.message(23, encode_envelope(Tag::kBroadcast, {"topology", three, {}, encode_topology(list)}), net.now);
   net.settle();
-  CHECK(net.sent[Tag::broadcast] == 1);
+  CHECK(net.sent[Tag::kBroadcast] == 1);
   CHECK(net.a.mesh.peers().find(three)->nickname == "renamed");
 }

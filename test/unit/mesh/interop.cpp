@@ -120,7 +120,7 @@ struct Stranger {
   }
   void heartbeat() {
     Writer frame;
-    frame.bytes(Bytes(overlay::ethernet_header));
+    frame.bytes(Bytes(overlay::kEthernetHeader));
     frame.u64(introduced->conn_uid);
     Writer records;
     overlay::append_record(records, them, us, frame.out());
@@ -185,7 +185,7 @@ TEST_CASE("a Weave Net router sees the connection established after the shortest
     auto gossip = peer.last(4);
     peer.messages.clear();
     if (gossip.empty()) return false;
-    auto envelope = decode_envelope(Tag::gossip, ByteView(gossip).subspan(1));
+    auto envelope = decode_envelope(Tag::kGossip, ByteView(gossip).subspan(1));
     auto peers = decode_topology(envelope->data);
     for (const auto& one : *peers)
       if (one.name == us && one.link_to(them)) return one.link_to(them)->established;
@@ -261,7 +261,7 @@ TEST_CASE("a frame of 10 MiB is taken, a longer one ends the connection") {
   world.start();
   Stranger peer(world, 2, true);
   REQUIRE(peer.introduced);
-  peer.send(Bytes(max_frame, 200));
+  peer.send(Bytes(kMaxFrame, 200));
   peer.heartbeat();
   REQUIRE(peer.receive(7));
   peer.write(Bytes{0, 0xa0, 0, 1});

@@ -12,19 +12,19 @@ TEST_CASE("strangers tell each other everything, changes follow a second later, 
   net.add(a);
   net.add(b);
   net.connect(1, a, b, 99, false);
-  CHECK(net.sent[Tag::gossip] == 2);
+  CHECK(net.sent[Tag::kGossip] == 2);
   CHECK(net.count<Added>() == 2);
-  CHECK(a.mesh.routes().next_hop(two, Edges::all) == two);
-  CHECK_FALSE(a.mesh.routes().next_hop(two, Edges::established).value);
+  CHECK(a.mesh.routes().next_hop(two, Edges::kAll) == two);
+  CHECK_FALSE(a.mesh.routes().next_hop(two, Edges::kEstablished).value);
   a.mesh.overlay_established(1, net.now);
   b.mesh.overlay_established(1, net.now);
   net.advance(900ms);
-  CHECK(net.sent[Tag::gossip] == 2);
+  CHECK(net.sent[Tag::kGossip] == 2);
   net.advance(200ms);
-  CHECK(net.sent[Tag::gossip] == 4);
+  CHECK(net.sent[Tag::kGossip] == 4);
   CHECK(same_topology(a, b));
   CHECK(a.mesh.peers().self().version == 2);
-  CHECK(b.mesh.routes().next_hop(one, Edges::established) == one);
+  CHECK(b.mesh.routes().next_hop(one, Edges::kEstablished) == one);
   CHECK(net.count<RoutesChanged>() >= 2);
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("a connection to a peer that we reach already brings no complete gossi
   Line net;
   net.sent.clear();
   net.connect(13, net.a, net.c, 9, false);
-  CHECK(net.sent[Tag::gossip] == 0);
+  CHECK(net.sent[Tag::kGossip] == 0);
   net.advance(2s);
   CHECK(same_topology(net.a, net.b));
   CHECK(same_topology(net.a, net.c));
@@ -87,7 +87,7 @@ TEST_CASE("heartbeats every 30 s; a peer that says nothing for 60 s is dropped, 
   net.add(b);
   net.connect(1, a, b, 99);
   net.advance(301s);
-  CHECK(net.sent[Tag::heartbeat] == 20);
+  CHECK(net.sent[Tag::kHeartbeat] == 20);
   CHECK(net.closed.empty());
   net.routers = {&a};  // b is gone; a's messages end in the void
   net.cables.clear();
@@ -108,7 +108,7 @@ TEST_CASE("a restarted peer gets everything, outgrows its former version, and al
   net.sent.clear();
   // The old connection hasn't been noticed to be dead, so the entry is still there.
   net.connect(230, again, net.b, 3, false);
-  CHECK(net.sent[Tag::gossip] >= 2);
+  CHECK(net.sent[Tag::kGossip] >= 2);
   CHECK(again.mesh.peers().self().version > before);
   net.b.mesh.overlay_established(230, net.now);
   again.mesh.overlay_established(230, net.now);
@@ -137,15 +137,15 @@ TEST_CASE("messages that would crash an old peer can't be sent, and are ignored 
   a.mesh.connection_ready(2, {.name = three, .uid = 6, .overlays = 0}, start);
   a.mesh.take();
   auto bytes = [](std::initializer_list<uint8_t> list) { return Bytes(list); };
-  CHECK_FALSE(a.mesh.overlay_send(1, Tag::overlay_control, {}, start));
-  CHECK_FALSE(a.mesh.overlay_send(1, Tag::overlay_control, bytes({0}), start));
-  CHECK_FALSE(a.mesh.overlay_send(1, Tag::overlay_control, bytes({2, 1}), start));
-  CHECK_FALSE(a.mesh.overlay_send(1, Tag::connection_established, {}, start));
-  CHECK_FALSE(a.mesh.overlay_send(1, Tag::gossip, bytes({0, 1}), start));
-  CHECK_FALSE(a.mesh.overlay_send(2, Tag::overlay_control, bytes({0, 1}), start));
+  CHECK_FALSE(a.mesh.overlay_send(1, Tag::kOverlayControl, {}, start));
+  CHECK_FALSE(a.mesh.overlay_send(1, Tag::kOverlayControl, bytes({0}), start));
+  CHECK_FALSE(a.mesh.overlay_send(1, Tag::kOverlayControl, bytes({2, 1}), start));
+  CHECK_FALSE(a.mesh.overlay_send(1, Tag::kConnectionEstablished, {}, start));
+  CHECK_FALSE(a.mesh.overlay_send(1, Tag::kGossip, bytes({0, 1}), start));
+  CHECK_FALSE(a.mesh.overlay_send(2, Tag::kOverlayControl, bytes({0, 1}), start));
   CHECK(a.mesh.take().empty());
-  CHECK(a.mesh.overlay_send(1, Tag::overlay_control, bytes({1, 1}), start));
-  CHECK(a.mesh.overlay_send(2, Tag::pmtu_verified, bytes({5, 0x9e}), start));
+  CHECK(a.mesh.overlay_send(1, Tag::kOverlayControl, bytes({1, 1}), start));
+  CHECK(a.mesh.overlay_send(2, Tag::kPmtuVerified, bytes({5, 0x9e}), start));
   auto sent = a.mesh.take();
   REQUIRE(sent.size() == 2);
   CHECK(std::get<Send>(sent[0]).message == bytes({7, 1, 1}));
@@ -160,14 +160,14 @@ TEST_CASE("messages that would crash an old peer can't be sent, and are ignored 
   auto control = a.mesh.take();
   REQUIRE(control.size() == 2);
   CHECK(std::get<OverlayMessage>(control[0]).payload == bytes({1, 3, 5, 0x9e}));
-  CHECK(std::get<OverlayMessage>(control[1]).tag == Tag::connection_established);
+  CHECK(std::get<OverlayMessage>(control[1]).tag == Tag::kConnectionEstablished);
 }
 
 TEST_CASE("a malformed or refused message costs its own connection and nothing else") {
   for (const auto& c : vectors("decode-verdicts.json", "cases")) {
     Line net;
     auto payload = hex(c.at("hex"));
-    auto message = encode_envelope(Tag::gossip, {"topology", one, {}, payload});
+    auto message = encode_envelope(Tag::kGossip, {"topology", one, {}, payload});
     net.b.mesh.message(12, message, net.now);
     net.settle();
     INFO(c.at("name"));
@@ -175,7 +175,7 @@ TEST_CASE("a malformed or refused message costs its own connection and nothing e
     if (!c.at("accepted_by_reference").get<bool>()) CHECK_FALSE(net.b.mesh.connection_to(one));
   }
   Line net;
-  net.b.mesh.message(12, encode_envelope(Tag::gossip, {"x", one, {}, as_bytes("poison")}), net.now);
+  net.b.mesh.message(12, encode_envelope(Tag::kGossip, {"x", one, {}, as_bytes("poison")}), net.now);
   net.settle();
   CHECK(net.closed == std::vector<std::string>{"poisoned"});
   CHECK(net.b.mesh.connection_to(three));
@@ -225,5 +225,5 @@ TEST_CASE("recorded messages of live routers are taken as they come") {
   CHECK(control >= 3);
   CHECK(a.mesh.peers().table().size() == 3);
   CHECK(a.mesh.peers().find({0x020000000003})->nickname == "c");
-  CHECK(a.mesh.routes().next_hop({0x020000000003}, Edges::all) == PeerName{0x020000000002});
+  CHECK(a.mesh.routes().next_hop({0x020000000003}, Edges::kAll) == PeerName{0x020000000002});
 }

@@ -27,7 +27,7 @@ struct Router {
               .connection_limit = limit,
               .random = [engine = std::mt19937_64(name)]() mutable { return engine(); }},
              start) {
-    static bool quiet = (log::set_level(log::Level::error), true);
+    static bool quiet = (log::set_level(log::Level::kError), true);
     (void)quiet;
     mesh.add_channel(
         "x", {[] { return Gossip(); },

@@ -97,29 +97,29 @@ TEST_CASE("short ids beyond 12 bits are none") {
 }
 
 TEST_CASE("all short ids are taken: we keep ours, and get one when a peer goes") {
-  Peers table({{max_short_id + 2}, "us", 5, 3, 7, {}}, seeded(1));
+  Peers table({{kMaxShortId + 2}, "us", 5, 3, 7, {}}, seeded(1));
   std::vector<Peer> everybody;
   table.set_link({{1}, "a", true, true});
   Peer first{{1}, "", 1, 1, ShortId{0}, {}};
   // One less than the table holds, so that all fit; together they use all ids.
-  for (uint64_t i = 2; i <= max_short_id; ++i) {
+  for (uint64_t i = 2; i <= kMaxShortId; ++i) {
     everybody.push_back({{i}, "", i, 1, static_cast<ShortId>(i - 1), {}});
     first.links.push_back({{i}, "", false, false});
   }
   everybody.push_back(first);
   table.merge(everybody);
-  CHECK(table.table().size() == max_peers);
-  CHECK(table.self().short_id == max_short_id);  // the only free one
+  CHECK(table.table().size() == kMaxPeers);
+  CHECK(table.self().short_id == kMaxShortId);  // the only free one
 }
 
 TEST_CASE("the table has an end") {
   Peers table({{1}, "us", 5, 3, 7, {}}, seeded(1));
   std::vector<Peer> crowd;
-  for (uint64_t i = 2; i < 2 * max_peers; ++i) crowd.push_back({{i}, std::string(1000, 'x'), i, 1, {}, {}});
+  for (uint64_t i = 2; i < 2 * kMaxPeers; ++i) crowd.push_back({{i}, std::string(1000, 'x'), i, 1, {}, {}});
   crowd.front().links.push_back({{1}, std::string(1000, 'x'), true, true});
   table.merge(crowd);
-  CHECK(table.table().size() == max_peers);
-  CHECK(table.find({2})->nickname.size() == max_nickname);
+  CHECK(table.table().size() == kMaxPeers);
+  CHECK(table.find({2})->nickname.size() == kMaxNickname);
   CHECK(table.find({2})->links.front().address.empty());
   CHECK_FALSE(table.introduce({{UINT64_MAX >> 16}, "new", 1, 0, {}, {}}));
 }
@@ -127,7 +127,7 @@ TEST_CASE("the table has an end") {
 TEST_CASE("short ids are drawn evenly from what is free") {
   ShortIds ids;
   auto random = seeded(3);
-  for (ShortId id = 0; id <= max_short_id; ++id)
+  for (ShortId id = 0; id <= kMaxShortId; ++id)
     if (id != 17 && id != 4000) ids.add(id, {id + 1u});
   std::map<ShortId, int> drawn;
   for (int i = 0; i < 200; ++i) ++drawn[*ids.choose(random)];

@@ -104,13 +104,13 @@ TEST_CASE("20 connections are accepted at once, then one every 50 ms") {
 TEST_CASE("handshakes are limited overall and for each address") {
   HandshakeGate gate;
   auto address = [](size_t i) { return Ip(asio::ip::address_v4(static_cast<uint32_t>(i))); };
-  for (size_t i = 0; i < HandshakeGate::max_per_ip; ++i) CHECK(gate.enter(address(1)));
+  for (size_t i = 0; i < HandshakeGate::kMaxPerIp; ++i) CHECK(gate.enter(address(1)));
   CHECK_FALSE(gate.enter(address(1)));
   gate.leave(address(1));
   CHECK(gate.enter(address(1)));
   size_t more = 0;
   while (gate.enter(address(100 + more))) ++more;
-  CHECK(more == HandshakeGate::max_all - HandshakeGate::max_per_ip);
+  CHECK(more == HandshakeGate::kMaxAll - HandshakeGate::kMaxPerIp);
   gate.leave(address(50));  // nobody
   CHECK_FALSE(gate.enter(address(50)));
 }

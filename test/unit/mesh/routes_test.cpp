@@ -63,10 +63,10 @@ TEST_CASE("routes of whole topologies from every peer's view are those of Weave 
     for (const auto& expected : topology.at("routes")) {
       INFO(topology.at("name") << " seen from " << expected.at("Ourself"));
       Routes routes(table, peer_name(expected.at("Ourself")));
-      CHECK(routes.unicast(Edges::established) == unicast(expected.at("Unicast")));
-      CHECK(routes.unicast(Edges::all) == unicast(expected.at("UnicastAll")));
-      check_broadcasts(routes, Edges::established, expected.at("Broadcast"));
-      check_broadcasts(routes, Edges::all, expected.at("BroadcastAll"));
+      CHECK(routes.unicast(Edges::kEstablished) == unicast(expected.at("Unicast")));
+      CHECK(routes.unicast(Edges::kAll) == unicast(expected.at("UnicastAll")));
+      check_broadcasts(routes, Edges::kEstablished, expected.at("Broadcast"));
+      check_broadcasts(routes, Edges::kAll, expected.at("BroadcastAll"));
       ++views;
     }
   }
@@ -85,7 +85,7 @@ TEST_CASE("a broadcast reaches every peer exactly once, whatever the topology") 
         auto at = open.back();
         open.pop_back();
         REQUIRE(received.size() <= table.size());
-        for (auto to : routes.at(at).broadcast(source, Edges::all)) {
+        for (auto to : routes.at(at).broadcast(source, Edges::kAll)) {
           ++received[to];
           open.push_back(to);
         }

@@ -86,7 +86,7 @@ TEST_CASE("messages in their envelopes, byte for byte") {
   for (const auto& c : vectors("envelopes.json", "cases")) {
     INFO(c.at("message_hex").get<std::string>().substr(0, 60));
     auto kind = c.at("kind").get<std::string>();
-    auto tag = kind == "gossip" ? Tag::gossip : kind == "unicast" ? Tag::unicast : Tag::broadcast;
+    auto tag = kind == "gossip" ? Tag::kGossip : kind == "unicast" ? Tag::kUnicast : Tag::kBroadcast;
     auto channel = c.at("channel").get<std::string>();
     auto data = hex(c.at("payload_hex"));
     Envelope envelope{channel, peer_name(c.at("src")), {}, data};
@@ -125,15 +125,15 @@ TEST_CASE("recorded topology gossip of live routers is decoded and comes out aga
 
 TEST_CASE("more peers or links than a payload may carry are refused, before they take memory") {
   std::vector<Peer> crowd;
-  for (uint64_t i = 1; i <= max_gossiped_peers; ++i) crowd.push_back({{i}, {}, i, 1, {}, {}});
+  for (uint64_t i = 1; i <= kMaxGossipedPeers; ++i) crowd.push_back({{i}, {}, i, 1, {}, {}});
   CHECK(decode_topology(encode(crowd, 65)));
-  crowd.push_back({{max_gossiped_peers + 1}, {}, 1, 1, {}, {}});
+  crowd.push_back({{kMaxGossipedPeers + 1}, {}, 1, 1, {}, {}});
   CHECK(reason(decode_topology(encode(crowd, 65))) == "too many peers in a topology payload");
 
   std::vector<Peer> list;
   for (uint64_t i = 1; i <= 3; ++i) {
     Peer p{{i}, {}, i, 1, {}, {}};
-    for (uint64_t k = 1; k <= max_gossiped_links / 3 + 1; ++k) p.links.push_back({{k}, {}, false, false});
+    for (uint64_t k = 1; k <= kMaxGossipedLinks / 3 + 1; ++k) p.links.push_back({{k}, {}, false, false});
     list.push_back(std::move(p));
   }
   auto bytes = encode(list, 65);

@@ -20,7 +20,7 @@ constexpr int64_t start = 1700000000;
 struct Peer {
   explicit Peer(PeerName self)
       : database(self, "weave.local"), gossiper(database, hooks()), channel(gossiper.channel()) {
-    log::set_level(log::Level::error);
+    log::set_level(log::Level::kError);
   }
 
   GossipHooks hooks() {
@@ -140,7 +140,7 @@ TEST_CASE("an empty state is said as well") {
 
 TEST_CASE("peers with clocks too far apart exchange no names, know it, and stay connected") {
   Peer a(us), b(other);
-  b.now = start + max_clock_skew + 1;
+  b.now = start + kMaxClockSkew + 1;
   a.add("web.weave.local", "c1", one);
   a.broadcasts_to(b);
   a.state_to(b);
@@ -149,9 +149,9 @@ TEST_CASE("peers with clocks too far apart exchange no names, know it, and stay 
   CHECK(status.skewed == 2);
   REQUIRE(status.skews.size() == 1);
   CHECK(status.skews[0].peer == us);
-  CHECK(status.skews[0].seconds == -max_clock_skew - 1);
+  CHECK(status.skews[0].seconds == -kMaxClockSkew - 1);
 
-  b.now = start + max_clock_skew;  // somebody has set the clock
+  b.now = start + kMaxClockSkew;  // somebody has set the clock
   a.state_to(b);
   CHECK(b.database.live() == 1);
   CHECK(b.gossiper.status().skews.empty());
@@ -294,14 +294,14 @@ TEST_CASE("updates that pile up become the whole state, which takes no memory") 
     waiting = waiting ? waiting->merged(*more) : more;
     most = std::max(most, waiting->held());
   }
-  CHECK(most <= max_update);
+  CHECK(most <= kMaxUpdate);
   CHECK(waiting->held() == 0);
 
   // And in messages that fit, which together say all.
   Peer b(other);
   size_t messages = 0;
   for (const auto& message : waiting->encode()) {
-    CHECK(message.size() <= max_payload + 1024);
+    CHECK(message.size() <= kMaxPayload + 1024);
     REQUIRE(b.channel.on_gossip(message));
     ++messages;
   }

@@ -119,8 +119,8 @@ TEST_CASE("a list that claims more than fits is refused before it takes memory")
   Writer value;
   gob::write_int(value, 65);
   for (uint8_t byte : {1, 2, 1}) value.u8(byte);
-  gob::write_uint(value, max_gossip_entries + 1);
-  value.bytes(Bytes(max_gossip_entries + 2, 0));
+  gob::write_uint(value, kMaxGossipEntries + 1);
+  value.bytes(Bytes(kMaxGossipEntries + 2, 0));
   Writer message;
   message.bytes(bytes);
   gob::write_uint(message, value.size());

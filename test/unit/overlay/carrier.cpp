@@ -32,7 +32,7 @@ struct Host {
                           .remote = UdpAddress{{1}, 6783},
                           .local = {},
                           .mtu = mtu,
-                          .max_payload = static_cast<uint16_t>(mtu == 65535 ? max_udp_payload : mtu + overhead - 28),
+                          .max_payload = static_cast<uint16_t>(mtu == 65535 ? kMaxUdpPayload : mtu + overhead - 28),
                           .fragments_pass = fragments_pass};
   }
   void routes(std::unordered_map<PeerName, PeerName> next_hop,
@@ -68,9 +68,9 @@ struct Host {
                   counters,
                   {.transmit =
                        [this](const SleevePath& path, bool df, ByteView bytes, size_t size) {
-                         CHECK(bytes.size() <= max_udp_payload);
+                         CHECK(bytes.size() <= kMaxUdpPayload);
                          batches.push_back((bytes.size() + size - 1) / size);
-                         CHECK(batches.back() <= Packer::max_batch);
+                         CHECK(batches.back() <= Packer::kMaxBatch);
                          for (size_t at = 0; at < bytes.size(); at += size) {
                            auto one = bytes.subspan(at, std::min(size, bytes.size() - at));
                            packets.push_back({path.tunnel->remote, df, Bytes(one.begin(), one.end())});
@@ -144,8 +144,8 @@ TEST_CASE("a TCP stream goes out in batches of equal packets, each of one segmen
   bool encrypted = GENERATE(false, true);
   Chain net(encrypted, encrypted ? 1414 : 1438);
   test::Tcp what{.data = 40000, .from = at_a, .to = at_b};
-  net.one.capture(test::tcp_frame(what), {.flags = VnetHeader::needs_checksum,
-                                          .gso_type = VnetHeader::tcp4,
+  net.one.capture(test::tcp_frame(what), {.flags = VnetHeader::kNeedsChecksum,
+                                          .gso_type = VnetHeader::kTcp4,
                                           .header_size = 66,
                                           .gso_size = 1358,
                                           .csum_start = 34,
@@ -208,7 +208,7 @@ TEST_CASE("too large for the path and not to be fragmented: the sender is told, 
   CHECK(icmp[34] == 3);
   CHECK(icmp[35] == 4);
   CHECK(get_u16(icmp, 40) == 1300);
-  CHECK(net.two.dropped(Drop::too_big) == 1);
+  CHECK(net.two.dropped(Drop::kTooBig) == 1);
   CHECK(net.three.injected.empty());
 
   net.one.tables.paths.at(b).mtu = 1200;
@@ -251,7 +251,7 @@ TEST_CASE("too large for the receiver's bridge: fragmented there, or the sender 
   net.one.capture(test::tcp_frame({.data = 1325, .from = at_a, .to = at_c}));
   net.settle();
   CHECK(net.three.injected.size() == 1);
-  CHECK(net.three.dropped(Drop::too_big) == 1);
+  CHECK(net.three.dropped(Drop::kTooBig) == 1);
   REQUIRE(net.one.injected.size() == 1);
   CHECK(get_u16(net.one.injected[0], 34) == 0x0304);  // fragmentation needed
   CHECK(get_u16(net.one.injected[0], 40) == 1376);
@@ -311,8 +311,8 @@ TEST_CASE("on a trunk the tags say where a frame goes, and no MAC is learnt") {
 TEST_CASE("on a trunk segments are cut as they were before they were tagged") {
   Trunked net;
   auto frame = test::tcp_frame({.data = 4000, .from = at_b, .to = at_a});
-  VnetHeader header{.flags = VnetHeader::needs_checksum,
-                    .gso_type = VnetHeader::tcp4,
+  VnetHeader header{.flags = VnetHeader::kNeedsChecksum,
+                    .gso_type = VnetHeader::kTcp4,
                     .header_size = 54 + 4,
                     .gso_size = 1000,
                     .csum_start = 34 + 4,
@@ -337,13 +337,13 @@ TEST_CASE("on a trunk nothing goes back to who brought it") {
   auto frame = test::tcp_frame({.from = at_a, .to = everybody});
   // By its own route it would.
   net.two.carrier.received(net.two.tables, c, {a, c, frame}, net.two.now);
-  CHECK(net.two.dropped(Drop::loop) == 1);
+  CHECK(net.two.dropped(Drop::kLoop) == 1);
   // A flood of a's that c has passed on to b, and that b's tree would send to c.
   net.two.carrier.received(net.two.tables, c, {a, b, frame}, net.two.now);
   CHECK(net.two.injected.size() == 1);
   net.two.capture(tagged(TrunkTags(0xa, 0x1000 | 0xc), frame));
   CHECK(net.two.take().empty());
-  CHECK(net.two.dropped(Drop::loop) == 2);
+  CHECK(net.two.dropped(Drop::kLoop) == 2);
   // It did so long ago.
   net.two.now += 10s;
   net.two.capture(tagged(TrunkTags(0xa, 0x1000 | 0xc), frame));
@@ -361,11 +361,11 @@ TEST_CASE("on a trunk the answer to a packet that is too large comes as if from 
   net.two.capture(tagged(TrunkTags(0xa), frame));
   net.two.capture(tagged(TrunkTags(0xc, 0xa), frame));
   CHECK(net.two.tags == std::vector<TrunkTags>{TrunkTags(0xa), TrunkTags(0xa, 0xc)});
-  CHECK(net.two.dropped(Drop::too_big) == 2);
+  CHECK(net.two.dropped(Drop::kTooBig) == 2);
   // A flood's copy has no receiver that could be known.
   net.two.capture(tagged(TrunkTags(0x1000 | 0xa), frame));
   CHECK(net.two.tags.size() == 2);
-  CHECK(net.two.dropped(Drop::too_big) == 3);
+  CHECK(net.two.dropped(Drop::kTooBig) == 3);
 }
 
 TEST_CASE("on a trunk what is too large for the bridge is fragmented where it may be") {
@@ -386,30 +386,30 @@ TEST_CASE("on a trunk what makes no sense is dropped and counted") {
   net.two.capture(frame);
   net.two.capture(Bytes(13));
   net.two.capture(tagged(TrunkTags(0xa, 0xc), Bytes(12)));
-  CHECK(net.two.dropped(Drop::malformed) == 3);
+  CHECK(net.two.dropped(Drop::kMalformed) == 3);
   net.two.capture(tagged(TrunkTags(0xd), frame));
   net.two.carrier.received(net.two.tables, a, {PeerName{0xd}, b, frame}, net.two.now);
-  CHECK(net.two.dropped(Drop::unknown_peer) == 2);
+  CHECK(net.two.dropped(Drop::kUnknownPeer) == 2);
   net.two.carrier.received(net.two.tables, a, {b, b, frame}, net.two.now);
-  CHECK(net.two.dropped(Drop::own) == 1);
+  CHECK(net.two.dropped(Drop::kOwn) == 1);
   net.two.capture(tagged(TrunkTags(0xb), frame));
-  CHECK(net.two.dropped(Drop::no_route) == 1);
+  CHECK(net.two.dropped(Drop::kNoRoute) == 1);
 }
 
 TEST_CASE("what can't be sent is counted by reason") {
   Chain net;
   net.one.tables.paths.at(b) = {.tunnel = net.one.tables.paths.at(b).tunnel, .remote = {}};
   net.one.capture(arp_request());
-  CHECK(net.one.dropped(Drop::no_address) == 1);
+  CHECK(net.one.dropped(Drop::kNoAddress) == 1);
   net.one.tables.paths.clear();
   net.one.capture(arp_request());
-  CHECK(net.one.dropped(Drop::no_connection) == 1);
+  CHECK(net.one.dropped(Drop::kNoConnection) == 1);
   net.two.capture(Bytes(3));
-  CHECK(net.two.dropped(Drop::malformed) == 1);
+  CHECK(net.two.dropped(Drop::kMalformed) == 1);
   // 65515 bytes and its headers are no UDP packet
   auto huge = test::tcp_frame({.data = 65463, .df = false, .from = at_b, .to = everybody});
   net.two.capture(huge);
-  CHECK(net.two.dropped(Drop::too_big) == 2);
+  CHECK(net.two.dropped(Drop::kTooBig) == 2);
   CHECK(net.two.take().empty());
 }
 

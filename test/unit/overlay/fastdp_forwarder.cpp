@@ -60,7 +60,7 @@ struct End {
 
   // The other end's packets, as the kernel would hand them over.
   void receive(const Bytes& packet, Ipv4 from, Time now, bool encrypted = false) {
-    ByteView frame = ByteView(packet).subspan(vxlan_header);
+    ByteView frame = ByteView(packet).subspan(kVxlanHeader);
     forwarder.receive({.vni = *decode_vxlan(packet),
                        .remote = from,
                        .local = {},

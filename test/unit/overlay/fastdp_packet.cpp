@@ -40,7 +40,7 @@ TEST_CASE("heartbeats are Weave Net's") {
   for (const auto& row : file.at("heartbeat")) {
     uint16_t mtu = row.at("datapath_mtu");
     auto packet = encode_heartbeat(0x9b9c46, number(row.at("conn_uid")), mtu);
-    ByteView frame = ByteView(packet).subspan(vxlan_header);
+    ByteView frame = ByteView(packet).subspan(kVxlanHeader);
     CHECK(frame.size() == row.at("frame_len").get<size_t>());
     CHECK(packet.size() + 28 == row.at("outer_ip_len_plain").get<size_t>());
     auto prefix = row.at("frame_prefix_hex").get<std::string>();
@@ -73,7 +73,7 @@ TEST_CASE("packets of a live Weave Net are understood") {
     CHECK(vni_source(*vni) == row.at("src_short_id").get<uint16_t>());
     CHECK(vni_destination(*vni) == row.at("dst_short_id").get<uint16_t>());
     auto summary = row.at("summary").get<std::string>();
-    auto frame = payload.subspan(vxlan_header);
+    auto frame = payload.subspan(kVxlanHeader);
     auto conn_uid = decode_heartbeat(frame.first(std::min<size_t>(24, frame.size())), frame.size());
     CHECK(conn_uid.has_value() == summary.starts_with("HB "));
     if (!conn_uid) continue;

@@ -56,11 +56,11 @@ struct Programs {
   explicit Programs(bool direct) : kernel("", direct, true) {
     FastSnapshot snapshot;
     snapshot.self = us;
-    snapshot.peers[b] = {FastWay::Kind::fast, to_b, {11}};
-    snapshot.peers[c] = {FastWay::Kind::fast, to_b, {12}};
-    snapshot.peers[d] = {FastWay::Kind::fast, to_d, {13}};
-    snapshot.peers[5] = {FastWay::Kind::unreachable, {}, {14}};
-    snapshot.peers[6] = {FastWay::Kind::sleeve, {}, {15}};
+    snapshot.peers[b] = {FastWay::Kind::kFast, to_b, {11}};
+    snapshot.peers[c] = {FastWay::Kind::kFast, to_b, {12}};
+    snapshot.peers[d] = {FastWay::Kind::kFast, to_d, {13}};
+    snapshot.peers[5] = {FastWay::Kind::kUnreachable, {}, {14}};
+    snapshot.peers[6] = {FastWay::Kind::kSleeve, {}, {15}};
     snapshot.floods[us] = {b, d};
     snapshot.floods[b] = {d};
     snapshot.sources = {{to_b.remote, source_of(to_b)}, {to_d.remote, source_of(to_d)}};
@@ -234,7 +234,7 @@ TEST_CASE("heartbeats come through the ring buffer, from whatever address", "[bp
     std::vector<ReceivedHeartbeat> heard;
     it.kernel.on_heartbeat = [&](const ReceivedHeartbeat& heartbeat) { heard.push_back(heartbeat); };
     auto packet = encode_heartbeat(make_vni(b, us), 0x7b6c9ff1feff0db6, 1410);
-    Bytes inner(packet.begin() + vxlan_header, packet.end());
+    Bytes inner(packet.begin() + kVxlanHeader, packet.end());
     CHECK(it.from_tunnel(inner, b, us, {0x0a0000ff}) == Counted{{"heartbeats", 1}});
     it.kernel.read_heartbeats();
     REQUIRE(heard.size() == 1);

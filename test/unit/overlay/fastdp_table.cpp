@@ -18,11 +18,11 @@ struct Maps {
     for (const auto& write : writes) {
       if (auto* hop = std::get_if<WriteHop>(&write)) {
         for (auto& [id, peer] : peers)
-          CHECK_FALSE((peer.to == WritePeer::To::hop && peer.slot == hop->slot && hops.at(hop->slot) != hop->hop));
+          CHECK_FALSE((peer.to == WritePeer::To::kHop && peer.slot == hop->slot && hops.at(hop->slot) != hop->hop));
         hops[hop->slot] = hop->hop;
       } else if (auto* peer = std::get_if<WritePeer>(&write)) {
-        if (peer->to == WritePeer::To::hop) CHECK(hops.contains(peer->slot));
-        if (peer->to == WritePeer::To::nothing)
+        if (peer->to == WritePeer::To::kHop) CHECK(hops.contains(peer->slot));
+        if (peer->to == WritePeer::To::kNothing)
           peers.erase(peer->id);
         else
           peers.insert_or_assign(peer->id, *peer);
@@ -44,11 +44,11 @@ struct Maps {
     if (found == peers.end()) return "nothing";
     using To = WritePeer::To;
     switch (found->second.to) {
-      case To::hop:
+      case To::kHop:
         return hops.at(found->second.slot).remote.str();
-      case To::sleeve:
+      case To::kSleeve:
         return "sleeve";
-      case To::self:
+      case To::kSelf:
         return "self";
       default:
         return "unreachable";
@@ -76,9 +76,9 @@ FastTopology row() {
 TEST_CASE("a snapshot speaks of short ids") {
   auto snapshot = make_snapshot(row());
   CHECK(snapshot.self == 1);
-  CHECK(snapshot.peers.at(2) == FastWay{FastWay::Kind::fast, to_b, b, true});
-  CHECK(snapshot.peers.at(3) == FastWay{FastWay::Kind::fast, to_b, c});
-  CHECK(snapshot.peers.at(4) == FastWay{FastWay::Kind::sleeve, {}, d, true});
+  CHECK(snapshot.peers.at(2) == FastWay{FastWay::Kind::kFast, to_b, b, true});
+  CHECK(snapshot.peers.at(3) == FastWay{FastWay::Kind::kFast, to_b, c});
+  CHECK(snapshot.peers.at(4) == FastWay{FastWay::Kind::kSleeve, {}, d, true});
   CHECK(snapshot.floods.at(1) == std::vector<uint16_t>{2, 4});
   CHECK(snapshot.sources == std::map<Ipv4, FastSource>{{{2}, {{1}}}});
   CHECK_FALSE(snapshot.peers.contains(1));
@@ -92,7 +92,7 @@ TEST_CASE("a peer without short id or route is left out") {
   CHECK(snapshot.floods.at(1) == std::vector<uint16_t>{2});
   CHECK_FALSE(snapshot.floods.contains(2));
   CHECK_FALSE(snapshot.peers.contains(4));
-  CHECK(snapshot.peers.at(3).kind == FastWay::Kind::unreachable);
+  CHECK(snapshot.peers.at(3).kind == FastWay::Kind::kUnreachable);
 }
 
 TEST_CASE("the maps follow the topology, and only changes are written") {
@@ -125,10 +125,10 @@ TEST_CASE("who vanishes keeps its way for a while") {
   CHECK(maps.way(2) == "0.0.0.2");
   CHECK(maps.floods.contains(1));
   CHECK(maps.sources.size() == 1);
-  CHECK(table.next_tick() == start + 1s + FastTable::linger);
+  CHECK(table.next_tick() == start + 1s + FastTable::kLinger);
 
   SECTION("and is forgotten then") {
-    maps.apply(table.update(make_snapshot(alone), start + 1s + FastTable::linger));
+    maps.apply(table.update(make_snapshot(alone), start + 1s + FastTable::kLinger));
     CHECK(maps.way(2) == "nothing");
     CHECK(maps.way(1) == "self");
     CHECK(maps.floods.empty());
@@ -158,9 +158,9 @@ TEST_CASE("who is still known but out of reach keeps its way as long") {
   topology.neighbours.erase(b);
   maps.apply(table.update(make_snapshot(topology), start));
   CHECK(maps.way(2) == "0.0.0.2");
-  maps.apply(table.update(make_snapshot(topology), start + FastTable::linger));
+  maps.apply(table.update(make_snapshot(topology), start + FastTable::kLinger));
   CHECK(maps.way(2) == "unreachable");
-  maps.apply(table.update(make_snapshot(topology), start + 2 * FastTable::linger));
+  maps.apply(table.update(make_snapshot(topology), start + 2 * FastTable::kLinger));
   CHECK(maps.way(2) == "unreachable");
   CHECK(table.next_tick() == Time::max());
 }
@@ -179,7 +179,7 @@ TEST_CASE("a hop that changes gets another slot, and the old one rests before it
   maps.apply(table.update(make_snapshot(topology), start + 2s));
   CHECK(maps.peers.at(2).slot != slot);
   topology.neighbours[b] = to_b;
-  maps.apply(table.update(make_snapshot(topology), start + 2s + FastTable::linger));
+  maps.apply(table.update(make_snapshot(topology), start + 2s + FastTable::kLinger));
   CHECK(maps.peers.at(2).slot == slot);
 }
 
@@ -196,9 +196,9 @@ TEST_CASE("a hop is given up for a detour after a pause, but at once for another
   }
   SECTION("that an earlier router left") {
     FastSnapshot found{.self = 1, .peers = {}, .floods = {}, .sources = {}};
-    found.peers[2] = {.kind = FastWay::Kind::fast, .hop = to_b, .name = {}};
+    found.peers[2] = {.kind = FastWay::Kind::kFast, .hop = to_b, .name = {}};
     maps.hops[7] = to_b;
-    maps.peers.insert_or_assign(2, WritePeer{2, WritePeer::To::hop, 7});
+    maps.peers.insert_or_assign(2, WritePeer{2, WritePeer::To::kHop, 7});
     table.adopt(found, {{to_b, 7}}, start);
   }
   auto detour = all;
@@ -207,7 +207,7 @@ TEST_CASE("a hop is given up for a detour after a pause, but at once for another
   maps.apply(table.update(make_snapshot(detour), start + 1s));
   maps.apply(table.update(make_snapshot(detour), start + 2s));
   CHECK(maps.way(2) == "0.0.0.2");
-  auto over = start + 1s + FastTable::patience;
+  auto over = start + 1s + FastTable::kPatience;
   CHECK(table.next_tick() == over);
 
   // The others find out as well: then the old hop lingers, and not the detour.
@@ -273,9 +273,9 @@ TEST_CASE("a hop that comes back takes its old slot; without slots sleeve takes 
     moving.neighbours[b] = FastHop{{1}, {address}, 6784};
     maps.apply(table.update(make_snapshot(moving), start));
   }
-  CHECK(address < 1000 + FastTable::slots + 2);
+  CHECK(address < 1000 + FastTable::kSlots + 2);
   CHECK(table.next_tick() == start + 1s);
-  maps.apply(table.update(make_snapshot(moving), start + FastTable::linger));
+  maps.apply(table.update(make_snapshot(moving), start + FastTable::kLinger));
   CHECK(maps.way(2) == Ipv4{address - 1}.str());
 }
 
@@ -299,13 +299,13 @@ TEST_CASE("what an earlier router left is adopted, and lingers until it is confi
   Maps maps;
   FastSnapshot found;
   found.self = 1;
-  found.peers[2] = {FastWay::Kind::fast, to_b, {}};
-  found.peers[3] = {FastWay::Kind::fast, to_b, {}};
+  found.peers[2] = {FastWay::Kind::kFast, to_b, {}};
+  found.peers[3] = {FastWay::Kind::kFast, to_b, {}};
   found.floods[1] = {2};
   found.sources = {{{2}, {{1}}}};
   maps.hops[7] = to_b;
-  maps.peers.insert({2, {2, WritePeer::To::hop, 7}});
-  maps.peers.insert({3, {3, WritePeer::To::hop, 7}});
+  maps.peers.insert({2, {2, WritePeer::To::kHop, 7}});
+  maps.peers.insert({3, {3, WritePeer::To::kHop, 7}});
   table.adopt(found, {{to_b, 7}}, start);
   auto topology = row();
   topology.ids.erase(c);
@@ -314,7 +314,7 @@ TEST_CASE("what an earlier router left is adopted, and lingers until it is confi
   CHECK(maps.way(2) == "0.0.0.2");
   CHECK(maps.peers.at(2).slot == 7);
   CHECK(maps.way(3) == "0.0.0.2");
-  maps.apply(table.update(make_snapshot(topology), start + FastTable::linger));
+  maps.apply(table.update(make_snapshot(topology), start + FastTable::kLinger));
   CHECK(maps.way(3) == "nothing");
   CHECK(maps.way(2) == "0.0.0.2");
 }
@@ -337,13 +337,13 @@ TEST_CASE("what an earlier router left is adopted in part: the rest ends at once
   Maps maps;
   FastSnapshot good, bad;
   good.self = bad.self = 1;
-  good.peers[2] = {FastWay::Kind::fast, to_b, {}};
-  bad.peers[3] = {FastWay::Kind::fast, to_c, {}};
+  good.peers[2] = {FastWay::Kind::kFast, to_b, {}};
+  bad.peers[3] = {FastWay::Kind::kFast, to_c, {}};
   maps.hops = {{7, to_b}, {8, to_c}};
-  maps.peers.insert({2, {2, WritePeer::To::hop, 7}});
-  maps.peers.insert({3, {3, WritePeer::To::hop, 8}});
+  maps.peers.insert({2, {2, WritePeer::To::kHop, 7}});
+  maps.peers.insert({3, {3, WritePeer::To::kHop, 8}});
   table.adopt(good, {{to_b, 7}, {to_c, 8}}, start);
-  table.adopt(bad, {}, start - FastTable::linger);
+  table.adopt(bad, {}, start - FastTable::kLinger);
   maps.apply(table.update(FastSnapshot{.self = 1, .peers = {}, .floods = {}, .sources = {}}, start));
   CHECK(maps.way(2) == "0.0.0.2");
   CHECK(maps.way(3) == "nothing");
@@ -355,5 +355,5 @@ TEST_CASE("a flood goes to no more neighbours than a program can copy to") {
   snapshot.self = 1;
   for (uint16_t id = 2; id < 600; ++id) snapshot.floods[1].push_back(id);
   for (const auto& write : table.update(snapshot, start))
-    if (auto* flood = std::get_if<WriteFlood>(&write)) CHECK(flood->neighbours.size() == FastTable::most_neighbours);
+    if (auto* flood = std::get_if<WriteFlood>(&write)) CHECK(flood->neighbours.size() == FastTable::kMostNeighbours);
 }

@@ -72,16 +72,16 @@ TEST_CASE("captured: unknown receivers are flooded, known ones sent to, local on
 
   Mac neighbour{{0x02, 0, 0, 0, 1, 9}};
   core.captured(frame(neighbour, everybody));
-  CHECK(core.captured(frame(here, neighbour)).drop == Drop::local);
+  CHECK(core.captured(frame(here, neighbour)).drop == Drop::kLocal);
   CHECK(core.captured(frame(here, everybody)).flooded());
-  CHECK(core.captured(frame(here, Mac{{0x01, 0x80, 0xc2, 0, 0, 0}})).drop == Drop::reserved);
+  CHECK(core.captured(frame(here, Mac{{0x01, 0x80, 0xc2, 0, 0, 0}})).drop == Drop::kReserved);
 }
 
 TEST_CASE("captured: a MAC that belongs to another peer isn't believed, unless it announces itself") {
   Core core;
   core.received(far, us, frame(there, everybody));
-  CHECK(core.captured(frame(there, everybody)).drop == Drop::elsewhere);
-  CHECK(core.captured(arp(there, 5, 6)).drop == Drop::elsewhere);
+  CHECK(core.captured(frame(there, everybody)).drop == Drop::kElsewhere);
+  CHECK(core.captured(arp(there, 5, 6)).drop == Drop::kElsewhere);
   CHECK(core.macs.find(there, core.now) == far);
   auto announced = core.captured(arp(there, 5, 5));
   CHECK_FALSE(announced.drop);
@@ -96,13 +96,13 @@ TEST_CASE("captured: a MAC that belongs to another peer isn't believed, unless i
 TEST_CASE("senders that can't be are dropped on either side") {
   Core core;
   for (const auto& source : {Mac{}, everybody, Mac{{0x01, 0, 0x5e, 0, 0, 1}}}) {
-    CHECK(core.captured(frame(source, there)).drop == Drop::hostile_source);
-    CHECK(core.received(far, us, frame(source, here)).drop == Drop::hostile_source);
-    CHECK(core.received(far, near, frame(source, here)).drop == Drop::hostile_source);
+    CHECK(core.captured(frame(source, there)).drop == Drop::kHostileSource);
+    CHECK(core.received(far, us, frame(source, here)).drop == Drop::kHostileSource);
+    CHECK(core.received(far, near, frame(source, here)).drop == Drop::kHostileSource);
   }
-  CHECK(core.received(far, us, frame(us.mac(), everybody)).drop == Drop::hostile_source);
-  CHECK(core.captured(Bytes(13)).drop == Drop::malformed);
-  CHECK(core.received(far, us, Bytes(13)).drop == Drop::malformed);
+  CHECK(core.received(far, us, frame(us.mac(), everybody)).drop == Drop::kHostileSource);
+  CHECK(core.captured(Bytes(13)).drop == Drop::kMalformed);
+  CHECK(core.received(far, us, Bytes(13)).drop == Drop::kMalformed);
   CHECK(core.macs.entries(core.now).empty());
 }
 
@@ -134,15 +134,15 @@ TEST_CASE("received: for another peer it is passed on, and nothing is learnt") {
   CHECK(relayed.destination == far);
   CHECK(hops(relayed) == std::vector{far});
   CHECK(core.macs.entries(core.now).empty());
-  CHECK(core.received(near, stranger, frame(here, there)).drop == Drop::no_route);
+  CHECK(core.received(near, stranger, frame(here, there)).drop == Drop::kNoRoute);
 }
 
 TEST_CASE("received: what goes round in circles ends here") {
   Core core;
-  CHECK(core.received(us, far, frame(here, there)).drop == Drop::own);
-  CHECK(core.received(stranger, us, frame(here, there)).drop == Drop::unknown_peer);
+  CHECK(core.received(us, far, frame(here, there)).drop == Drop::kOwn);
+  CHECK(core.received(stranger, us, frame(here, there)).drop == Drop::kUnknownPeer);
   // near would pass on by us what we would give back to it
-  CHECK(core.received(near, far, frame(here, there)).drop == Drop::loop);
+  CHECK(core.received(near, far, frame(here, there)).drop == Drop::kLoop);
 }
 
 TEST_CASE("MACs are forgotten after ten minutes, and with their peer") {

@@ -64,7 +64,7 @@ TEST_CASE("keys of a live Weave Net are found, and its encrypted heartbeats unde
     CHECK(to_hex(key.view()) == row.at("kernel_key_36").get<std::string>());
 
     auto heartbeat = hex(row.at("packets").at(0).at("decrypted"));
-    auto frame = ByteView(heartbeat).subspan(8 + vxlan_header, heartbeat.size() - 8 - vxlan_header - 2);
+    auto frame = ByteView(heartbeat).subspan(8 + kVxlanHeader, heartbeat.size() - 8 - kVxlanHeader - 2);
     CHECK(decode_heartbeat(frame.first(24), frame.size()) == 0x4f442768b8c6bd3e);
   }
 }

@@ -53,7 +53,7 @@ TEST_CASE("plain packets are Weave Net's, byte for byte") {
     if (!c.at("udp_payload").is_string()) continue;  // 60 KB of zeros: the tests of Sleeve
     auto packet = hex(c.at("udp_payload"));
     CHECK(sleeve_sender(packet) == bare_name(c.at("sender")));
-    check_records(ByteView(packet).subspan(sleeve_name_size), c.at("frames"));
+    check_records(ByteView(packet).subspan(kSleeveNameSize), c.at("frames"));
     SleeveSealer sealer(bare_name(c.at("sender")), {}, true);
     CHECK(sealer.seal(records_of(c.at("frames")), true) == packet);
     ++checked;
@@ -66,11 +66,11 @@ TEST_CASE("frames before damage in a packet are delivered") {
   for (const auto& c : vectors.at("decode_edge_cases")) {
     INFO(c.at("name"));
     auto packet = hex(c.at("udp_payload"));
-    if (packet.size() < sleeve_name_size) {
+    if (packet.size() < kSleeveNameSize) {
       CHECK_FALSE(sleeve_sender(packet));
       continue;
     }
-    auto decoded = decode_records(ByteView(packet).subspan(sleeve_name_size));
+    auto decoded = decode_records(ByteView(packet).subspan(kSleeveNameSize));
     CHECK(decoded.records.size() == c.at("frames_delivered_before_error").get<size_t>());
     bool refused = c.contains("reference_error") && c.at("reference_error").is_string() &&
                    !c.at("reference_error").get<std::string>().empty();
@@ -85,7 +85,7 @@ TEST_CASE("encrypted packets are Weave Net's, byte for byte") {
     auto packet = hex(c.at("udp_payload"));
     Secret key(hex(c.at("session_key")));
     bool initiator = c.at("sender_is_initiator").get<bool>();
-    uint64_t sequence = Reader(ByteView(packet).subspan(sleeve_name_size)).u64() & ~(uint64_t{1} << 63);
+    uint64_t sequence = Reader(ByteView(packet).subspan(kSleeveNameSize)).u64() & ~(uint64_t{1} << 63);
     CHECK(seal_sleeve(bare_name(c.at("sender")), records_of(c.at("frames")), sequence, c.at("df").get<bool>(), key,
                       initiator) == packet);
     SleeveOpener opener(key, !initiator);
@@ -95,7 +95,7 @@ TEST_CASE("encrypted packets are Weave Net's, byte for byte") {
     check_records(**opened, c.at("frames"));
     CHECK_FALSE(*opener.open(packet));  // the second time it is a replay
     CHECK_FALSE(SleeveOpener(key, initiator).open(packet));
-    for (size_t at : {sleeve_name_size, packet.size() - 1}) {
+    for (size_t at : {kSleeveNameSize, packet.size() - 1}) {
       auto damaged = packet;
       damaged[at] ^= 1;
       CHECK_FALSE(SleeveOpener(key, !initiator).open(damaged));
@@ -126,7 +126,7 @@ TEST_CASE("what isn't authentic is refused with Weave Net's words") {
   auto vectors = load("sleeve-replay.json");
   Secret key(size_t{32});
   for (const auto& c : vectors.at("decode_errors")) {
-    auto packet = Bytes(sleeve_name_size);
+    auto packet = Bytes(kSleeveNameSize);
     auto rest = hex(c.at("after_sender_name"));
     packet.insert(packet.end(), rest.begin(), rest.end());
     auto opened = SleeveOpener(key, true).open(packet);

@@ -17,8 +17,8 @@ Bytes uncut(const Tcp& what) {
 }
 
 VnetHeader to_cut(const Tcp& what, uint16_t size) {
-  return {.flags = VnetHeader::needs_checksum,
-          .gso_type = what.v6 ? VnetHeader::tcp6 : VnetHeader::tcp4,
+  return {.flags = VnetHeader::kNeedsChecksum,
+          .gso_type = what.v6 ? VnetHeader::kTcp6 : VnetHeader::kTcp4,
           .header_size = static_cast<uint16_t>(what.v6 ? 86 : 66),
           .gso_size = size,
           .csum_start = static_cast<uint16_t>(what.v6 ? 54 : 34),
@@ -78,7 +78,7 @@ TEST_CASE("a frame that lacks a checksum only gets it") {
   auto frame = whole;
   // As the kernel leaves it: the pseudo header's sum stands in the field.
   put_u16(frame, 50, static_cast<uint16_t>(test::plain_sum(ByteView(frame).subspan(26, 8), 6 + 32 + 77)));
-  auto pieces = cut({.flags = VnetHeader::needs_checksum, .csum_start = 34, .csum_offset = 16}, frame);
+  auto pieces = cut({.flags = VnetHeader::kNeedsChecksum, .csum_start = 34, .csum_offset = 16}, frame);
   REQUIRE(pieces.size() == 1);
   CHECK(pieces[0] == whole);
 }
@@ -95,7 +95,7 @@ TEST_CASE("what is inconsistent isn't cut") {
   header = good;
   header.gso_type = 3;  // UDP
   CHECK(refused(header, frame));
-  header.gso_type = VnetHeader::tcp6;
+  header.gso_type = VnetHeader::kTcp6;
   CHECK(refused(header, frame));
   for (size_t size : {0u, 13u, 20u, 40u, 65u, 66u}) {
     INFO(size);
@@ -107,8 +107,8 @@ TEST_CASE("what is inconsistent isn't cut") {
   bad = frame;
   bad[23] = 17;
   CHECK(refused(good, bad));
-  CHECK(refused({.flags = VnetHeader::needs_checksum, .csum_start = 3000, .csum_offset = 100}, frame));
-  CHECK(refused({.flags = VnetHeader::needs_checksum, .csum_start = 65535, .csum_offset = 65535}, frame));
+  CHECK(refused({.flags = VnetHeader::kNeedsChecksum, .csum_start = 3000, .csum_offset = 100}, frame));
+  CHECK(refused({.flags = VnetHeader::kNeedsChecksum, .csum_start = 65535, .csum_offset = 65535}, frame));
 }
 
 TEST_CASE("tagged frames are cut, too") {
@@ -133,7 +133,7 @@ TEST_CASE("segments that follow one another are joined, and cutting them gives t
   auto written = merge(pieces);
   REQUIRE(written.size() == 1);
   CHECK(written[0].header.gso_size == 1348);
-  CHECK(written[0].header.flags == VnetHeader::needs_checksum);
+  CHECK(written[0].header.flags == VnetHeader::kNeedsChecksum);
   CHECK(cut(written[0].header, written[0].frame) == pieces);
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("damaged segments pass as they are, for the container's kernel to see"
   REQUIRE(written.size() == 3);
   CHECK(written[1].frame == frame);
   CHECK(written[1].header.flags == 0);
-  CHECK(written[0].header.flags == VnetHeader::checksum_valid);
+  CHECK(written[0].header.flags == VnetHeader::kChecksumValid);
 }
 
 TEST_CASE("padding behind a packet isn't taken for data") {

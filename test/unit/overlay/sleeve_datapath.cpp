@@ -81,7 +81,7 @@ struct Neighbour {
       Bytes packet(65536);
       packet.resize(socket.receive(asio::buffer(packet), 0, code));
       if (code) return out;
-      for (const auto& record : decode_records(ByteView(packet).subspan(sleeve_name_size)).records)
+      for (const auto& record : decode_records(ByteView(packet).subspan(kSleeveNameSize)).records)
         if (!Sleeve::is_special(record.frame))
           out.push_back(
               fmt::format("{:x} {:x} {}", record.source.value, record.destination.value, record.frame.size()));
@@ -163,6 +163,6 @@ TEST_CASE("without a bridge frames are passed on between neighbours, and counted
 TEST_CASE("a bridge that isn't there is said so") {
   asio::io_context io;
   SleeveDatapath path(io.get_executor(), {1}, {0x7f000001}, 0);
-  CHECK_THROWS_AS(path.start("nobridge", TapPlace::port, "vethwe-none"), Error);
+  CHECK_THROWS_AS(path.start("nobridge", TapPlace::kPort, "vethwe-none"), Error);
   CHECK(path.diagnostics().interface.empty());
 }

@@ -74,7 +74,7 @@ TEST_CASE("control messages are Weave Net's, byte for byte, both ways") {
     auto name = c.at("name").get<std::string>();
     INFO(name);
     auto message = *from_hex(c.at("message").get<std::string>());
-    bool tagged = message[0] == overlay_control_tag;
+    bool tagged = message[0] == kOverlayControlTag;
     bool alone = name.find("only common") != name.npos || !tagged;
     States states;
     auto overlays = alone ? std::vector<std::string>{"sleeve"} : std::vector<std::string>{"fastdp", "sleeve"};
