@@ -22,6 +22,9 @@ export E2E_RUN=${E2E_RUN:-$$-$RANDOM}
 E2E_STATE=${TMPDIR:-/tmp}/weave-e2e-$E2E_RUN
 E2E_UNDERLAY=10.99.0
 HOST_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Debian's Docker Engine, unpacked by .ci/setup beside another one that the machine has.
+E2E_ENGINE=$(readlink -m "$E2E_DIR/../../build/engine")
+[ ! -d "$E2E_ENGINE" ] || HOST_PATH=$E2E_ENGINE/usr/sbin:$E2E_ENGINE/usr/bin:$HOST_PATH
 
 e2e_fail() { echo "e2e: $*" >&2; return 1; }
 
