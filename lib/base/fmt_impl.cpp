@@ -8,3 +8,4 @@ template auto fmt::detail::thousands_sep_impl(locale_ref) -> thousands_sep_resul
 template auto fmt::detail::decimal_point_impl(locale_ref) -> char;
 template auto fmt::detail::dragonbox::to_decimal(float) noexcept -> dragonbox::decimal_fp<float>;
 template auto fmt::detail::dragonbox::to_decimal(double) noexcept -> dragonbox::decimal_fp<double>;
+template std::locale fmt::detail::locale_ref::get<std::locale>() const;
