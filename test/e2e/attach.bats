@@ -11,11 +11,11 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
 
 @test "attach gives an address, an interface, a name; again it is the same" {
   container c1
-  [ "$(on h1 weave attach c1)" = 10.32.0.1 ]
-  [ "$(on h1 weave attach c1)" = 10.32.0.1 ]
+  is "$(on h1 weave attach c1)" 10.32.0.1
+  is "$(on h1 weave attach c1)" 10.32.0.1
   on h1 docker exec c1 ip addr show ethwe | grep -q 'inet 10.32.0.1/12'
   on h1 docker exec c1 ip route | grep -q '^224.0.0.0/4 dev ethwe'
-  [ "$(on h1 weave dns-lookup c1)" = 10.32.0.1 ]
+  is "$(on h1 weave dns-lookup c1)" 10.32.0.1
   container c2
   on h1 weave attach c2
   on h1 docker exec c2 ping -c 1 -W 2 10.32.0.1
@@ -23,12 +23,12 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
 
 @test "several addresses: any of a subnet, and this very one" {
   container c1
-  [ "$(on h1 weave attach net:10.40.128.0/24 ip:10.2.1.6/24 10.33.0.9/16 c1)" = "10.40.128.1 10.2.1.6 10.33.0.9" ]
+  is "$(on h1 weave attach net:10.40.128.0/24 ip:10.2.1.6/24 10.33.0.9/16 c1)" "10.40.128.1 10.2.1.6 10.33.0.9"
   on h1 docker exec c1 ip addr show ethwe >"$BATS_TEST_TMPDIR/addr"
   for cidr in 10.40.128.1/24 10.2.1.6/24 10.33.0.9/16; do grep -q "inet $cidr" "$BATS_TEST_TMPDIR/addr"; done
   container c2
   run on h1 weave attach 10.33.0.9/16 c2
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"10.33.0.9/16 is already owned by"* ]]
 }
 
@@ -37,48 +37,48 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   on h1 weave attach ip:10.33.0.9/16 c1
   container c2
   run on h1 weave attach net:default 10.33.0.9/16 c2
-  [ "$status" = 1 ]
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+  status_is 1
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
   on h1 docker run -d --name=hostnet --net=host busybox sleep 600
   run on h1 weave attach hostnet
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"host network namespace"* ]]
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
 }
 
 @test "what can't be attached: unknown, stopped, outside the range" {
   run on h1 weave attach nosuch
-  [ "$status" = 1 ] && [[ $output == *"No such container: nosuch"* ]]
+  fails_with 1 "No such container: nosuch"
   container c1
   on h1 docker kill c1
   run on h1 weave attach c1
-  [ "$status" = 1 ] && [[ $output == *"not running"* ]]
+  fails_with 1 "not running"
   on h1 docker start c1
   run on h1 weave attach net:10.2.5.0/24 c1
-  [ "$status" = 1 ] && [[ $output == *"range 10.2.5.0/24 out of bounds: 10.32.0.0/12"* ]]
+  fails_with 1 "range 10.2.5.0/24 out of bounds: 10.32.0.0/12"
   run on h1 weave attach 1.2.3.4/33 c1
-  [ "$status" = 1 ]
+  status_is 1
 }
 
 @test "detach takes address, interface and name away" {
   container c1
   on h1 weave attach c1
-  [ "$(on h1 weave detach c1)" = 10.32.0.1 ]
+  is "$(on h1 weave detach c1)" 10.32.0.1
   run on h1 docker exec c1 ip link show ethwe
-  [ "$status" != 0 ]
+  isnt "$status" 0
   [ -z "$(on h1 weave status dns)" ]
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 0 ]
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 0
   run on h1 weave detach c1
-  [ "$status" = 1 ] && [[ $output == *"c1 is not attached"* ]]
+  fails_with 1 "c1 is not attached"
 }
 
 @test "the address of a removed container is free at once, that of one that died stays for a while" {
   container c1
   on h1 weave attach c1
   on h1 docker kill c1
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
   on h1 docker start c1
-  [ "$(on h1 weave attach c1)" = 10.32.0.1 ]
+  is "$(on h1 weave attach c1)" 10.32.0.1
   on h1 docker rm -f c1
   eventually on h1 sh -c '[ "$(weave report -f "{{.IPAM.ActiveIPs}}")" = 0 ]'
 }
@@ -88,7 +88,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   on h1 weave attach c1
   on h1 docker run -d --name=p1 --net=weave busybox sleep 600
   on h1 weave ps >"$BATS_TEST_TMPDIR/ps"
-  [ "$(wc -l <"$BATS_TEST_TMPDIR/ps")" = 3 ]
+  is "$(wc -l <"$BATS_TEST_TMPDIR/ps")" 3
   head -1 "$BATS_TEST_TMPDIR/ps" | grep -qE '^weave:expose ([0-9a-f]{2}:){5}[0-9a-f]{2}$'
   grep -qE "^${id:0:12} ([0-9a-f]{2}:){5}[0-9a-f]{2} 10\.32\.0\.1/12$" "$BATS_TEST_TMPDIR/ps"
   on h1 weave stop 2>/dev/null
@@ -99,22 +99,22 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   before=$(on h1 iptables-save -t nat | grep -v '^[#:]')
   container c1
   on h1 weave attach c1
-  [ "$(on h1 weave expose)" = 10.32.0.2 ]
-  [ "$(on h1 weave expose)" = 10.32.0.2 ]
+  is "$(on h1 weave expose)" 10.32.0.2
+  is "$(on h1 weave expose)" 10.32.0.2
   on h1 ping -c 1 -W 2 10.32.0.1
   on h1 iptables-save -t nat | grep -q -- '-A WEAVE -s 10.32.0.0/12 ! -d 10.32.0.0/12 -j MASQUERADE'
-  [ "$(on h1 weave expose 10.2.3.1/24 --without-masquerade)" = 10.2.3.1 ]
+  is "$(on h1 weave expose 10.2.3.1/24 --without-masquerade)" 10.2.3.1
   run on h1 sh -c 'iptables-save -t nat | grep 10.2.3.0'
-  [ "$status" != 0 ]
-  [ "$(on h1 weave hide)" = 10.32.0.2 ]
-  [ "$(on h1 weave hide 10.2.3.1/24)" = 10.2.3.1 ]
+  isnt "$status" 0
+  is "$(on h1 weave hide)" 10.32.0.2
+  is "$(on h1 weave hide 10.2.3.1/24)" 10.2.3.1
   [ -z "$(on h1 weave hide)" ]
-  [ "$(on h1 iptables-save -t nat | grep -v '^[#:]')" = "$before" ]
+  is "$(on h1 iptables-save -t nat | grep -v '^[#:]')" "$before"
 }
 
 @test "an exposed name" {
   on h1 weave expose -h host1.weave.local
-  [ "$(on h1 weave dns-lookup host1)" = 10.32.0.1 ]
+  is "$(on h1 weave dns-lookup host1)" 10.32.0.1
   on h1 weave hide
   [ -z "$(on h1 weave dns-lookup host1)" ]
 }

@@ -22,7 +22,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   launch h2 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.13"
   launch h3 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.12"
   all=$(for h in h1 h2 h3; do for i in 1 2 3; do allocate $h c$i; echo; done; done)
-  [ "$(sort -u <<<"$all" | grep -c '/12')" = 9 ]
+  is "$(sort -u <<<"$all" | grep -c '/12')" 9
   for h in h1 h2 h3; do eventually owners_are $h 3; done
   [ "$(allocate h1 c1)" = "$(head -1 <<<"$all")" ]
 }
@@ -30,7 +30,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
 @test "one of three alone waits for consensus, and says so" {
   launch h1 "$E2E_UNDERLAY.12" "$E2E_UNDERLAY.13"
   WITHIN=5 run allocate h1 c1
-  [ "$status" != 0 ]
+  isnt "$status" 0
   on h1 weave status | grep -q 'awaiting consensus (quorum: 2, known: 1)'
   launch h2 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.13"
   [[ $(allocate h1 c1) == 10.*/12 ]]
@@ -38,11 +38,12 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
 
 @test "a host that joins gets space from another; prime returns when there is a ring" {
   launch h1
-  [ "$(allocate h1 c1)" = 10.32.0.1/12 ]
+  is "$(allocate h1 c1)" 10.32.0.1/12
   launch h2 "$E2E_UNDERLAY.11"
   on h2 timeout 30 weave prime
   second=$(allocate h2 c2)
-  [[ $second == 10.*/12 ]] && [ "$second" != 10.32.0.1/12 ]
+  [[ $second == 10.*/12 ]]
+  isnt "$second" 10.32.0.1/12
   eventually owners_are h1 2
 }
 
@@ -53,14 +54,14 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   allocate h2 c2
   eventually owners_are h1 2
   run on h1 weave rmpeer h2
-  [ "$status" = 1 ]
+  status_is 1
   crash h2
   eventually on h1 sh -c 'weave status ipam | grep "(h2).*- unreachable!"'
   [[ $(on h1 weave rmpeer h2) == *" IPs taken over from h2" ]]
   owners_are h1 1
   [[ $(allocate h1 c3 10.44.0.0/24) == 10.44.0.*/24 ]]
   run on h1 weave rmpeer nosuch
-  [ "$status" = 1 ]
+  status_is 1
 }
 
 @test "reset hands the addresses over" {
@@ -83,7 +84,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   [[ $output == *"is owned by other peer"* ]]
   free=$(sed 's/\.[0-9]*\//.99\//' <<<"$first")
   on h2 curl -sf -m 30 -X PUT "http://127.0.0.1:6784/ip/c9/$free"
-  [ "$(on h2 curl -s http://127.0.0.1:6784/ip/c9)" = "$free" ]
+  is "$(on h2 curl -s http://127.0.0.1:6784/ip/c9)" "$free"
 }
 
 @test "clusters that were divided apart don't mix, and say what is wrong" {
@@ -104,19 +105,19 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   on h2 curl -sf -X PUT "http://127.0.0.1:6784/ip/c3/10.40.0.7/12"
   [ -z "$(on h2 weave ipam diff)" ]
   run on h2 weave ipam repair --rejoin
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"no peer with another ring has been heard"* ]]
 
   on h2 weave connect "$E2E_UNDERLAY.11"
   eventually on h2 sh -c 'weave ipam diff | grep "seeded by different peers"'
   run on h2 weave ipam diff
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"weave ipam repair --rejoin"* ]]
   on h2 weave ipam repair --rejoin
   eventually on h2 sh -c 'weave status connections | grep established'
   eventually on h2 sh -c 'weave ipam diff | grep "10.32.0.1, in use here by c2, .* denied"'
-  [ "$(on h2 weave ipam diff | wc -l)" = 1 ]
-  [ "$(on h2 curl -s http://127.0.0.1:6784/ip/c3)" = 10.40.0.7/12 ]
+  is "$(on h2 weave ipam diff | wc -l)" 1
+  is "$(on h2 curl -s http://127.0.0.1:6784/ip/c3)" 10.40.0.7/12
   WITHIN=60 eventually on h1 sh -c '[ -z "$(weave ipam diff)" ]'  # h1 hears of it with the next periodic gossip
 
   # What h1 gives back is h2's when it asks again.
@@ -125,7 +126,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   eventually on h2 weave ipam diff
   all=$(for i in 4 5 6; do for h in h1 h2; do allocate $h "d$i"; echo; done; done
     on h2 curl -s http://127.0.0.1:6784/ip/c2; echo; on h2 curl -s http://127.0.0.1:6784/ip/c3)
-  [ "$(sort -u <<<"$all" | grep -c '/12')" = 8 ]
+  is "$(sort -u <<<"$all" | grep -c '/12')" 8
 }
 
 returns() { on h1 sh -c 'iptables -t nat -S WEAVE' | sed -n 's/.*-d \([^ ]*\) .*-j RETURN/\1/p' | sort | tr '\n' ' '; }

@@ -113,7 +113,7 @@ lost() {
   launch h2 --resume
   eventually uses h1 fastdp h2
   eventually uses h2 fastdp h1
-  [ "$(lost 1)" = 0 ]
+  is "$(lost 1)" 0
 }
 
 # all that a datapath could leave
@@ -142,7 +142,7 @@ state_of() {
   on h1 ip link show vxlan-6784
   launch h1 --no-fastdp
   run on h1 ip link show vxlan-6784
-  [ "$status" != 0 ]
+  isnt "$status" 0
   [ -z "$(on h1 ls /sys/fs/bpf | grep weave)" ]
   node 2 "$E2E_UNDERLAY.11"
   eventually uses h2 sleeve h1
@@ -320,7 +320,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   eventually on h1 sh -c 'ss -lun | grep :6784'
   run on h1 weave launch --docker-api= --plugin=false --no-dns
   echo "$output"
-  [ "$status" = 0 ]
+  status_is 0
   [[ $output == *"no fast datapath, all frames go by sleeve: "*6784* ]]
   on h1 weave status | grep 'Datapath: sleeve only (.*6784'
   [ -z "$(on h1 sh -c 'ip link | grep -e vxlan -e vethwe-datapath')" ]
@@ -329,7 +329,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   eventually uses h2 sleeve h1
   meet 1 2 4
   run on h1 weave launch --datapath=fast
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"--datapath: 'fast' isn't understood"*"ive direct "*" bridge "*" or none "* ]]
 }
 
@@ -349,7 +349,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   launch h3 --resume
   eventually uses h1 fastdp h3
   eventually uses h2 fastdp h3
-  [ "$(lost 1) $(lost 2)" = "0 0" ]
+  is "$(lost 1) $(lost 2)" "0 0"
 }
 
 @test "what others took away of a running datapath comes back; what they took off the bridge is off the network" {
@@ -377,7 +377,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   host_up h1 --no-engine
   on h1 sh -c 'ip link add vxlan-1001 type vxlan id 7 dstport 4789 local 10.99.0.11; ip link add vxlan-6784 type vxlan id 9 dstport 4790 local 10.99.0.11; ip link set vxlan-1001 up'
   run on h1 weave launch --docker-api= --plugin=false --no-dns
-  [ "$status" = 0 ]
+  status_is 0
   [[ $output == *"the interface vxlan-6784 is somebody else's"* ]]
   on h1 weave stop
   launch h1 --datapath=none
@@ -409,7 +409,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   node 1 --password secret
   node 2 --password secret "$E2E_UNDERLAY.11"
   eventually eval 'uses h1 sleeve h2 || uses h1 fastdp h2'
-  ! on h1 weave status | grep 'Datapath: direct$' || skip "this kernel has ESP"
+  [ -z "$(on h1 weave status | grep 'Datapath: direct$')" ] || skip "this kernel has ESP"
   eventually uses h2 'encrypted   sleeve' h1
   on h1 weave status | grep 'Datapath: direct; encrypted connections by sleeve (the kernel has no ESP'
   reason h1 h2 "(fastdp: fastdp can't encrypt: the kernel has no ESP"

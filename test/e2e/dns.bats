@@ -14,13 +14,13 @@ teardown() { hosts_down; }
   [[ $(on h1 docker exec c1 getent hosts db.weave.local) == 192.0.2.7* ]]
   [[ $(on h1 docker exec c1 getent hosts www.example.test) == 192.0.2.80* ]]
   run on h1 docker exec c1 getent hosts nosuch.weave.local
-  [ "$status" != 0 ]
+  isnt "$status" 0
 }
 
 @test "a new resolv.conf is seen" {
   on h1 sh -c 'echo >/etc/resolv.conf'
   on h1 weave launch
-  [ "$(on h1 weave report -f '{{len .DNS.Upstream}}')" = 0 ]
+  is "$(on h1 weave report -f '{{len .DNS.Upstream}}')" 0
   on h1 sh -c "echo nameserver $E2E_UNDERLAY.1 >/etc/resolv.conf"
   eventually on h1 sh -c 'weave status | grep "Upstream: '$E2E_UNDERLAY'.1"'
 }
@@ -28,34 +28,34 @@ teardown() { hosts_down; }
 @test "port 53 is taken: launch says by whom and leaves nothing, or goes on without DNS" {
   on h1 sh -c 'dnsmasq --conf-file=/dev/null --no-resolv --bind-interfaces --listen-address=172.17.0.1 --pid-file=/run/dm.pid --user=root'
   run on h1 weave launch
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"dnsmasq (pid "* ]]
   eventually on h1 sh -c '! pgrep -x weave'
   [ -z "$(on h1 sh -c 'ip -o link | grep -w weave || true; iptables-save | grep WEAVE || true')" ]
   run on h1 weave launch --dns-optional
-  [ "$status" = 0 ]
+  status_is 0
   [[ $output == *"going on without DNS"* ]]
   run on h1 weave status dns
-  [ "$status" = 1 ] && [[ $output == *"DNS is disabled"* ]]
+  fails_with 1 "DNS is disabled"
 }
 
 @test "without DNS nothing listens and dns-args says nothing" {
   on h1 weave launch --no-dns
   [ -z "$(on h1 weave dns-args)" ]
   run on h1 sh -c 'pgrep -f "^weave dns-server"'
-  [ "$status" != 0 ]
+  isnt "$status" 0
 }
 
 @test "another domain, another address, another TTL" {
   on h1 weave launch --dns-domain=corp.test --dns-listen-address=127.0.0.9:5353 --dns-ttl=30
   on h1 weave dns-add 192.0.2.7 -h db.corp.test
-  [ "$(on h1 weave dns-args)" = "--dns=127.0.0.9 --dns-search=corp.test." ]
+  is "$(on h1 weave dns-args)" "--dns=127.0.0.9 --dns-search=corp.test."
   run on h1 weave dns-add 192.0.2.7 -h db.weave.local
-  [ "$status" = 1 ]
+  status_is 1
   on h1 weave status | grep -q 'TTL: 30'
 }
 
 @test "the DNS server runs without root's rights" {
   on h1 weave launch
-  [ "$(on h1 sh -c 'ps -o uid= -p $(pgrep -f "^weave dns-server")' | tr -d ' ')" = 65534 ]
+  is "$(on h1 sh -c 'ps -o uid= -p $(pgrep -f "^weave dns-server")' | tr -d ' ')" 65534
 }

@@ -88,7 +88,7 @@ pair() {  # MODE PASSWORD
   node_stop h1
   guest h1 ping -c 2 -i 0.2 -W 1 10.32.0.18 | grep ' 0% packet loss'
   node_start h1 17 direct secret
-  ! guest h1 ping -c 2 -i 0.2 -W 1 10.32.0.18
+  refute guest h1 ping -c 2 -i 0.2 -W 1 10.32.0.18
 }
 
 @test "a path too small for the largest frames isn't used" {
@@ -99,7 +99,7 @@ pair() {  # MODE PASSWORD
   node_start h2 18 direct - "$(address_of h1)"
   eventually on h1 grep -q "don't fit" /run/node.log
   eventually uses h1 sleeve
-  ! uses h1 fastdp || false
+  refute uses h1 fastdp
   on h1 ip link set eth0 mtu 1500
   eventually uses h1 fastdp
 }

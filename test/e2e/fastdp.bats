@@ -161,18 +161,19 @@ works() {
   on h1 ip link add taken type vxlan id 1 dstport 6784
   on h1 ip link set taken up
   run on h1 fastdp_host 17 10.99.0.11 direct
-  [ "$status" = 1 ] && [[ $output == *"UDP port 6784"*"in use"* ]]
-  ! on h1 ip link show vethwe-bridge || false
-  ! on h1 ip link show vxlan-6784 || false
-  ! on h1 ls /sys/fs/bpf/weave || false
+  status_is 1
+  [[ $output == *"UDP port 6784"*"in use"* ]]
+  refute on h1 ip link show vethwe-bridge
+  refute on h1 ip link show vxlan-6784
+  refute on h1 ls /sys/fs/bpf/weave
 }
 
 @test "all of it can be removed" {
   two_hosts direct
   tell h1 quit || :
   on h1 fastdp_host remove
-  ! on h1 ip link show vxlan-6784 || false
-  ! on h1 ip link show vethwe-bridge || false
-  ! on h1 ls /sys/fs/bpf/weave || false
+  refute on h1 ip link show vxlan-6784
+  refute on h1 ip link show vethwe-bridge
+  refute on h1 ls /sys/fs/bpf/weave
   [ -z "$(on h1 tc filter show dev vethweplc ingress)" ]
 }

@@ -16,13 +16,14 @@ teardown() { hosts_down; }
 
 @test "a host has an engine that runs containers" {
   host_up h1
-  [ "$(on h1 docker run --rm busybox echo hi)" = hi ]
+  is "$(on h1 docker run --rm busybox echo hi)" hi
 }
 
 @test "a container resolves names through the underlay's resolver" {
   host_up h1
   run on h1 docker run --rm resolver getent hosts www.example.test
-  [ "$status" = 0 ] && [[ $output == 192.0.2.80* ]]
+  status_is 0
+  [[ $output == 192.0.2.80* ]]
 }
 
 @test "two hosts reach each other, with engines of their own" {
@@ -31,15 +32,17 @@ teardown() { hosts_down; }
   on h1 docker run -d --name only-on-h1 busybox sleep 60
   on h2 ping -c 1 -W 2 10.99.0.11
   [ -z "$(on h2 docker ps -q)" ]
-  [ "$(on h1 curl -sf http://10.99.0.12:2375/_ping)" = OK ]
+  is "$(on h1 curl -sf http://10.99.0.12:2375/_ping)" OK
 }
 
 @test "what a host writes stays in it" {
   host_up h1 --no-engine
   on h1 sh -c 'echo x >/etc/e2e-written; echo x >/usr/local/e2e-written; echo x >/tmp/e2e-written; ip link add weave type bridge'
-  [ ! -e /etc/e2e-written ] && [ ! -e /usr/local/e2e-written ] && [ ! -e /tmp/e2e-written ]
+  [ ! -e /etc/e2e-written ]
+  [ ! -e /usr/local/e2e-written ]
+  [ ! -e /tmp/e2e-written ]
   run ip link show weave
-  [ "$status" != 0 ]
+  isnt "$status" 0
 }
 
 @test "the engine restarts, and containers with a restart policy come back" {
@@ -55,7 +58,7 @@ teardown() { hosts_down; }
   host_up h1
   host_up h2 --no-engine
   on h1 docker run -d busybox sleep 600
-  [ "$(traces)" != "$before" ]
+  isnt "$(traces)" "$before"
   hosts_down
-  [ "$(traces)" = "$before" ]
+  is "$(traces)" "$before"
 }

@@ -26,6 +26,8 @@ HOST_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 E2E_ENGINE=$(readlink -m "$E2E_DIR/../../build/engine")
 [ ! -d "$E2E_ENGINE" ] || HOST_PATH=$E2E_ENGINE/usr/sbin:$E2E_ENGINE/usr/bin:$HOST_PATH
 
+. "$E2E_DIR/lib/assert.bash"
+
 e2e_fail() { echo "e2e: $*" >&2; return 1; }
 
 # A pid is kept with its start time, so that it can't be mistaken for a later process of the same number.

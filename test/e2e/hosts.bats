@@ -36,7 +36,7 @@ clear_text_on_the_wire() {
   for h in h1 h2; do
     eventually on $h sh -c 'weave status dns | grep "^web1 " && weave status dns | grep "^web2 "'
   done
-  [ "$(on h1 weave status dns)" = "$(on h2 weave status dns)" ]
+  is "$(on h1 weave status dns)" "$(on h2 weave status dns)"
   eventually on h2 docker exec web2 ping -c 1 -W 2 web1
   [ "$(clear_text_on_the_wire)" -gt 0 ]  # so that its absence means something in the next test
   on h1 docker rm -f web1
@@ -48,7 +48,7 @@ clear_text_on_the_wire() {
   run_on h1 web1
   run_on h2 web2
   eventually on h2 docker exec web2 ping -c 1 -W 2 web1
-  [ "$(clear_text_on_the_wire)" = 0 ]
+  is "$(clear_text_on_the_wire)" 0
 }
 
 @test "large packets and much data arrive whole" {
@@ -59,7 +59,7 @@ clear_text_on_the_wire() {
   eventually on h2 docker exec web2 ping -c 1 -W 2 -s 60000 web1
   on h1 docker exec web1 sh -c 'head -c 20000000 /dev/urandom >/www/data'
   sum=$(on h1 docker exec web1 md5sum /www/data | cut -d' ' -f1)
-  [ "$(on h2 docker exec web2 sh -c 'wget -qO- http://web1/data | md5sum' | cut -d' ' -f1)" = "$sum" ]
+  is "$(on h2 docker exec web2 sh -c 'wget -qO- http://web1/data | md5sum' | cut -d' ' -f1)" "$sum"
 }
 
 @test "attached and exposed across hosts" {
@@ -68,7 +68,7 @@ clear_text_on_the_wire() {
   on h2 docker run -d --name=c2 --net=none busybox sleep 600
   a1=$(on h1 weave attach net:10.40.0.0/24 c1)
   a2=$(on h2 weave attach net:10.40.0.0/24 c2)
-  [ "$a1" != "$a2" ]
+  isnt "$a1" "$a2"
   eventually on h2 docker exec c2 ping -c 1 -W 2 "$a1"
   host=$(on h1 weave expose net:10.40.0.0/24)
   eventually on h2 docker exec c2 ping -c 1 -W 2 "$host"
@@ -92,7 +92,7 @@ clear_text_on_the_wire() {
   done
   for h in h1 h2 h3; do run_on $h web${h#h}; done
   for h in h1 h2 h3; do eventually on $h sh -c '[ $(weave status dns | wc -l) = 3 ]'; done
-  [ "$(on h1 weave status dns | awk '{print $2}' | sort -u | wc -l)" = 3 ]
+  is "$(on h1 weave status dns | awk '{print $2}' | sort -u | wc -l)" 3
   for h in h1 h2; do eventually on $h docker exec web${h#h} ping -c 1 -W 2 web3; done
   lost=$(on h3 weave dns-lookup web3)
   crash h3
@@ -101,6 +101,6 @@ clear_text_on_the_wire() {
   eventually on h2 sh -c '[ $(weave status dns | wc -l) = 2 ]'
   [[ $(on h1 weave rmpeer h3) == *" IPs taken over from h3" ]]
   on h1 docker run -d --name=c1 --net=none busybox sleep 600
-  [ "$(on h1 weave attach "$lost/12" c1)" = "$lost" ]
+  is "$(on h1 weave attach "$lost/12" c1)" "$lost"
   eventually on h2 docker exec web2 ping -c 1 -W 2 "$lost"
 }

@@ -12,8 +12,8 @@ nothing_left() {
 @test "a launch prints its id; a second one says what runs and exits with 3" {
   [[ $(on h1 weave launch) =~ ^[0-9a-f]{64}$ ]]
   run on h1 weave launch
-  [ "$status" = 3 ]
-  [ "$output" = "weave is already running; you can stop it with 'weave stop'." ]
+  status_is 3
+  prints "weave is already running; you can stop it with 'weave stop'."
 }
 
 @test "the bridge bears the peer's name as MAC, and its MTU leaves room for the tunnel" {
@@ -27,7 +27,7 @@ nothing_left() {
 @test "options of one host" {
   on h1 weave launch --mtu=1300 --ipalloc-range=10.128.0.0/16 --ipalloc-default-subnet=10.128.4.0/24 --http-addr=127.0.0.1:7000
   on h1 ip link show weave | grep -q 'mtu 1300'
-  [ "$(on h1 curl -s http://127.0.0.1:7000/ipinfo/defaultsubnet)" = 10.128.4.0/24 ]
+  is "$(on h1 curl -s http://127.0.0.1:7000/ipinfo/defaultsubnet)" 10.128.4.0/24
   on h1 docker run -d --name=c1 --net=weave busybox sleep 600
   on h1 docker exec c1 ip addr show ethwe0 | grep -q 'inet 10.128.4.1/24'
 }
@@ -35,18 +35,18 @@ nothing_left() {
 @test "a route of the host in the default range is named, and nothing is touched" {
   on h1 ip route add 10.34.0.0/16 dev eth0
   run on h1 weave launch
-  [ "$status" = 1 ]
-  [ "${lines[0]}" = "Network 10.32.0.0/12 overlaps with existing route 10.34.0.0/16 on host" ]
+  status_is 1
+  is "${lines[0]}" "Network 10.32.0.0/12 overlaps with existing route 10.34.0.0/16 on host"
   nothing_left
   run on h1 weave launch --ipalloc-range=10.34.0.0/16
-  [ "$status" = 0 ]
+  status_is 0
   [[ $output == *"WARNING: Specified --ipalloc-range 10.34.0.0/16 overlaps with existing route on host."* ]]
 }
 
 @test "a port that is taken is named with its holder" {
   on h1 dnsmasq --conf-file=/dev/null --no-resolv --port=6784 --bind-interfaces --listen-address=127.0.0.1 --pid-file= --user=root
   run on h1 weave launch
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"127.0.0.1:6784"*"dnsmasq (pid "* ]]
   nothing_left
 }
@@ -54,11 +54,11 @@ nothing_left() {
 @test "without Docker launch says so, and can go on without it" {
   engine_stop h1
   run on h1 weave launch
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"cannot reach Docker"* ]]
   nothing_left
   on h1 weave launch --docker-api= --plugin=false --no-dns
-  [ "$(on h1 curl -s -X POST http://127.0.0.1:6784/ip/c1)" = 10.32.0.1/12 ]
+  is "$(on h1 curl -s -X POST http://127.0.0.1:6784/ip/c1)" 10.32.0.1/12
 }
 
 @test "in the foreground, in the words of systemd" {
@@ -72,7 +72,7 @@ nothing_left() {
 @test "bad options are refused before anything is touched" {
   for options in --ipalloc-range=10.32.0.0 --name=notamac --ipalloc-init=foo --port=abc --mtu=12 --dns-listen-address=1.2.3.4; do
     run on h1 weave launch $options
-    [ "$status" = 1 ]
+    status_is 1
     [ -n "$output" ]
   done
   nothing_left
@@ -80,7 +80,7 @@ nothing_left() {
 
 @test "status tells all, and leaves with 0 only when weave runs" {
   run on h1 weave status
-  [ "$status" = 1 ]
+  status_is 1
   on h1 weave launch
   on h1 weave status >"$BATS_TEST_TMPDIR/status"
   for line in 'Service: router' 'Service: ipam' 'Range: 10.32.0.0/12' 'Service: dns' 'Domain: weave.local.' 'Service: plugin'; do

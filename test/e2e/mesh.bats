@@ -31,7 +31,7 @@ same_topology() {
   launch h3 "$(ip_of h2)"
   for h in h1 h2 h3; do eventually established $h 2; done
   eventually same_topology h1 h2 h3
-  [ "$(on h2 weave status targets)" = "$(ip_of h1)" ]
+  is "$(on h2 weave status targets)" "$(ip_of h1)"
   on h1 weave status | grep -q 'Peers: 3 (with 6 established connections)'
 }
 
@@ -103,15 +103,15 @@ same_topology() {
   eventually established h2 1
   on h2 weave connect "$(ip_of h3)"
   on h2 weave forget "$(ip_of h3)"
-  [ "$(on h2 weave status targets)" = "$(ip_of h1)" ]
+  is "$(on h2 weave status targets)" "$(ip_of h1)"
   on h2 weave stop
   launch h2 --resume
   eventually established h2 1
   on h2 weave connect --replace nosuch.example.test
-  [ "$(on h2 weave status targets)" = nosuch.example.test ]
+  is "$(on h2 weave status targets)" nosuch.example.test
   eventually on h2 sh -c 'weave status connections | grep "nosuch.example.test"'
   run on h2 weave connect 'a:b:c'
-  [ "$status" = 1 ]
+  status_is 1
 }
 
 @test "two routers that name each other with ports keep their connection" {

@@ -43,5 +43,5 @@ not_shown() { ! on "$1" weave status dns | grep -q "^$2 "; }
   launch h3 "$E2E_UNDERLAY.12"
   eventually shown h3 web 192.0.2.1
   eventually shown h3 web 192.0.2.2
-  [ "$(on h3 weave dns-lookup web | sort | tr '\n' ' ')" = "192.0.2.1 192.0.2.2 " ]
+  is "$(on h3 weave dns-lookup web | sort | tr '\n' ' ')" "192.0.2.1 192.0.2.2 "
 }

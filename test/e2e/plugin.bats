@@ -16,9 +16,9 @@ plugin_run() {  # NAME OPTIONS...
 @test "launch-plugin prints the running plugin's id, and Docker knows the driver and the network" {
   first=$(on h1 weave launch-plugin 2>/dev/null)
   [[ $first =~ ^[0-9a-f]{64}$ ]]
-  [ "$(on h1 weave launch-plugin 2>/dev/null)" = "$first" ]
+  is "$(on h1 weave launch-plugin 2>/dev/null)" "$first"
   [[ $(on h1 docker info --format '{{.Plugins.Network}}') == *weavemesh* ]]
-  [ "$(on h1 docker network ls --filter name=weave --format '{{.Name}} {{.Driver}} {{.Scope}}')" = "weave weavemesh local" ]
+  is "$(on h1 docker network ls --filter name=weave --format '{{.Name}} {{.Driver}} {{.Scope}}')" "weave weavemesh local"
   on h1 docker network inspect weave --format '{{json .IPAM}} {{json .Options}}' >"$BATS_TEST_TMPDIR/inspect"
   grep -q '"Subnet":"10.32.0.0/12"' "$BATS_TEST_TMPDIR/inspect"
   grep -q '"works.weave.multicast":"true"' "$BATS_TEST_TMPDIR/inspect"
@@ -70,7 +70,7 @@ plugin_run() {  # NAME OPTIONS...
   on h1 docker run -d --name=first --net=t --ip=10.40.7.7 busybox sleep 600
   on h1 docker exec first ip addr show ethwe0 | grep -q 'inet 10.40.7.7/16'
   run on h1 docker run -d --name=second --net=t --ip=10.40.7.7 busybox sleep 600
-  [ "$status" != 0 ]
+  isnt "$status" 0
   [[ $output == *"address 10.40.7.7 is in use"* ]]
   on h1 docker rm -f first
   on h1 docker run -d --name=third --net=t --ip=10.40.7.7 busybox sleep 600
@@ -78,15 +78,15 @@ plugin_run() {  # NAME OPTIONS...
 
 @test "a subnet outside the range is refused when the network is made" {
   run on h1 docker network create -d weavemesh --ipam-driver weavemesh --subnet 192.168.77.0/24 t
-  [ "$status" != 0 ]
+  isnt "$status" 0
   [[ $output == *10.32.0.0/12* ]]
 }
 
 @test "addresses are given back when a container ends" {
   plugin_run web1
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
   on h1 docker rm -f web1
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 0 ]
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 0
   [ -z "$(on h1 sh -c 'ip -o link | grep vethwl || true')" ]
 }
 
@@ -100,14 +100,13 @@ plugin_run() {  # NAME OPTIONS...
   on h1 weave stop-plugin
   [ -z "$(on h1 sh -c 'ls /run/docker/plugins')" ]
   run on h1 weave status plugin
-  [ "$status" = 1 ]
+  status_is 1
   on h1 weave launch-plugin
   plugin_run web1
 }
 
-@test "containers in two networks reach their own" {
+@test "a container reaches the other one on the network by its address" {
   plugin_run web1
   plugin_run web2
   on h1 docker exec web2 ping -c 1 -W 2 10.32.0.1
-  on h1 docker exec web2 sh -c 'wget -qO- http://10.32.0.1 || true'
 }

@@ -25,7 +25,7 @@ killed_comes_back() {
   on h1 weave launch
   on h1 docker run -d --name=web1 --net=weave busybox sleep 600
   attached=$(on h1 docker run -d --name=web2 --net=none busybox sleep 600)
-  [ "$(on h1 weave attach web2)" = 10.32.0.2 ]
+  is "$(on h1 weave attach web2)" 10.32.0.2
   eventually on h1 sh -c 'weave status dns | grep "^web1 "'
   on h1 weave dns-add 192.0.2.7 -h db.weave.local
   before=$(on h1 weave status dns)
@@ -47,8 +47,8 @@ killed_comes_back() {
   on h1 sh -c 'rm /var/lib/weave/*'
   on h1 weave launch
   on h1 docker run -d --name=web3 --net=none busybox sleep 600
-  [ "$(on h1 weave attach web3)" = 10.32.0.3 ]
-  [ "$(on h1 weave attach web2)" = 10.32.0.2 ]
+  is "$(on h1 weave attach web3)" 10.32.0.3
+  is "$(on h1 weave attach web2)" 10.32.0.2
 }
 
 @test "a killed DNS server is back, with all names" {
@@ -64,7 +64,7 @@ killed_comes_back() {
   killed_comes_back plugin-server
   on h1 docker rm -f web1
   on h1 docker run -d --name=web2 --net=weave busybox sleep 600
-  [ "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" = 1 ]
+  is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
 }
 
 @test "a killed router is back with its ids, its names and its addresses" {
@@ -73,8 +73,8 @@ killed_comes_back() {
   on h1 docker run -d --name=web1 --net=weave busybox sleep 600
   on h1 weave dns-add 192.0.2.7 -h db.weave.local
   killed_comes_back router
-  [ "$(on h1 weave report -f '{{.Router.ServiceID}}')" = "$id" ]
-  [ "$(on h1 weave launch-plugin 2>/dev/null)" = "$plugin" ]
+  is "$(on h1 weave report -f '{{.Router.ServiceID}}')" "$id"
+  is "$(on h1 weave launch-plugin 2>/dev/null)" "$plugin"
   eventually on h1 sh -c 'weave status dns | grep "^web1 " && weave status dns | grep "^db "'
   on h1 docker run -d --name=web2 --net=weave busybox sleep 600
   on h1 docker exec web2 ip addr show ethwe0 | grep -q 'inet 10.32.0.2/12'
@@ -96,7 +96,8 @@ killed_comes_back() {
   [ -z "$(on h1 ls /run/docker/plugins)" ]
   eventually on h1 sh -c '! pgrep -x weave'  # the router is gone; the monitor has seen it end, and ends
   run on h1 weave stop
-  [ "$status" = 0 ] && [ "$output" = "Weave is not running." ]
+  status_is 0
+  prints "Weave is not running."
 }
 
 @test "Docker restarts: the plugin answers, containers with a restart policy are back on the network" {
@@ -124,7 +125,7 @@ killed_comes_back() {
   [ -z "$(rules)" ]
   [ -z "$(on h1 sh -c 'ip -o link | grep weave || true; ip -o link | grep vethw || true; find /var/lib/weave /run/docker/plugins -mindepth 1; docker network ls -q --filter name=weave')" ]
   run on h1 sh -c 'ls /run/weave'
-  [ "$status" != 0 ]
+  isnt "$status" 0
   on h1 weave reset
 }
 
@@ -132,7 +133,7 @@ killed_comes_back() {
   on h1 weave launch
   on h1 weave stop
   run on h1 weave reset
-  [ "$status" = 1 ]
+  status_is 1
   [[ $output == *"ERROR: weave is not running; unable to remove from cluster."* ]]
   on h1 weave reset --force
   [ -z "$(on h1 sh -c 'ls -A /var/lib/weave')" ]

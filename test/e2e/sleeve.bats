@@ -95,7 +95,7 @@ capture() {
   linked 1 2 1414
   linked 2 1 1414
   capture 2
-  ! grep -qa SECRET_TEXT "$BATS_TEST_TMPDIR/seen" || false
+  refute grep -qa SECRET_TEXT "$BATS_TEST_TMPDIR/seen"
   in_c 2 ping -c 2 -i 0.2 -W 2 -s 60000 10.32.0.1
   bulk 1 2 32
   bulk 2 1 32
@@ -165,5 +165,5 @@ capture() {
   node_host 1
   eventually reports 1 captured
   run on h1 weave 02:00:00:00:00:09 weave
-  [ "$status" = 1 ] && [[ $output == *"in use"* ]]
+  fails_with 1 "in use"
 }

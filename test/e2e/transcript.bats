@@ -74,7 +74,8 @@ replay() {
     esac
   done < <(sed -n "\\,^# --- $3,,\\,^# --- $4,p" "$VECTORS/transcript-$1.txt" | sed 's/192\.168\.48\./10.99.0./g')
   echo "$count commands, $bad differ"
-  [ "$count" -gt 5 ] && [ "$bad" = 0 ]
+  [ "$count" -gt 5 ]
+  is "$bad" 0
 }
 
 @test "1.7.2: nothing launched, usage, components one by one" {

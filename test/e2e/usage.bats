@@ -23,7 +23,7 @@ says() {
 @test "without a router: status 7, and how to start it" {
   while read -r words; do
     says 7 $words
-    [ "$stderr" = $'weave is not running.\nStart it with \'weave launch\'.' ] || { echo "$words: $stderr"; false; }
+    [ "$stderr" = $'weave is not running.\nStart it with \'weave launch\'.' ]
   done <<END
 attach c1
 attach 10.2.1.6/24 net:default c1
@@ -58,25 +58,25 @@ END
   done
   if weave status 2>/dev/null; then false; fi
   says 1 launch-plugin
-  [ "${stderr_lines[0]}" = "ERROR: weave must be running before plugin can be launched" ]
+  is "${stderr_lines[0]}" "ERROR: weave must be running before plugin can be launched"
 }
 
 @test "without a router: there is nothing to stop or reset" {
   for command in stop stop-router; do
     says 0 $command
-    [ "$stderr" = "Weave is not running." ]
+    is "$stderr" "Weave is not running."
   done
   says 0 stop-plugin
-  [ "$stderr" = "Plugin is not running." ]
+  is "$stderr" "Plugin is not running."
   says 0 reset
-  [ -z "$stderr" ]
+  says_nothing
   says 0 reset --force
-  [ -z "$stderr" ]
+  says_nothing
 }
 
 @test "without bridges: ps, bridge-type, docker-bridge-ip and attach-bridge say what is missing" {
   says 1 ps
-  [ "${stderr_lines[0]}" = "weave is not set up on this host" ]
+  is "${stderr_lines[0]}" "weave is not set up on this host"
   says 1 bridge-type
   says 1 docker-bridge-ip
   says 1 attach-bridge
@@ -87,25 +87,27 @@ END
   on h1 ip link add docker0 type bridge
   on h1 ip addr add 172.17.0.1/16 dev docker0
   run --separate-stderr weave dns-args
-  [ "$status" = 0 ]
-  [ "$output" = "--dns=172.17.0.1 --dns-search=weave.local." ]
+  status_is 0
+  prints "--dns=172.17.0.1 --dns-search=weave.local."
   [[ $stderr == "weave is not running"* ]]
-  [ "$(weave dns-args --name foo 2>/dev/null | od -c | tail -2)" = "$(printf %s '--dns=172.17.0.1 --hostname=foo.weave.local --dns-search=.' | od -c | tail -2)" ]
-  [ "$(weave docker-bridge-ip; echo .)" = 172.17.0.1. ]
+  is "$(weave dns-args --name foo 2>/dev/null | od -c | tail -2)" "$(printf %s '--dns=172.17.0.1 --hostname=foo.weave.local --dns-search=.' | od -c | tail -2)"
+  is "$(weave docker-bridge-ip; echo .)" 172.17.0.1.
   on h1 ip link del docker0
 }
 
 @test "help that was asked for goes to stdout, for every command" {
   run --separate-stderr weave help
-  [ "$status" = 0 ] && [ -z "$stderr" ]
+  status_is 0
+  says_nothing
   commands=$(sed -n 's/^  \([a-z-]*\) .*/\1/p' <<<"$output")
   [ "$(wc -w <<<"$commands")" -gt 30 ]
-  [ "$(weave --help)" = "$output" ]
+  is "$(weave --help)" "$output"
   for command in $commands launch-proxy config monitor router dns-server plugin-server generate; do
     run --separate-stderr weave "$command" --help
-    [ "$status" = 0 ] && [ -z "$stderr" ] || { echo "$command: $stderr"; false; }
+    status_is 0
+    says_nothing
     [[ $output == "Usage: weave $command"* ]]
-    [ "$(weave help "$command")" = "$output" ]
+    is "$(weave help "$command")" "$output"
   done
 }
 
@@ -115,7 +117,7 @@ END
   says 1 nosuchcommand
   [ "$stderr" = $'Unknown weave command \'nosuchcommand\'\nSee \'weave help\'.' ]
   says 1 atach
-  [ "${stderr_lines[0]}" = "Unknown weave command 'atach'; did you mean 'weave attach'?" ]
+  is "${stderr_lines[0]}" "Unknown weave command 'atach'; did you mean 'weave attach'?"
   says 1 create-bridge
 }
 
@@ -123,7 +125,8 @@ END
   while read -r words; do
     says 1 $words
     command=${words%% *}
-    [ "${#stderr_lines[@]}" = 2 ] && [ "${stderr_lines[1]}" = "See 'weave $command --help'." ] || { echo "$words: $stderr"; false; }
+    is "${#stderr_lines[@]}" 2
+    is "${stderr_lines[1]}" "See 'weave $command --help'."
   done <<END
 attach
 attach 1.2.3.4 c1
@@ -180,7 +183,8 @@ END
   for words in --ipalloc-range=10.32.0.0 --ipalloc-init=foo --port=70000 --name=notamac --log-level=loud \
     --trusted-subnets=foo "--resume 10.0.0.1" --mtu=5 --http-addr=nohost:x --dns-listen-address=x --min-protocol-version=3; do
     says 1 launch $words
-    [ -n "$stderr" ] && [ "${#stderr_lines[@]}" -le 2 ] || { echo "$words: $stderr"; false; }
+    [ -n "$stderr" ]
+    [ "${#stderr_lines[@]}" -le 2 ]
   done
   [ -z "$(on h1 sh -c 'ls -A /var/lib/weave; ls -d /run/weave' 2>/dev/null)" ]
 }
@@ -188,48 +192,51 @@ END
 @test "launch, launch-router, reset and setup need root" {
   for command in launch launch-router reset setup; do
     run --separate-stderr nobody $command
-    [ "$status" = 1 ] && [ -z "$output" ]
-    [ "$stderr" = "weave $command must be run as root (try: sudo weave $command ...)" ]
+    status_is 1
+    prints_nothing
+    is "$stderr" "weave $command must be run as root (try: sudo weave $command ...)"
   done
   run --separate-stderr nobody launch --port abc
-  [ "${stderr_lines[0]}" = "--port: 'abc' is not a number." ]
+  is "${stderr_lines[0]}" "--port: 'abc' is not a number."
   run --separate-stderr nobody status
-  [ "$status" = 1 ] && [ "${stderr_lines[0]}" = "weave is not running." ]
+  status_is 1
+  is "${stderr_lines[0]}" "weave is not running."
 }
 
 @test "there is no Docker API proxy, and no CNI" {
   for command in env config launch-proxy stop-proxy "status proxy"; do
     says 1 $command
-    [ "${stderr_lines[0]}" = "weave has no Docker API proxy" ]
+    is "${stderr_lines[0]}" "weave has no Docker API proxy"
   done
   says 1 setup-cni
   says 1 env --restore
   [[ $stderr == "Nothing to restore."* ]]
-  [ "$(on h1 env ORIG_DOCKER_HOST=unix:///x weave env --restore)" = DOCKER_HOST=unix:///x ]
-  [ "$(on h1 env ORIG_DOCKER_HOST= weave env --restore)" = DOCKER_HOST= ]
+  is "$(on h1 env ORIG_DOCKER_HOST=unix:///x weave env --restore)" DOCKER_HOST=unix:///x
+  is "$(on h1 env ORIG_DOCKER_HOST= weave env --restore)" DOCKER_HOST=
   says 0 setup
 }
 
 @test "version, also with --local and as an option" {
   [[ $(weave version) =~ ^weave\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
-  [ "$(weave --local version)" = "$(weave version)" ]
-  [ "$(weave --version)" = "$(weave version)" ]
-  [ "$(weave launch --version)" = "$(weave version)" ]
+  is "$(weave --local version)" "$(weave version)"
+  is "$(weave --version)" "$(weave version)"
+  is "$(weave launch --version)" "$(weave version)"
 }
 
 @test "a peer's name is that of the machine, and of the bridge when there is one" {
   name=$(weave peer-name)
   [[ $name =~ ^[0-9a-f]{2}(:[0-9a-f]{2}){5}$ ]]
-  [ "$(weave launch --print-peer-name)" = "$name" ]
-  [ "$(weave launch --print-peer-name --name 12:d2:fe:7a:c1:f2)" = 12:d2:fe:7a:c1:f2 ]
+  is "$(weave launch --print-peer-name)" "$name"
+  is "$(weave launch --print-peer-name --name 12:d2:fe:7a:c1:f2)" 12:d2:fe:7a:c1:f2
 }
 
 @test "a result that can't be written is an error" {
   run --separate-stderr on h1 sh -c 'weave version >/dev/full'
-  [ "$status" = 1 ] && [ "$stderr" = "write the result: No space left on device" ]
+  fails_with 1 "write the result: No space left on device"
+  is "$stderr" "write the result: No space left on device"
 }
 
 @test "no log, no logs" {
   says 1 logs
-  [ "$stderr" = "there is no log: weave has not been launched on this host" ]
+  is "$stderr" "there is no log: weave has not been launched on this host"
 }
