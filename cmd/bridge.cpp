@@ -4,6 +4,7 @@
 #include "host/iptables.hpp"
 #include "host/routes.hpp"
 #include "output.hpp"
+#include "router/last_launch.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
 
@@ -11,18 +12,28 @@ namespace weave::cmd {
 namespace {
 
 std::string docker_bridge() {
-  return non_empty_environment("DOCKER_BRIDGE").value_or("docker0");
+  if (auto name = non_empty_environment("DOCKER_BRIDGE")) return *name;
+  return router::last_launch_or_defaults().docker_bridge;
+}
+
+// The bridge of the router that runs, else of the last launch.
+std::string weave_bridge() {
+  try {
+    return bridge_of(report_of(router_client(Door::kSocket)));
+  } catch (const Error&) {
+    return router::last_launch_or_defaults().bridge;
+  }
 }
 
 int docker_bridge_ip(const Words&) {
   auto address = host::docker_bridge_address(docker_bridge());
-  if (!address) throw Error(fmt::format("Docker's bridge {} isn't there or has no address", docker_bridge()));
+  if (!address) throw Error(fmt::format("Docker's bridge {} does not exist or has no address", docker_bridge()));
   out(address->str());  // without newline, as scripts expect it
   return kDone;
 }
 
 int bridge_type(const Words&) {
-  switch (host::bridge_type()) {
+  switch (host::bridge_type(weave_bridge())) {
     case host::BridgeType::kNone:
       throw Error("weave is not set up on this host", "start it with 'weave launch'");
     case host::BridgeType::kBridge:
@@ -42,7 +53,7 @@ int attach_bridge(const Words& words) {
   require_root("attach-bridge");
   auto other = words.empty() ? docker_bridge() : words[0];
   host::Netlink netlink;
-  auto weave = netlink.find_link("weave");
+  auto weave = netlink.find_link(weave_bridge());
   if (!weave) throw Error("Weave bridge not found. Please run 'weave launch' and try again");
   auto target = netlink.find_link(other);
   if (!target || target->kind != "bridge") throw Error(fmt::format("{} is not a bridge", other));
@@ -62,7 +73,7 @@ int attach_bridge(const Words& words) {
       throw;
     }
   }
-  host::WantedTable nat{.leading = {"-A POSTROUTING -o weave -j ACCEPT"}};
+  host::WantedTable nat{.leading = {fmt::format("-A POSTROUTING -o {} -j ACCEPT", weave->name)}};
   host::Iptables::of_docker().ensure({{"nat", nat}});
   return kDone;
 }

@@ -3,7 +3,7 @@
 #include "command.hpp"
 #include "control/client.hpp"
 #include "output.hpp"
-#include "router/launch.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::cmd {
 namespace {
@@ -46,9 +46,9 @@ int run(const Command& command, const Words& arguments) {
     say("weave is not running.");
     say("Start it with 'weave launch'.");
     return kNotRunning;
-  } catch (const router::AlreadyThere& error) {
+  } catch (const supervise::AlreadyRunning& error) {
     explain(error);
-    return error.exit_code();
+    return error.conflict() == supervise::AlreadyRunning::What::kRouter ? kAlreadyRunning : kForeignContainer;
   } catch (const Failure& error) {
     explain(error);
     return error.exit_code();

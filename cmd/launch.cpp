@@ -5,6 +5,7 @@
 #include "host/identity.hpp"
 #include "launch_options.hpp"
 #include "output.hpp"
+#include "router/last_launch.hpp"
 #include "router/launch.hpp"
 #include "rows.hpp"
 
@@ -28,7 +29,10 @@ int launch(const LaunchGiven& given, const Words& peers, const std::string& comm
     return kDone;
   }
   Words warnings;
-  auto options = launch_options(given, peers, warnings);
+  router::Options base;
+  if (given.resume && ::geteuid() == 0)
+    base = router::last_launch_or_defaults(given.state_dir.value_or(router::last_state_dir()));
+  auto options = launch_options(given, peers, warnings, std::move(base));
   if (!with_plugin) options.plugin = false;
   require_root(command);
   for (const auto& line : warnings) say(line);

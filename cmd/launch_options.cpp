@@ -1,5 +1,7 @@
 #include "launch_options.hpp"
 
+#include <filesystem>
+
 #include "address/ipv4.hpp"
 #include "base/fd.hpp"
 #include "output.hpp"
@@ -36,15 +38,30 @@ Words comma_separated(const Words& values) {
   return parts;
 }
 
-std::string password_of(const LaunchGiven& given) {
-  if (given.password && given.password_file)
-    throw UsageError("--password and --password-file can't be given together.");
-  if (given.password) return *given.password;
-  if (!given.password_file) return environment("WEAVE_PASSWORD").value_or("");
-  auto text = read_file(*given.password_file);
+std::string read_password(const std::string& file) {
+  auto text = read_file(file);
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty()) throw Error(fmt::format("--password-file: {} is empty", *given.password_file));
+  if (text.empty()) throw Error(fmt::format("--password-file: {} is empty", file));
   return text;
+}
+
+// The password given, or that of the stored launch: of this only the path of the file is known.
+void take_password(router::Options& options, const LaunchGiven& given) {
+  if (given.password && given.password_file)
+    throw UsageError("--password and --password-file cannot be given together.");
+  auto variable = non_empty_environment("WEAVE_PASSWORD");
+  if (given.password || (variable && !given.password_file)) {
+    options.password = given.password ? *given.password : *variable;
+    options.password_file.clear();
+    return;
+  }
+  if (given.password_file) options.password_file = std::filesystem::absolute(*given.password_file);
+  if (!options.password_file.empty()) {
+    options.password = read_password(options.password_file);
+  } else if (options.encrypted) {
+    throw Error("the last launch had a password, which is not stored",
+                "give it again with --password-file or WEAVE_PASSWORD");
+  }
 }
 
 template <class T, class U>
@@ -84,7 +101,7 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
       {"--port", "<n>", "TCP and UDP port; the fast datapath has the next one (default 6783)", &given.port},
       {"--name", "<mac>", "our peer name (default: that of the bridge or the machine)", &given.name},
       {"--nickname", "<text>", "our nickname (default: the host's name)", &given.nickname},
-      {"--resume", "", "connect to the peers of the last launch", &given.resume},
+      {"--resume", "", "use the settings and peers of the last launch; other options override", &given.resume},
       {"--no-discovery", "", "connect only to the peers that are named, not to those they know", &given.no_discovery},
       {"--conn-limit", "<n>", "most connections to peers, 0 for any number (default 200)", &given.connection_limit},
       {"--min-protocol-version", "<n>", "refuse peers with an older protocol: 1 or 2 (default 1)", &given.min_protocol},
@@ -165,24 +182,23 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
     foreign[name] = fmt::format("{}: {}, so this option has no meaning.", name, kNoProxy);
 }
 
-router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings) {
-  router::Options options;
+router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings, router::Options options) {
   if (given.proxy) throw UsageError(fmt::format("--proxy: {}; leave the option out.", kNoProxy));
   take(options.db_prefix, given.db_prefix);
   warn_of_environment(warnings);
 
-  options.password = password_of(given);
-  options.trusted_subnets = comma_separated(given.trusted_subnets);
+  take_password(options, given);
+  if (!given.trusted_subnets.empty()) options.trusted_subnets = comma_separated(given.trusted_subnets);
   take(options.host, given.host);
   take_number(options.port, given.port, "WEAVE_PORT");
   take(options.name, given.name);
   take(options.nickname, given.nickname);
   options.resume = given.resume;
-  options.discovery = !given.no_discovery;
+  if (given.no_discovery) options.discovery = false;
   take(options.connection_limit, given.connection_limit);
   take(options.min_protocol, given.min_protocol);
 
-  options.range_given = given.range.has_value();
+  if (given.range) options.range_given = true;
   take(options.range, given.range);
   take(options.default_subnet, given.default_subnet);
   take(options.ipam_init, given.ipam_init);
@@ -192,10 +208,10 @@ router::Options launch_options(const LaunchGiven& given, const Words& peers, Wor
     options.ipam_init = "consensus=" + *given.init_peer_count;
   }
 
-  options.dns = !given.no_dns;
-  options.dns_optional = given.dns_optional;
-  options.dns_local_first = given.dns_local_first;
-  options.dns_listen = comma_separated(given.dns_listen);
+  if (given.no_dns) options.dns = false;
+  if (given.dns_optional) options.dns_optional = true;
+  if (given.dns_local_first) options.dns_local_first = true;
+  if (!given.dns_listen.empty()) options.dns_listen = comma_separated(given.dns_listen);
   take(options.dns_domain, given.dns_domain);
   take(options.dns_ttl, given.dns_ttl);
   if (given.dns_timeout) options.dns_timeout_ms = milliseconds(*given.dns_timeout);
@@ -207,27 +223,31 @@ router::Options launch_options(const LaunchGiven& given, const Words& peers, Wor
   if (given.no_fastdp && given.datapath) throw UsageError("--no-fastdp and --datapath can't be given together.");
   if (given.no_fastdp || non_empty_environment("WEAVE_NO_FASTDP")) options.datapath = "none";
   take(options.datapath, given.datapath);
-  options.masquerade_local = !given.no_masq_local;
+  if (given.no_masq_local) options.masquerade_local = false;
 
   take(options.http_addr, given.http_addr, "WEAVE_HTTP_ADDR");
   // A part may be left out, here as where commands look for the router.
   if (!options.http_addr.empty()) options.http_addr = control::control_address(options.http_addr, nullptr).str();
   take(options.status_addr, given.status_addr, "WEAVE_STATUS_ADDR");
   take(options.metrics_addr, given.metrics_addr);
-  options.docker = !given.docker_api || !given.docker_api->empty();
+  if (given.docker_api) options.docker = !given.docker_api->empty();
   take(options.docker_api, given.docker_api, "DOCKER_HOST");
-  // Without Docker there is nobody to plug into; only who asks for both is told so.
-  options.plugin = given.plugin.value_or(options.docker && !non_empty_environment("WEAVE_NO_PLUGIN"));
+  // Without Docker there is no use for the plugin; only an explicit --plugin is an error then.
+  if (given.plugin)
+    options.plugin = *given.plugin;
+  else if (!options.docker || non_empty_environment("WEAVE_NO_PLUGIN"))
+    options.plugin = false;
   take(options.plugin_socket, given.plugin_socket);
   take(options.plugin_mesh_socket, given.plugin_mesh_socket);
 
   take(options.state_dir, given.state_dir);
   if (given.packet_debug) options.log_level = "debug";
   take(options.log_level, given.log_level);
-  options.restart = !given.no_restart;
+  if (given.no_restart) options.restart = false;
   options.foreground = given.foreground;
 
   options.peers = peers;
+  options.service_id.clear();
   if (!peers.empty() && Cidr::parse(peers[0])) {
     warnings.push_back(fmt::format(
         "WARNING: {} parameter ignored; 'weave launch' no longer takes a CIDR as the first parameter", peers[0]));

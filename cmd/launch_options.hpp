@@ -21,8 +21,9 @@ struct LaunchGiven {
 // Adds the options, old spellings and refusals to a command; `given` must outlive it.
 void declare_launch_options(Command& command, LaunchGiven& given);
 
-// Options over environment over defaults; checked. Warnings go to `warnings`. Throws UsageError for what contradicts
-// itself, Error for what can't be understood.
-router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings);
+// Options over environment over `base` (the defaults, or the settings of the last launch); checked. Warnings go to
+// `warnings`. Throws UsageError for contradictions, Error for values that cannot be parsed.
+router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings,
+                               router::Options base = {});
 
 }  // namespace weave::cmd

@@ -5,6 +5,7 @@
 #include "host/netlink.hpp"
 #include "output.hpp"
 #include "router/containers.hpp"
+#include "router/last_launch.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
 #include "text.hpp"
@@ -58,11 +59,12 @@ int services(const control::Client& client) {
 int ps(const Words& words, bool want_services) {
   std::optional<control::Client> client = router_client(Door::kSocket);
   if (want_services) return services(*client);
-  std::string bridge = "weave";
+  std::string bridge;
   try {
     bridge = bridge_of(report_of(*client));
   } catch (const control::NotRunning&) {
     client.reset();
+    bridge = router::last_launch_or_defaults().bridge;
   }
   std::string text;
   if (words.empty()) {

@@ -2,17 +2,19 @@
 #include <thread>
 
 #include "output.hpp"
-#include "router/launch.hpp"
+#include "router/last_launch.hpp"
+#include "router/reset.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
 #include "stop.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::cmd {
 namespace {
 
 struct Given {
   bool force = false;
-  std::string state_dir = "/var/lib/weave";
+  std::optional<std::string> state_dir;
 };
 
 // Hands our addresses to another peer, and lets the message travel. Whatever goes wrong, the reset goes on.
@@ -26,14 +28,15 @@ void leave() {
 
 int reset(const Given& given) {
   require_root("reset");
-  if (router::router_holds_host()) {
+  auto state_dir = given.state_dir.value_or(router::last_state_dir());
+  if (supervise::weave_runs()) {
     if (!given.force) leave();
     stop_router(true);
-  } else if (!given.force && router::has_state(given.state_dir)) {
+  } else if (!given.force && router::has_state(state_dir)) {
     throw Error("ERROR: weave is not running; unable to remove from cluster.",
                 "Re-launch weave before reset or use --force to override.");
   }
-  router::remove_everything(given.state_dir);
+  router::remove_everything(state_dir);
   return kDone;
 }
 
@@ -47,8 +50,9 @@ Command reset_row() {
       "Hands the addresses of this host to another peer, stops the router, and removes interfaces, firewall rules and "
       "stored data. Containers lose their connection. Needs root.";
   command.options = {
-      {"--force", "", "also when the router isn't running; its addresses then stay with this peer", &given->force},
-      {"--state-dir", "<directory>", "as at launch (default /var/lib/weave)", &given->state_dir},
+      {"--force", "", "also when the router is not running; its addresses then stay with this peer", &given->force},
+      {"--state-dir", "<directory>", "directory of persistent state (default: that of the last launch)",
+       &given->state_dir},
   };
   command.max_words = 0;
   command.run = [given](const Words&) { return reset(*given); };

@@ -1,33 +1,40 @@
 // weave stop, stop-router
 #include "stop.hpp"
 #include "output.hpp"
-#include "router/launch.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
+#include "supervise/lock.hpp"
 #include "text.hpp"
 
 namespace weave::cmd {
 
+constexpr std::chrono::seconds kStopLimit{15};
+
 bool stop_router(bool remove_network) {
   http::Fields form;
   if (remove_network) form.emplace_back("remove-network", "true");
-  bool told = false, held = false;
+  bool told = false;
+  // The router is asked first: it says what Docker's network kept. Without a router that responds (it is starting, or
+  // has crashed and will be restarted) its monitor is told to end.
   auto tell = [&] {
     if (told) return;
     try {
       auto warnings = router_client(Door::kSocket).ask("DELETE", "/router", form);
       told = true;
       for (const auto& line : lines_of(warnings)) say(line);
-    } catch (const control::NotRunning&) {  // on its way out, or only just coming up
-    } catch (const http::HungUp&) {         // to answer is the last thing that it does
+    } catch (const control::NotRunning&) {
+      told = supervise::stop_monitor();
+    } catch (const http::HungUp&) {  // the router ends as soon as it has responded
       told = true;
     }
   };
+  auto runs = supervise::weave_runs();
   tell();
-  held = told || router::router_holds_host();
-  if (held && !router::wait_until_stopped(tell))
-    throw Error("the router hasn't stopped within 15 s", "see what it is doing with 'weave logs'");
-  return held;
+  runs = runs || told;
+  if (runs && !supervise::wait_until_stopped(kStopLimit, tell))
+    throw Error(fmt::format("the router has not stopped within {} s", kStopLimit.count()),
+                "'weave logs' shows what it is doing");
+  return runs;
 }
 
 namespace {

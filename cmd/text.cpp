@@ -6,23 +6,6 @@
 
 namespace weave::cmd {
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    auto at = text.find(separator);
-    parts.emplace_back(text.substr(0, at));
-    if (at == std::string_view::npos) break;
-    text.remove_prefix(at + 1);
-    if (text.empty()) parts.emplace_back();
-  }
-  return parts;
-}
-
-std::vector<std::string> lines_of(std::string_view text) {
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  return split(text, '\n');
-}
-
 std::vector<std::string> wrapped(std::string_view text, size_t width) {
   std::vector<std::string> lines;
   for (const auto& word : split(text, ' ')) {

@@ -5,16 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.hpp"
+
 namespace weave::cmd {
 
 // Lines of at most `width` characters, broken at blanks; a longer word has a line of its own.
 std::vector<std::string> wrapped(std::string_view text, size_t width);
 // Parts separated by empty lines.
 std::vector<std::string> paragraphs(std::string_view text);
-// Parts between separators; "a,,b" has an empty one, "" none.
-std::vector<std::string> split(std::string_view text, char separator);
-// The lines, without their ends.
-std::vector<std::string> lines_of(std::string_view text);
 // A whole decimal number, sign allowed.
 std::optional<int> parse_number(std::string_view text);
 std::string joined(const std::vector<std::string>& parts, std::string_view separator);

@@ -1,6 +1,7 @@
 #include "base/fd.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,13 @@ Pipe::Pipe() {
   if (::pipe2(fds, O_CLOEXEC) != 0) throw errno_error("cannot make a pipe");
   read.reset(fds[0]);
   write.reset(fds[1]);
+}
+
+SocketPair::SocketPair() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) throw errno_error("cannot make a socket pair");
+  ours.reset(fds[0]);
+  theirs.reset(fds[1]);
 }
 
 std::string read_file(const std::string& path) {

@@ -31,6 +31,13 @@ struct Pipe {
   UniqueFd read, write;
 };
 
+// Two connected stream sockets (Unix domain), both close-on-exec; throws Error. One end is for a child process: when a
+// process dies, the other side reads end-of-file.
+struct SocketPair {
+  SocketPair();
+  UniqueFd ours, theirs;
+};
+
 // The whole content of a (small) file; throws Error.
 std::string read_file(const std::string& path);
 

@@ -92,6 +92,10 @@ pid_t spawn(const Spawn& request) {
   return pid;
 }
 
+int shell_status(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
 Finished run(const std::vector<std::string>& arguments, const std::string& input) {
   Pipe in, out, err;
   ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
@@ -114,7 +118,7 @@ Finished run(const std::vector<std::string>& arguments, const std::string& input
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  finished.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  finished.status = shell_status(status);
   return finished;
 }
 

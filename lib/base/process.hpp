@@ -8,6 +8,10 @@
 
 namespace weave {
 
+// The exit status that a shell shows for a status of waitpid(): that of the program, or 128 + the number of the signal
+// that ended it.
+int shell_status(int wait_status);
+
 struct Finished {
   int status = 0;      // exit status; 128 + signal when killed; 127 when the program isn't there
   std::string output;  // stdout

@@ -1,11 +1,17 @@
-// Text from outside.
+// Text: what comes from outside, and its parts.
 #pragma once
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weave {
 
 // Text from a peer made fit to be shown: control characters and what isn't UTF-8 become question marks.
 std::string printable(std::string_view text);
+
+// Parts between separators; "a,,b" has an empty one, "" none.
+std::vector<std::string> split(std::string_view text, char separator);
+// The lines, without their ends.
+std::vector<std::string> lines_of(std::string_view text);
 
 }  // namespace weave

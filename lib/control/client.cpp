@@ -31,7 +31,7 @@ http::Address control_address(std::optional<std::string> option, const char* env
   }
   auto address = http::Address::parse(text);
   if (!address)
-    throw Error(fmt::format("can't use control address '{}': {}", text, address.error()),
+    throw Error(fmt::format("cannot use control address '{}': {}", text, address.error()),
                 "give a socket path or ip:port with --http-addr or WEAVE_HTTP_ADDR");
   return *address;
 }
@@ -40,11 +40,10 @@ http::Response Client::send(http::Request request, std::chrono::milliseconds tim
   try {
     return http::request_blocking(address_, request, timeout);
   } catch (const Error& error) {
-    std::string text = error.what();
-    auto says = [&](int code) { return text.find(errno_text(code)) != std::string::npos; };
-    if (says(ECONNREFUSED) || says(ENOENT)) throw NotRunning();
-    if (says(EACCES))
-      throw Error(fmt::format("not allowed to use {}", address_.str()), "run as root, or as a member of group docker");
+    if (error.code() == ECONNREFUSED || error.code() == ENOENT) throw NotRunning();
+    if (error.kind() == ErrorKind::kPermission)
+      throw Error(ErrorKind::kPermission, fmt::format("not allowed to use {}", address_.str()),
+                  "run as root, or as a member of group docker");
     throw;
   }
 }
@@ -69,7 +68,7 @@ std::string Client::ask(std::string method, std::string path, const http::Fields
   auto answer = call(std::move(method), std::move(path), form, timeout);
   if (answer.status >= 400 && answer.status != 503) {
     while (answer.body.ends_with('\n')) answer.body.pop_back();
-    throw AnswerError(answer.body.empty() ? fmt::format("the router answered {}", answer.status) : answer.body,
+    throw AnswerError(answer.body.empty() ? fmt::format("the router responded with {}", answer.status) : answer.body,
                       answer.status);
   }
   return std::move(answer.body);
@@ -81,7 +80,7 @@ std::string Client::report() const {
   request.headers = {{"accept", "application/json"}, {"host", address_.is_unix() ? "localhost" : address_.str()}};
   auto answer = send(std::move(request), kReadTimeout);
   if (answer.status != 200)
-    throw Error(fmt::format("the router answered {} to a request for its report", answer.status));
+    throw Error(fmt::format("the router responded with {} to a request for its report", answer.status));
   return std::move(answer.body);
 }
 

@@ -3,7 +3,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
@@ -16,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/asio.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
@@ -28,7 +28,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using asio::ip::tcp;
 using asio::ip::udp;
-constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr auto kCheckInterval = std::chrono::seconds(5);
 // A server that let a query run out is asked after the others for this long.
 constexpr auto kDeadTime = std::chrono::seconds(30);

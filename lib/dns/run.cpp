@@ -3,7 +3,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,31 +11,26 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/asio.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "dns/server.hpp"
+#include "supervise/ready.hpp"
 
 namespace weave::dns {
 
 namespace {
 
 using Socket = asio::local::stream_protocol::socket;
-constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr unsigned kNobody = 65534;
 
 // Queries come from containers: whoever takes over this process must not own the host.
 void drop_privileges() {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw errno_error("can't forbid new privileges");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw errno_error("cannot forbid new privileges");
   if (geteuid() != 0) return;
-  if (setgroups(0, nullptr) != 0) throw errno_error("can't give up root's groups");
-  if (setresgid(kNobody, kNobody, kNobody) != 0) throw errno_error("can't give up root's group");
-  if (setresuid(kNobody, kNobody, kNobody) != 0) throw errno_error("can't give up root");
-}
-
-void say(UniqueFd& ready, const std::string& text) {
-  if (ready && write(ready.get(), text.data(), text.size()) < 0)
-    log::warning("can't report to the parent: {}", errno_text(errno));
-  ready.reset();
+  if (setgroups(0, nullptr) != 0) throw errno_error("cannot give up root's groups");
+  if (setresgid(kNobody, kNobody, kNobody) != 0) throw errno_error("cannot give up root's group");
+  if (setresuid(kNobody, kNobody, kNobody) != 0) throw errno_error("cannot give up root");
 }
 
 asio::awaitable<void> send_status(Socket& feed, Server& server) {
@@ -83,7 +77,7 @@ int run_server(int feed_fd, int ready_fd, const Config& config) {
     drop_privileges();
     Socket feed(io, asio::local::stream_protocol(), feed_owner.get());
     feed_owner.release();
-    say(ready, "R");
+    supervise::report_ready(ready);
     std::exception_ptr failure;
     asio::co_spawn(io, follow(feed, table, server), [&](std::exception_ptr error) {
       failure = error;
@@ -96,11 +90,11 @@ int run_server(int feed_fd, int ready_fd, const Config& config) {
     if (failure) std::rethrow_exception(failure);
     return 0;
   } catch (const Error& error) {
-    log::error("DNS server: {}", error.what());
-    say(ready, fmt::format("E{}\n{}", error.what(), error.hint()));
+    log::error("the DNS server has failed: reason={}", error.what());
+    supervise::report_failure(ready, error);
   } catch (const std::exception& error) {
-    log::error("DNS server: {}", error.what());
-    say(ready, fmt::format("E{}\n", error.what()));
+    log::error("the DNS server has failed: reason={}", error.what());
+    supervise::report_failure(ready, error.what());
   }
   return 1;
 }

@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -15,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/asio.hpp"
 #include "base/log.hpp"
 #include "dns/answer.hpp"
 #include "dns/forward.hpp"
@@ -25,7 +25,6 @@ namespace {
 
 using asio::ip::tcp;
 using asio::ip::udp;
-constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr auto kTcpIdle = std::chrono::seconds(10);
 constexpr size_t kMaxQuery = 4096;
 constexpr size_t kBatch = 32;  // datagrams a system call

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.hpp"
+#include "base/failures.hpp"
 #include "base/log.hpp"
 #include "host/arp.hpp"
 #include "host/netns.hpp"
@@ -91,19 +92,17 @@ Link ensure_bridge(const BridgeConfig& config) {
 
 void remove_bridge(const std::string& name) {
   Netlink net;
-  std::vector<std::string> failures;
+  Failures failures;
   for (const auto& link : net.links()) {
     if (link.name != name && !one_of_ours(net, link)) continue;
-    try {
+    failures.attempt([&] {
       if (link.kind == "openvswitch")
         Netlink::remove_ovs_datapath(link.index);
       else
         net.remove_link(link.name);
-    } catch (const Error& error) {
-      failures.emplace_back(error.what());
-    }
+    });
   }
-  if (!failures.empty()) throw Error(fmt::format("{}", fmt::join(failures, "; ")));
+  failures.throw_if_any();
 }
 
 }  // namespace weave::host

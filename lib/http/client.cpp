@@ -1,17 +1,16 @@
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include "base/asio.hpp"
 #include "http/connection.hpp"
 
 namespace weave::http {
 namespace {
 
 namespace beast = boost::beast;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kMostBody = 64 * 1024 * 1024;
 constexpr std::chrono::seconds kConnectTime{10};
 
@@ -26,7 +25,7 @@ struct Attempt {
     std::string why = error.message();
     bool hung_up = false;
     if (connection->timed_out)
-      why = fmt::format("no answer within {:g} s", std::chrono::duration<double>(timeout).count());
+      why = fmt::format("no response within {:g} s", std::chrono::duration<double>(timeout).count());
     else if (error == beast::http::error::end_of_stream || error == beast::http::error::partial_message ||
              error == asio::error::connection_reset || error == asio::error::broken_pipe) {
       why = "the server hung up";
@@ -37,14 +36,15 @@ struct Attempt {
       hint = "run as root, or as a member of the group that owns the socket";
     auto text = fmt::format("{} {} on {}: {}", request.method, request.path(), address.str(), why);
     if (hung_up) throw HungUp(text);
-    throw Error(text, hint);
+    if (connection->timed_out) throw Error(ErrorKind::kTimeout, text);
+    throw Error::with_code(text, error.category() == boost::system::system_category() ? error.value() : 0, hint);
   }
 };
 
 asio::awaitable<boost::system::error_code> connect(Attempt& attempt) {
   auto& socket = attempt.connection->socket;
   for (;;) {
-    auto [error] = co_await socket.async_connect(endpoint_of(attempt.address), kTuple);
+    auto [error] = co_await socket.async_connect(endpoint_of(attempt.address), kAsResult);
     // A unix socket whose queue is full refuses at once where TCP would wait.
     bool full = error == asio::error::try_again || error == asio::error::no_buffer_space;
     if (!full || !attempt.address.is_unix() || attempt.connection->timed_out) co_return error;
@@ -90,8 +90,8 @@ asio::awaitable<void> send(Attempt& attempt) {
       throw Error("not a request target: " + percent_encode(attempt.request.target));
   if (auto error = co_await connect(attempt)) attempt.fail(error);
   auto message = message_of(attempt.address, attempt.request);
-  auto [error, size] = co_await beast::http::async_write(attempt.connection->socket, message, kTuple);
-  // A server may answer and hang up before it has read all: then the answer counts.
+  auto [error, size] = co_await beast::http::async_write(attempt.connection->socket, message, kAsResult);
+  // A server may respond and close before it has read all: then the response counts.
   bool hung_up = error == asio::error::broken_pipe || error == asio::error::connection_reset;
   if (error && !hung_up) attempt.fail(error);
 }
@@ -110,7 +110,7 @@ asio::awaitable<Response> request(Address address, Request request, std::chrono:
   beast::http::response_parser<beast::http::string_body> parser;
   parser.body_limit(kMostBody);
   parser.skip(request.method == "HEAD");
-  auto [error, size] = co_await beast::http::async_read(attempt.connection->socket, buffer, parser, kTuple);
+  auto [error, size] = co_await beast::http::async_read(attempt.connection->socket, buffer, parser, kAsResult);
   if (error) attempt.fail(error);
   co_return response_of(parser.release());
 }
@@ -139,7 +139,7 @@ asio::awaitable<void> stream(Address address, Request request, std::function<voi
   beast::flat_buffer buffer;
   beast::http::response_parser<beast::http::buffer_body> parser;
   parser.body_limit(boost::none);
-  auto [error, size] = co_await beast::http::async_read_header(socket, buffer, parser, kTuple);
+  auto [error, size] = co_await beast::http::async_read_header(socket, buffer, parser, kAsResult);
   if (error) attempt.fail(error);
   int status = static_cast<int>(parser.get().result_int());
   if (status == 200 && on_open) on_open();
@@ -147,7 +147,7 @@ asio::awaitable<void> stream(Address address, Request request, std::function<voi
   std::array<char, 16 * 1024> piece;
   while (!parser.is_done()) {
     parser.get().body() = {.data = piece.data(), .size = piece.size(), .more = true};
-    std::tie(error, size) = co_await beast::http::async_read_some(socket, buffer, parser, kTuple);
+    std::tie(error, size) = co_await beast::http::async_read_some(socket, buffer, parser, kAsResult);
     // The piece is full: hand it over and come again.
     if (error == beast::http::error::need_buffer) error = {};
     std::string_view data(piece.data(), piece.size() - parser.get().body().size);

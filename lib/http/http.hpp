@@ -1,5 +1,5 @@
 // HTTP/1.1 over unix sockets and TCP: a server and a client, on Boost.Asio coroutines. Boost.Beast stays inside this
-// room.
+// library.
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -91,14 +91,14 @@ class Server {
   std::shared_ptr<Impl> impl_;
 };
 
-// The server took the request, and went away before it had answered.
+// The server took the request and closed the connection before it had responded.
 class HungUp : public Error {
  public:
-  using Error::Error;
+  explicit HungUp(const std::string& message) : Error(ErrorKind::kUnavailable, message) {}
 };
 
-// One request on a connection of its own; throws Error when there is no answer (refused, hung up, malformed) or none in
-// time. `timeout` zero: none.
+// One request on a connection of its own. Throws Error when there is no response (kind and code tell why a connection
+// failed; HungUp; malformed) or none in time (kTimeout). `timeout` zero: none.
 asio::awaitable<Response> request(Address address, Request request, std::chrono::milliseconds timeout);
 
 // The same for programs without an event loop.

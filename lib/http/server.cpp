@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,6 +9,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include "base/asio.hpp"
 #include "base/log.hpp"
 #include "http/connection.hpp"
 
@@ -18,7 +18,6 @@ namespace {
 
 namespace beast = boost::beast;
 using Acceptor = asio::basic_socket_acceptor<Protocol>;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 // A client on the server's side. `idle_since` holds while no request is under way.
 struct Session : Connection {
@@ -45,12 +44,12 @@ asio::awaitable<Response> guarded(const Handler& handler, Request request) {
 asio::awaitable<void> hung_up(Session& session) {
   constexpr size_t read_ahead = 16 * 1024;
   while (session.buffer.size() < read_ahead) {
-    auto [error, size] = co_await session.socket.async_read_some(session.buffer.prepare(4096), kTuple);
+    auto [error, size] = co_await session.socket.async_read_some(session.buffer.prepare(4096), kAsResult);
     if (error) co_return;
     session.buffer.commit(size);
   }
   asio::steady_timer never(session.socket.get_executor(), asio::steady_timer::time_point::max());
-  co_await never.async_wait(kTuple);
+  co_await never.async_wait(kAsResult);
 }
 
 Request request_of(beast::http::request<beast::http::string_body>&& message) {
@@ -85,13 +84,13 @@ asio::awaitable<bool> write(Session& session, Response response, bool head, unsi
   if (bodiless) {
     beast::http::response<beast::http::empty_body> message;
     fill(message, response, version, keep_alive);
-    auto [error, size] = co_await beast::http::async_write(session.socket, message, kTuple);
+    auto [error, size] = co_await beast::http::async_write(session.socket, message, kAsResult);
     co_return !error;
   }
   beast::http::response<beast::http::string_body> message;
   fill(message, response, version, keep_alive);
   message.body() = std::move(response.body);
-  auto [error, size] = co_await beast::http::async_write(session.socket, message, kTuple);
+  auto [error, size] = co_await beast::http::async_write(session.socket, message, kAsResult);
   co_return !error;
 }
 
@@ -113,7 +112,7 @@ asio::awaitable<void> linger(Session& session) {
   session.socket.shutdown(Protocol::socket::shutdown_send, ignored);
   for (;;) {
     session.buffer.clear();
-    auto [error, size] = co_await session.socket.async_read_some(session.buffer.prepare(65536), kTuple);
+    auto [error, size] = co_await session.socket.async_read_some(session.buffer.prepare(65536), kAsResult);
     if (error) co_return;
   }
 }
@@ -126,7 +125,7 @@ asio::awaitable<void> converse(Session& session, const Handler& handler, Limits 
     beast::http::request_parser<beast::http::string_body> parser;
     parser.header_limit(static_cast<uint32_t>(limits.header_bytes));
     parser.body_limit(limits.body_bytes);
-    auto [error, size] = co_await beast::http::async_read_header(session.socket, session.buffer, parser, kTuple);
+    auto [error, size] = co_await beast::http::async_read_header(session.socket, session.buffer, parser, kAsResult);
     session.idle_since.reset();
     if (!error && !parser.is_done()) {
       session.arm(limits.idle);
@@ -134,7 +133,7 @@ asio::awaitable<void> converse(Session& session, const Handler& handler, Limits 
           !co_await write(session, Response{.status = 100, .body = {}, .content_type = {}, .headers = {}}, false, 11,
                           true))
         co_return;
-      std::tie(error, size) = co_await beast::http::async_read(session.socket, session.buffer, parser, kTuple);
+      std::tie(error, size) = co_await beast::http::async_read(session.socket, session.buffer, parser, kAsResult);
     }
     if (error) {
       if (auto answer = refusal(error); answer && co_await write(session, std::move(*answer), false, 11, false))
@@ -217,7 +216,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   // Waits until a client comes, then makes room for it at the cost of the one that is idle longest, or waits until one
   // leaves.
   asio::awaitable<void> wait_for_room() {
-    co_await acceptor.async_wait(Acceptor::wait_read, kTuple);
+    co_await acceptor.async_wait(Acceptor::wait_read, kAsResult);
     if (closed || sessions.size() < limits.connections) co_return;
     std::shared_ptr<Session> oldest;
     boost::system::error_code ignored;
@@ -227,7 +226,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     }
     if (oldest) oldest->close();
     room.expires_at(asio::steady_timer::time_point::max());
-    co_await room.async_wait(kTuple);
+    co_await room.async_wait(kAsResult);
   }
 
   static asio::awaitable<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<Session> session) {
@@ -248,13 +247,13 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
         co_await self->wait_for_room();
         continue;
       }
-      auto [error, socket] = co_await self->acceptor.async_accept(kTuple);
+      auto [error, socket] = co_await self->acceptor.async_accept(kAsResult);
       if (self->closed) co_return;
       if (error) {
         // Out of descriptors, or the client left before: a moment later it may work.
         log::warning("http: {}: cannot accept: {}", self->address.str(), error.message());
         self->room.expires_after(std::chrono::milliseconds(100));
-        co_await self->room.async_wait(kTuple);
+        co_await self->room.async_wait(kAsResult);
         continue;
       }
       auto session = std::make_shared<Session>(std::move(socket));

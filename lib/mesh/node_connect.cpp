@@ -1,10 +1,10 @@
 // How connections come to be: accepted or dialled, introduced, entered into the mesh.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/asio.hpp"
 #include "base/log.hpp"
 #include "mesh/node_impl.hpp"
 
@@ -13,7 +13,6 @@ namespace weave::mesh {
 namespace {
 
 using asio::ip::tcp;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto kDialTimeout = std::chrono::seconds(10);
 constexpr auto kAcceptTroublePause = std::chrono::milliseconds(100);
 // A connection that has said something within this time is alive: it isn't given up for a new one from the same peer.
@@ -60,15 +59,15 @@ void Node::Impl::listen() {
 asio::awaitable<void> Node::Impl::accept(std::shared_ptr<Impl> self) {
   while (!self->stopped) {
     self->accept_pause.expires_at(self->limiter.take(std::chrono::steady_clock::now()));
-    co_await self->accept_pause.async_wait(kTuple);
+    co_await self->accept_pause.async_wait(kAsResult);
     if (self->stopped) co_return;
-    auto [code, socket] = co_await self->acceptor.async_accept(kTuple);
+    auto [code, socket] = co_await self->acceptor.async_accept(kAsResult);
     if (self->stopped) co_return;
     if (code) {
       // Out of descriptors, or the peer has left already.
       log::warning("cannot accept a connection: {}", code.message());
       self->accept_pause.expires_after(kAcceptTroublePause);
-      co_await self->accept_pause.async_wait(kTuple);
+      co_await self->accept_pause.async_wait(kAsResult);
       continue;
     }
     asio::co_spawn(self->executor, greet(self, std::move(socket)), asio::detached);
@@ -125,12 +124,12 @@ asio::awaitable<Result<tcp::socket>> Node::Impl::connect_to(Endpoint address) {
       boost::system::error_code ignored;
       socket.close(ignored);
     });
-    std::tie(code) = co_await socket.async_connect(remote, kTuple);
+    std::tie(code) = co_await socket.async_connect(remote, kAsResult);
     dialing.erase(&socket);
     // The handler refers to what is about to go: it has to run before.
     if (deadline.cancel() == 0 && !late) {
       deadline.expires_after(std::chrono::milliseconds(0));
-      co_await deadline.async_wait(kTuple);
+      co_await deadline.async_wait(kAsResult);
     }
     if (late) code = asio::error::timed_out;
   }

@@ -1,17 +1,17 @@
 #include "mesh/tcp_session.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "base/asio.hpp"
 
 namespace weave::mesh {
 
 namespace {
 
 using asio::ip::tcp;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kReadSize = 16 * 1024;
 constexpr auto kLingerTime = std::chrono::milliseconds(1000);
 
@@ -62,7 +62,7 @@ asio::awaitable<std::string> TcpSession::flush(Bytes bytes) {
   size_t sent = 0;
   while (sent < bytes.size()) {
     auto [code, count] =
-        co_await socket_.async_write_some(asio::buffer(bytes.data() + sent, bytes.size() - sent), kTuple);
+        co_await socket_.async_write_some(asio::buffer(bytes.data() + sent, bytes.size() - sent), kAsResult);
     if (code) co_return closed() ? reason_ : text_of(code);
     sent += count;
   }
@@ -77,7 +77,7 @@ asio::awaitable<void> TcpSession::linger() {
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   std::array<uint8_t, 4096> scrap;
   for (size_t total = 0; total < 1024 * 1024;) {
-    auto [code, count] = co_await socket_.async_read_some(asio::buffer(scrap), kTuple);
+    auto [code, count] = co_await socket_.async_read_some(asio::buffer(scrap), kAsResult);
     if (code) break;
     total += count;
   }
@@ -103,7 +103,7 @@ asio::awaitable<Result<Introduced>> TcpSession::introduce(HandshakeMachine machi
       arm(deadline_, std::chrono::duration_cast<std::chrono::milliseconds>(limits_.handshake - passed),
           "handshake timed out");
     }
-    auto [code, count] = co_await socket_.async_read_some(asio::buffer(buffer), kTuple);
+    auto [code, count] = co_await socket_.async_read_some(asio::buffer(buffer), kAsResult);
     if (code)
       machine.closed(closed() ? reason_ : text_of(code));
     else
@@ -133,7 +133,7 @@ asio::awaitable<std::string> TcpSession::receive(std::function<void(ByteView)> o
       on_message(**message);
     }
     if (closed()) break;
-    auto [code, count] = co_await socket_.async_read_some(asio::buffer(buffer), kTuple);
+    auto [code, count] = co_await socket_.async_read_some(asio::buffer(buffer), kAsResult);
     if (code)
       close(text_of(code));
     else
@@ -163,7 +163,7 @@ asio::awaitable<void> TcpSession::write() {
     while (sent < bytes.size() && !closed()) {
       arm(write_deadline_, limits_.write, "the peer takes nothing any more");
       auto [code, count] =
-          co_await socket_.async_write_some(asio::buffer(bytes.data() + sent, bytes.size() - sent), kTuple);
+          co_await socket_.async_write_some(asio::buffer(bytes.data() + sent, bytes.size() - sent), kAsResult);
       if (code) close(text_of(code));
       sent += count;
       queued_ -= count;

@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <fmt/ranges.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/asio.hpp"
+#include "base/failures.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "overlay/fast_devices.hpp"
@@ -24,7 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto kEpochLength = 1min;
 constexpr uint32_t kMostEpochs = 10;  // a MAC that wasn't seen for so long is forgotten
 constexpr auto kSettle = 50ms;        // links change in swarms
@@ -318,7 +318,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   // What runs by itself. Each loop ends with the descriptor that it waits on, or when it is stopped.
   static asio::awaitable<void> watch_heartbeats(std::shared_ptr<Impl> self) {
     while (!self->stopped) {
-      auto [code] = co_await self->ring.async_wait(asio::posix::stream_descriptor::wait_read, kTuple);
+      auto [code] = co_await self->ring.async_wait(asio::posix::stream_descriptor::wait_read, kAsResult);
       if (code || self->stopped) co_return;
       self->kernel->read_heartbeats();
     }
@@ -326,10 +326,10 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   static asio::awaitable<void> watch_links(std::shared_ptr<Impl> self) {
     asio::steady_timer pause(self->executor);
     while (!self->stopped) {
-      auto [code] = co_await self->links.async_wait(asio::posix::stream_descriptor::wait_read, kTuple);
+      auto [code] = co_await self->links.async_wait(asio::posix::stream_descriptor::wait_read, kAsResult);
       if (code || self->stopped) co_return;
       pause.expires_after(kSettle);
-      co_await pause.async_wait(kTuple);
+      co_await pause.async_wait(kAsResult);
       if (self->stopped) co_return;
       drain(self->links.native_handle());
       self->guarded([&] { self->refresh_ports(); });
@@ -342,7 +342,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
     auto epoch_at = Clock::now() + kEpochLength;
     while (!self->stopped) {
       timer.expires_after(1s);
-      co_await timer.async_wait(kTuple);
+      co_await timer.async_wait(kAsResult);
       if (self->stopped) co_return;
       auto now = Clock::now();
       if (self->esp) self->esp->tick(now);
@@ -532,22 +532,17 @@ FastDatapath::Status FastDatapath::status() const {
 }
 
 void FastDatapath::remove(const std::string& pin_directory) {
-  std::vector<std::string> failures;
+  Failures failures;
   host::Netlink net;
-  for (const auto& link : net.links()) try {
+  for (const auto& link : net.links())
+    failures.attempt([&] {
       if (is_fast_vxlan(net, link)) net.remove_link(link.name);
       if (link.name == kBridgeSide) net.remove_link(link.name);
       FastKernel::detach(link.index);
-    } catch (const Error& error) {
-      failures.emplace_back(error.what());
-    }
-  FastKernel::unpin(pin_directory);
-  try {
-    FastEsp::remove();
-  } catch (const Error& error) {
-    failures.emplace_back(error.what());
-  }
-  if (!failures.empty()) throw Error(fmt::format("{}", fmt::join(failures, "; ")));
+    });
+  failures.attempt([&] { FastKernel::unpin(pin_directory); });
+  failures.attempt([] { FastEsp::remove(); });
+  failures.throw_if_any();
 }
 
 }  // namespace weave::overlay

@@ -41,9 +41,9 @@ int keep_words(libbpf_print_level level, const char* format, va_list arguments) 
 
 Error bpf_error(const std::string& attempted, int code) {
   auto words = std::exchange(last_words, {});
-  auto reason = errno_text(code < 0 ? -code : code);
-  return Error(words.empty() ? fmt::format("{}: {}", attempted, reason)
-                             : fmt::format("{}: {} ({})", attempted, reason, words));
+  code = std::abs(code);
+  auto text = fmt::format("{}: {}", attempted, errno_text(code));
+  return Error::with_code(words.empty() ? text : fmt::format("{} ({})", text, words), code);
 }
 
 bool is_bpf_filesystem(const fs::path& path) {

@@ -2,10 +2,10 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "base/log.hpp"
+#include "base/offload.hpp"
 #include "host/hosts_file.hpp"
 #include "ipam/parse.hpp"
 #include "router/containers.hpp"
-#include "router/offload.hpp"
 #include "router/router.hpp"
 
 namespace weave::router {

@@ -1,8 +1,8 @@
 #include "router/containers.hpp"
 
+#include "base/offload.hpp"
 #include "docker/run_blocking.hpp"
 #include "host/attach.hpp"
-#include "router/offload.hpp"
 
 namespace weave::router {
 

@@ -1,14 +1,12 @@
 #include "router/dns_service.hpp"
 
-#include <sys/socket.h>
-
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/asio.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 
@@ -16,7 +14,6 @@ namespace weave::router {
 namespace {
 
 using Json = nlohmann::json;
-constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 // More than this unread means that the server hangs: it is better off with a fresh start.
 constexpr size_t kMostPending = 64 << 20;  // bytes
 
@@ -29,16 +26,14 @@ DnsService::DnsService(asio::any_io_executor executor, const names::Database& na
       config_(std::move(config)),
       service_(executor, "DNS server", "dns-server", {.prepare = [this] { return open(); }}) {}
 
-Service::Start DnsService::open() {
+supervise::Service::Start DnsService::open() {
   auto config = config_();
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw errno_error("cannot make a socket pair");
-  UniqueFd theirs(ends[1]);
+  SocketPair pair;
   if (feed_) feed_->socket.close();
-  feed_ = std::make_shared<Feed>(Socket(executor_, asio::local::stream_protocol(), ends[0]));
+  feed_ = std::make_shared<Feed>(Socket(executor_, asio::local::stream_protocol(), pair.ours.release()));
   asio::co_spawn(executor_, read(feed_), asio::detached);
   send(feed_->encoder.snapshot(names_.entries()));
-  return {to_json(config), std::move(theirs)};
+  return {to_json(config), std::move(pair.theirs)};
 }
 
 void DnsService::changed(const names::Entries& entries) {

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "base/asio.hpp"
 #include "dns/feed.hpp"
 #include "dns/server.hpp"
 #include "names/names.hpp"
-#include "router/service.hpp"
+#include "supervise/service.hpp"
 
 namespace weave::router {
 
@@ -18,7 +19,7 @@ class DnsService {
   // throws Error when there is none. All must outlive the service.
   DnsService(asio::any_io_executor executor, const names::Database& names, std::function<dns::Config()> config);
 
-  Service& service() { return service_; }
+  supervise::Service& service() { return service_; }
   // Entries as the database's operations return them.
   void changed(const names::Entries& entries);
   // Entries that are gone without a tombstone.
@@ -37,7 +38,7 @@ class DnsService {
     bool writing = false;
   };
 
-  Service::Start open();
+  supervise::Service::Start open();
   void send(const Bytes& bytes);
   static asio::awaitable<void> write(std::shared_ptr<Feed> feed);
   asio::awaitable<void> read(std::shared_ptr<Feed> feed);
@@ -47,7 +48,7 @@ class DnsService {
   std::function<dns::Config()> config_;
   std::shared_ptr<Feed> feed_;
   dns::Status status_;
-  Service service_;
+  supervise::Service service_;
 };
 
 // The configuration's way to the process.

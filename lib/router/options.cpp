@@ -92,6 +92,7 @@ Options check(Options options) {
     require(cidr.has_value(), "Unable to parse trusted subnets: invalid CIDR address: " + subnet);
     subnet = cidr->masked().str();
   }
+  options.encrypted = !options.password.empty();
   check_addresses(options);
   check_init(options.ipam_init);
   check_names(options);
@@ -100,9 +101,8 @@ Options check(Options options) {
   require(options.mtu == 0 || (options.mtu >= 552 && options.mtu <= 65535),
           fmt::format("--mtu: {} is out of range", options.mtu), "use 552 to 65535 bytes");
   require(options.datapath == "direct" || options.datapath == "bridge" || options.datapath == "none",
-          fmt::format("--datapath: '{}' isn't understood", options.datapath),
-          "give direct (the best that the kernel can do), bridge (every frame crosses the bridge, where rules see it) "
-          "or none (by sleeve only)");
+          fmt::format("--datapath: unknown mode '{}'", options.datapath),
+          "use direct, bridge (every frame crosses the bridge, where firewall rules apply) or none (sleeve only)");
   check_door("--http-addr", options.http_addr);
   check_door("--status-addr", options.status_addr);
   check_door("--metrics-addr", options.metrics_addr);
@@ -146,6 +146,8 @@ void walk(Self& o, Visit visit) {
   visit("connection-limit", o.connection_limit);
   visit("min-protocol", o.min_protocol);
   visit("password", o.password);
+  visit("password-file", o.password_file);
+  visit("encrypted", o.encrypted);
   visit("trusted-subnets", o.trusted_subnets);
   visit("range", o.range);
   visit("range-given", o.range_given);

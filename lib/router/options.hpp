@@ -11,10 +11,10 @@ namespace weave::router {
 
 inline constexpr const char* kDefaultRange = "10.32.0.0/12";
 
-// Texts are as the user gave them; empty means what the comment says. check() makes sure that they can be understood.
-// In the store: our name, short id, bridge, plugin, targets.
+// The store's table of the router: peer name, short ID, settings of the launch, plugin, targets.
 inline constexpr const char* kRouterTable = "router";
-inline constexpr const char* kBridgeKey = "bridge";
+
+// Texts are as the user gave them; empty means what the comment says. check() makes sure that they can be parsed.
 
 struct Options {
   // --- who we are and whom we know
@@ -27,7 +27,9 @@ struct Options {
   bool discovery = true;
   int connection_limit = 200;  // 0: none
   int min_protocol = 1;        // 1 or 2
-  std::string password;        // empty: no encryption. A secret: travels through pipes only
+  std::string password;        // empty: no encryption. A secret: it is passed through pipes only, and never stored
+  std::string password_file;   // where the password was read from; empty: it was given otherwise
+  bool encrypted = false;      // a password was given; stored, unlike the password itself
   std::vector<std::string> trusted_subnets;
 
   // --- addresses

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "control/client.hpp"
 #include "router/router.hpp"
+#include "supervise/self.hpp"
 
 namespace weave::router {
 namespace {
@@ -32,16 +33,14 @@ asio::awaitable<std::string> Router::start_plugin_server(bool patient) {
   if (!docker_) throw Error("the plugin needs Docker, and weave was launched without it");
   if (plugin_ && plugin_->wanted()) co_return plugin_id_;
   if (!plugin_) {
-    plugin_.emplace(io_.get_executor(), "plugin", "plugin-server", Service::Hooks{.prepare = [this] {
+    plugin_.emplace(io_.get_executor(), "plugin", "plugin-server", supervise::Service::Hooks{.prepare = [this] {
                       // The far end of this pair closes with us, and the plugin ends.
-                      int ends[2];
-                      if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-                        throw errno_error("cannot make a socket pair");
-                      plugin_life_.reset(ends[0]);
-                      return Service::Start{to_json(plugin_config()), UniqueFd(ends[1])};
+                      SocketPair pair;
+                      plugin_life_ = std::move(pair.ours);
+                      return supervise::Service::Start{to_json(plugin_config()), std::move(pair.theirs)};
                     }});
   }
-  if (plugin_id_.empty()) plugin_id_ = new_service_id();
+  if (plugin_id_.empty()) plugin_id_ = supervise::new_service_id();
   network_ready_ = false;
   if (patient)
     co_await plugin_->start_or_retry();

@@ -1,6 +1,5 @@
 #include "router/plugin_process.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -10,20 +9,21 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "base/asio.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/offload.hpp"
 #include "docker/client.hpp"
 #include "host/attach.hpp"
 #include "plugin/driver.hpp"
-#include "router/offload.hpp"
 #include "store/store.hpp"
+#include "supervise/ready.hpp"
 
 namespace weave::router {
 namespace {
 
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
-constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr const char* kTable = "plugin";
 // Between the two looks that have to agree before something that Docker doesn't know is given back.
 constexpr auto kSecondLook = 15s;
@@ -69,16 +69,14 @@ class Process {
       char none;
       parent.async_read_some(asio::buffer(&none, 1), [&](boost::system::error_code, size_t) { io_.stop(); });
       if (docker_) asio::co_spawn(io_, watch(), asio::detached);
-      if (::write(ready.get(), "R", 1) != 1) throw errno_error("cannot report to the router");
-      ready.reset();
+      supervise::report_ready(ready);
       io_.run();
       // Sockets go first: dockerd must not hang on one that nobody serves.
       server.close();
       return 0;
     } catch (const Error& error) {
-      log::error("plugin: {}", error.what());
-      auto text = fmt::format("E{}\n{}", error.what(), error.hint());
-      if (ready && ::write(ready.get(), text.data(), text.size()) < 0) log::warning("cannot report to the router");
+      log::error("the plugin server has failed: reason={}", error.what());
+      supervise::report_failure(ready, error);
     }
     return 1;
   }
@@ -252,9 +250,8 @@ int run_plugin(const PluginConfig& config, int ready_fd, int life_fd) {
     Process process(config);
     return process.run(std::move(ready), std::move(life));
   } catch (const Error& error) {
-    log::error("plugin: {}", error.what());
-    auto text = fmt::format("E{}\n{}", error.what(), error.hint());
-    if (ready && ::write(ready.get(), text.data(), text.size()) < 0) log::warning("cannot report to the router");
+    log::error("cannot start the plugin server: reason={}", error.what());
+    supervise::report_failure(ready, error);
     return 1;
   }
 }

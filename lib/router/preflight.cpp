@@ -13,7 +13,7 @@
 #include "host/bridge.hpp"
 #include "host/iptables.hpp"
 #include "host/routes.hpp"
-#include "router/launch.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::router {
 namespace {
@@ -85,8 +85,10 @@ docker::asio::awaitable<void> check_reference(docker::Client& docker) {
   try {
     auto container = co_await docker.inspect_container("weave");
     if (container.running)
-      throw AlreadyThere("Found another running container named 'weave'. Aborting.", 2,
-                         "stop it with 'docker stop weave' (and 'docker rm weave', so that it doesn't come back)");
+      throw supervise::AlreadyRunning(
+          supervise::AlreadyRunning::What::kForeignContainer,
+          "Found another running container named 'weave'. Aborting.",
+          "stop it with 'docker stop weave' (and 'docker rm weave', so that it doesn't come back)");
   } catch (const docker::NoSuchContainer&) {
   }
 }
@@ -98,7 +100,7 @@ void check_docker(const Options& options, std::vector<std::string>& warnings) {
     docker::Client docker(address, kDockerLimit);
     docker::run_blocking(docker.ping());
     docker::run_blocking(check_reference(docker));
-  } catch (const AlreadyThere&) {
+  } catch (const supervise::AlreadyRunning&) {
     throw;
   } catch (const Error& error) {
     if (options.plugin && !options.foreground)
@@ -111,7 +113,7 @@ void check_docker(const Options& options, std::vector<std::string>& warnings) {
 
 std::vector<std::string> preflight(const Options& options) {
   if (::geteuid() != 0) throw Error("weave launch must be run as root", "try: sudo weave launch ...");
-  if (router_holds_host()) throw AlreadyThere("weave is already running; you can stop it with 'weave stop'.", 3);
+  if (supervise::weave_runs()) throw supervise::already_running();
   std::vector<std::string> warnings;
   host::bridge_type(options.bridge);
   check_docker(options, warnings);

@@ -7,8 +7,8 @@
 
 namespace weave::router {
 
-// Throws Error (AlreadyThere for a router that runs) when this host can't be launched on with these options; answers
-// warnings. With `options.foreground` a Docker that isn't there yet is no error.
+// Throws Error (supervise::AlreadyRunning for a router that runs) when this host can't be launched on with these
+// options; answers warnings. With `options.foreground` a Docker that isn't there yet is no error.
 std::vector<std::string> preflight(const Options& options);
 
 }  // namespace weave::router

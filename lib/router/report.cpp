@@ -85,7 +85,7 @@ control::Report Router::report() {
 
 control::Counters Router::counters() {
   control::Counters counters;
-  auto add = [&](const std::string& name, const Service& service) {
+  auto add = [&](const std::string& name, const supervise::Service& service) {
     counters.services_up[name] = service.up();
     counters.service_restarts[name] = service.restarts();
   };

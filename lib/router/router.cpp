@@ -4,8 +4,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.hpp"
+#include "base/offload.hpp"
 #include "host/expose.hpp"
-#include "router/offload.hpp"
 
 namespace weave::router {
 

@@ -85,9 +85,7 @@ class Router final : public control::Backend {
   };
 
   // start.cpp
-  void hold_host();
   void open_store();
-  void remember_bridge();
   void identify();
   void open_doors();
   asio::awaitable<void> prepare_host();
@@ -143,7 +141,7 @@ class Router final : public control::Backend {
   Options options_;
   asio::io_context io_{1};
   asio::thread_pool host_{1};
-  UniqueFd hold_;  // the lock of this host
+  UniqueFd lock_;  // of this host
   std::optional<Store> store_;
   PeerName self_;
   std::optional<docker::Client> docker_;
@@ -153,7 +151,7 @@ class Router final : public control::Backend {
   std::optional<Registrar> registrar_;  // nothing: DNS is off
   std::optional<names::Gossiper> gossiper_;
   std::optional<DnsService> dns_;  // nothing: DNS is off
-  std::optional<Service> plugin_;
+  std::optional<supervise::Service> plugin_;
   std::optional<overlay::FastDatapath> fast_;  // nothing: all goes by sleeve; outlives the node's connections
   std::string fast_trouble_;                   // why
   std::optional<uint16_t> short_id_;           // as stored

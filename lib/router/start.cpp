@@ -1,17 +1,14 @@
 // How a router comes up and goes down.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <grp.h>
 #include <sodium/randombytes.h>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 
+#include "base/asio.hpp"
 #include "base/log.hpp"
+#include "base/offload.hpp"
 #include "base/version.hpp"
 #include "control/client.hpp"
 #include "host/bridge.hpp"
@@ -19,26 +16,19 @@
 #include "host/identity.hpp"
 #include "host/routes.hpp"
 #include "migrate/weave_net.hpp"
-#include "router/launch.hpp"
-#include "router/offload.hpp"
+#include "router/last_launch.hpp"
+#include "router/reset.hpp"
 #include "router/router.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::router {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 constexpr auto kTick = 5s;  // addresses of dead containers, firewall
 constexpr const char* kTable = kRouterTable;
 
 constexpr int kControlMode = 0660;
-
-// Members of group docker may use the control socket: who may talk to Docker is root on this host anyway.
-void give_to_docker_group(const std::string& path) {
-  if (const group* docker = ::getgrnam("docker"))
-    if (::chown(path.c_str(), 0, docker->gr_gid) != 0)
-      log::warning("cannot give {} to the group docker: {}", path, errno_text(errno));
-}
 
 PeerName random_name() {
   Mac mac;
@@ -47,25 +37,7 @@ PeerName random_name() {
   return PeerName::from(mac);
 }
 
-uint16_t tcp_port_of(const std::string& door) {
-  if (door.empty()) return 0;
-  auto address = http::Address::parse(door);
-  return address && !address->is_unix() ? address->port : 0;
-}
-
 }  // namespace
-
-void Router::hold_host() {
-  std::error_code code;
-  std::filesystem::create_directories(kRunDirectory, code);
-  if (code) throw errno_error(std::string("cannot make ") + kRunDirectory, code.value());
-  auto path = std::string(kRunDirectory) + "/lock";
-  hold_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kControlMode));
-  if (!hold_) throw errno_error("cannot open " + path);
-  if (::fchmod(hold_.get(), kControlMode) == 0) give_to_docker_group(path);
-  if (::flock(hold_.get(), LOCK_EX | LOCK_NB) != 0)
-    throw AlreadyThere("weave is already running; you can stop it with 'weave stop'.", 3);
-}
 
 void Router::open_store() {
   std::error_code code;
@@ -75,11 +47,6 @@ void Router::open_store() {
   store_.emplace(options_.state_dir + "/weave.db");
   if (auto imported = migrate::import_at_first_launch(options_.db_prefix, *store_))
     log::info("took over Weave Net's state: file={} {}", imported->path, imported->str());
-}
-
-// Whoever takes away what we leave on this host must find it.
-void Router::remember_bridge() {
-  if (store_->get(kTable, kBridgeKey) != options_.bridge) store_->put(kTable, kBridgeKey, options_.bridge);
 }
 
 // The name given; else the one that the bridge carries, this machine's, or one made up and stored.
@@ -106,20 +73,14 @@ void Router::open_doors() {
     doors_.push_back(std::make_unique<http::Server>(io_.get_executor(), address, routes_.handler(door), kControlMode));
   };
   open({.path = control::kSocketPath, .host = {}}, control::Door::kSocket);
-  give_to_docker_group(control::kSocketPath);
+  supervise::give_to_docker_group(control::kSocketPath);
   if (!options_.http_addr.empty()) open(*http::Address::parse(options_.http_addr), control::Door::kTcp);
   if (!options_.status_addr.empty()) open(*http::Address::parse(options_.status_addr), control::Door::kStatus);
   if (!options_.metrics_addr.empty()) open(*http::Address::parse(options_.metrics_addr), control::Door::kStatus);
 }
 
 host::FirewallConfig Router::firewall_config() const {
-  host::FirewallConfig config;
-  config.bridge = options_.bridge;
-  config.port = static_cast<uint16_t>(options_.port);
-  config.control_port = tcp_port_of(options_.http_addr);
-  if (auto address = host::docker_bridge_address(options_.docker_bridge))
-    config.docker_bridge = {options_.docker_bridge, *address};
-  if (options_.dns) config.dns_interfaces = {"docker_gwbridge"};
+  auto config = router::firewall_config(options_);
   config.local_ranges = unmasqueraded();
   return config;
 }
@@ -281,9 +242,9 @@ asio::awaitable<void> Router::reclaim() {
 }
 
 asio::awaitable<std::vector<std::string>> Router::start() {
-  hold_host();
+  lock_ = supervise::lock_host();
   open_store();
-  remember_bridge();
+  store_launch(*store_, options_);
   identify();
   log::info("router starts: service={} version={} peer={}({})", options_.service_id, kVersion, self_.str(),
             options_.nickname);

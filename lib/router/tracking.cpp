@@ -6,9 +6,9 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.hpp"
+#include "base/offload.hpp"
 #include "plugin/driver.hpp"
 #include "router/containers.hpp"
-#include "router/offload.hpp"
 #include "router/router.hpp"
 
 namespace weave::router {

@@ -25,11 +25,11 @@ struct Launch {
     for (auto name : kVariables) ::unsetenv(name);
   }
   static void set(const char* name, const char* value) { ::setenv(name, value, 1); }
-  router::Options operator()(const Words& words) {
+  router::Options operator()(const Words& words, router::Options base = {}) {
     Command command{.name = "launch"};
     declare_launch_options(command, given);
     auto peers = parse(command, words, warnings).value();
-    return launch_options(given, peers, warnings);
+    return launch_options(given, peers, warnings, std::move(base));
   }
 };
 
@@ -103,6 +103,7 @@ TEST_CASE("each launch option arrives where it belongs") {
                            "192.168.48.13:6000"});
   router::Options expected;
   expected.password = "pw";
+  expected.encrypted = true;
   expected.trusted_subnets = {"10.10.0.0/16", "192.168.48.12/32"};
   expected.host = "192.168.48.11";
   expected.port = 7783;
@@ -196,6 +197,41 @@ TEST_CASE("a password comes from a file without its newline") {
   CHECK_THROWS_AS(Launch()({"--password-file", path}), Error);
   std::filesystem::remove(path);
   CHECK_THROWS_AS(Launch()({"--password-file", path}), Error);
+}
+
+TEST_CASE("settings of the last launch hold where nothing else is given") {
+  router::Options base;
+  base.port = 7000;
+  base.dns = false;
+  base.discovery = false;
+  base.trusted_subnets = {"10.0.0.0/8"};
+  base.docker = base.plugin = false;
+  base.restart = false;
+  base.service_id = "of the last launch";
+  auto options = Launch()({"--nickname", "other"}, base);
+  CHECK(options.port == 7000);
+  CHECK_FALSE(options.dns);
+  CHECK_FALSE(options.discovery);
+  CHECK(options.trusted_subnets == Words{"10.0.0.0/8"});
+  CHECK_FALSE(options.docker);
+  CHECK_FALSE(options.plugin);
+  CHECK_FALSE(options.restart);
+  CHECK(options.nickname == "other");
+  CHECK(options.service_id.empty());
+}
+
+TEST_CASE("a stored launch with a password takes it from its file, or needs it again") {
+  auto path = std::filesystem::temp_directory_path() / fmt::format("weave-stored-password-{}", ::getpid());
+  write_file(path, "s3cret\n", 0600);
+  router::Options base;
+  base.encrypted = true;
+  base.password_file = path;
+  CHECK(Launch()({}, base).password == "s3cret");
+  CHECK(Launch()({"--password", "other"}, base).password == "other");
+  base.password_file.clear();
+  CHECK_THROWS_WITH(Launch()({}, base), "the last launch had a password, which is not stored");
+  CHECK(Launch()({"--password-file", path}, base).password_file == path);
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("the command line of the 1.x transcript is understood, with its warnings") {

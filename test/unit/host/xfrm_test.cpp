@@ -8,6 +8,7 @@
 #include "base/hex.hpp"
 #include "host/netns.hpp"
 #include "host/xfrm_message.hpp"
+#include "unit/skip.hpp"
 
 using namespace weave;
 using namespace weave::host;
@@ -34,7 +35,7 @@ void with_xfrm(Test&& test) {
     try {
       xfrm.emplace();
     } catch (const Error& error) {
-      WARN("skipped: " << error.what());
+      test::skip(error.what());
       return;
     }
     test(*xfrm);

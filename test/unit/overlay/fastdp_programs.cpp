@@ -9,6 +9,7 @@
 #include "host/netns.hpp"
 #include "overlay/fastdp_kernel.hpp"
 #include "overlay/fastdp_packet.hpp"
+#include "unit/skip.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
@@ -116,7 +117,7 @@ struct Programs {
 template <class Test>
 void with_programs(Test&& test, bool direct = true) {
   if (geteuid() != 0) {
-    WARN("skipped: only root may load programs into the kernel");
+    test::skip("only root may load programs into the kernel");
     return;
   }
   host::NetNs::make().run([&] {
@@ -125,10 +126,8 @@ void with_programs(Test&& test, bool direct = true) {
     try {
       programs.emplace(direct);
     } catch (const Error& error) {
-      std::string reason = error.what();
-      if (reason.find("not permitted") == std::string::npos && reason.find("not implemented") == std::string::npos)
-        throw;
-      WARN("skipped: the kernel refuses: " << reason);
+      if (error.code() != EPERM && error.code() != ENOSYS) throw;
+      test::skip(error.what());
       return;
     }
     test(*programs);

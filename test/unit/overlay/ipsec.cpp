@@ -13,6 +13,7 @@
 #include "host/netns.hpp"
 #include "host/xfrm.hpp"
 #include "overlay/fastdp_packet.hpp"
+#include "unit/skip.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
@@ -72,7 +73,7 @@ TEST_CASE("keys of a live Weave Net are found, and its encrypted heartbeats unde
 // Takes a kernel with ESP: see test/vm.
 TEST_CASE("the kernel decrypts a live Weave Net's packets by an association of ours", "[esp]") {
   if (geteuid() != 0) {
-    WARN("skipped: only root may");
+    test::skip("only root may make network namespaces");
     return;
   }
   host::NetNs::make().run([] {
@@ -81,7 +82,7 @@ TEST_CASE("the kernel decrypts a live Weave Net's packets by an association of o
       xfrm.emplace();
       xfrm->probe();
     } catch (const Error& error) {
-      WARN("skipped: " << error.what());
+      test::skip(error.what());
       return;
     }
     host::Netlink net;

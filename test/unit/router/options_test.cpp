@@ -1,6 +1,7 @@
 #include "router/options.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 using namespace weave;
 using namespace weave::router;
@@ -58,10 +59,51 @@ TEST_CASE("the mode of IPAM's first division is understood or refused in Weave N
     CHECK_THAT(refusal({.ipam_init = bad}), Catch::StartsWith("Unable to parse --ipalloc-init: "));
 }
 
-TEST_CASE("options reach the router as they are, and the password only through a secret channel") {
-  Options options{
-      .name = "02:00:00:00:00:01", .peers = {"a", "b:1"}, .password = "s3cret", .plugin = false, .service_id = "7f"};
-  CHECK(options_from_json(to_json(options, true)) == options);
+namespace {
+
+struct Any {
+  template <class T>
+  operator T() const;
+};
+
+// The number of fields of an aggregate: how many initializers it takes at most.
+template <class T, class... Fields>
+constexpr size_t field_count() {
+  if constexpr (requires { T{Fields()..., Any()}; })
+    return field_count<T, Fields..., Any>();
+  else
+    return sizeof...(Fields);
+}
+
+// Another value of the same type.
+nlohmann::json changed(const nlohmann::json& value) {
+  if (value.is_boolean()) return !value.get<bool>();
+  if (value.is_number()) return value.get<int>() + 1;
+  if (value.is_array()) return {"changed"};
+  return value.get<std::string>() + "changed";
+}
+
+}  // namespace
+
+TEST_CASE("each field of the options passes the pipe to the router with its value") {
+  auto plain = nlohmann::json::parse(to_json(Options{}, true));
+  CHECK(plain.size() == field_count<Options>());
+  for (const auto& [key, value] : plain.items()) {
+    INFO(key);
+    auto other = plain;
+    other[key] = changed(value);
+    auto options = options_from_json(other.dump());
+    CHECK_FALSE(options == Options{});
+    CHECK(nlohmann::json::parse(to_json(options, true)) == other);
+  }
+}
+
+TEST_CASE("the password is only in the text with secrets") {
+  Options options{.password = "s3cret"};
+  CHECK(to_json(options, true).find("s3cret") != std::string::npos);
   CHECK(to_json(options, false).find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("options that cannot be parsed are refused") {
   CHECK_THROWS_AS(options_from_json("{"), Error);
 }

@@ -1,4 +1,5 @@
-// A part of weave that runs as a process of its own: started, watched, started again when it dies.
+// A service: a part of weave that runs as a child process of the router. It is started, watched, and started again when
+// it dies.
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -12,25 +13,9 @@
 
 #include "base/fd.hpp"
 
-namespace weave::router {
+namespace weave::supervise {
 
 namespace asio = boost::asio;
-
-// The descriptors of a service's process, besides the standard ones.
-inline constexpr int kConfigFd = 3;  // a pipe with its configuration
-inline constexpr int kReadyFd = 4;   // a pipe to say `R<text>` when it is ready, or `E<message>\n<hint>`
-inline constexpr int kLifeFd = 5;    // closes when the other side has died; for some also a channel
-
-// Starts this program's subcommand with a configuration on kConfigFd and more descriptors. Returns the pid.
-pid_t spawn_self(const std::string& subcommand, const std::string& config, std::vector<std::pair<int, int>> fds,
-                 bool new_session = false);
-
-// What came over a ready pipe: the text after `R`; throws Error for `E` and, as "<name> ended before it was ready", for
-// anything else.
-std::string understand_ready(const std::string& name, const std::string& said);
-
-// 32 random bytes in hex: what `weave launch` and `weave launch-plugin` print.
-std::string new_service_id();
 
 class Service {
  public:
@@ -48,12 +33,13 @@ class Service {
   Service(asio::any_io_executor executor, std::string name, std::string subcommand, Hooks hooks);
   Service(const Service&) = delete;
 
-  // Starts it and returns when it says that it is ready; throws its Error otherwise, and then it is off. From then on a
-  // crash starts it again, after a pause that doubles from 0.1 s to 5 s and is short again after 10 s of life.
+  // Starts the process and returns when it reports that it is ready; throws its Error otherwise, and then the service
+  // is off. From then on the process is restarted after a crash, with a pause that doubles from 0.1 s to 5 s and is
+  // reset after 10 s of life.
   asio::awaitable<void> start();
-  // As start(), but a failure leaves it trying again.
+  // As start(), but after a failure the service keeps trying.
   asio::awaitable<void> start_or_retry();
-  // Ends it: SIGTERM, and SIGKILL after 5 s. Returns when the process is gone.
+  // Ends the process, also one that is starting: SIGTERM, and SIGKILL after 5 s. Returns when it is gone.
   asio::awaitable<void> stop();
 
   bool wanted() const { return wanted_; }
@@ -77,10 +63,10 @@ class Service {
   asio::steady_timer wake_;  // cancelled to end a pause
   pid_t pid_ = 0;
   bool wanted_ = false, up_ = false, supervised_ = false;
-  std::string trouble_;  // why it isn't up
-  std::chrono::steady_clock::time_point trouble_at_{}, up_at_{};
+  std::string failure_;  // why it is not up
+  std::chrono::steady_clock::time_point failure_at_{}, up_at_{};
   std::chrono::system_clock::time_point since_{};
   uint64_t restarts_ = 0;
 };
 
-}  // namespace weave::router
+}  // namespace weave::supervise

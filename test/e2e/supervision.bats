@@ -1,0 +1,81 @@
+# A requested stop wins over every start: of a router that is launched, that crashed, or that is restarted.
+load host
+
+setup() { host_up h1 --no-engine; }
+teardown() { hosts_down; }
+
+launch() { on h1 weave launch --docker-api= --plugin=false --no-dns "$@"; }
+running() { on h1 pgrep -f '^weave (monitor|router)'; }
+stopped() { [ -z "$(running)" ]; }
+router() { on h1 pgrep -of '^weave router'; }
+ready() { on h1 curl -sf -o /dev/null http://127.0.0.1:6784/healthz; }
+
+@test "SIGTERM to a router that is restarted after a crash stops weave, whenever it comes" {
+  for delay in 0 0.01 0.02 0.04 0.08 0.15; do
+    launch
+    on h1 bash -c 'old=$(pgrep -of "^weave router"); kill -KILL $old
+      until new=$(pgrep -of "^weave router") && [ "$new" != $old ]; do :; done
+      sleep '$delay'; kill -TERM $new'
+    WITHIN=10 eventually stopped
+    on h1 weave reset --force
+  done
+}
+
+@test "SIGINT to a router that has just been started stops weave" {
+  launch
+  on h1 bash -c 'old=$(pgrep -of "^weave router"); kill -KILL $old
+    until new=$(pgrep -of "^weave router") && [ "$new" != $old ]; do :; done; kill -INT $new'
+  WITHIN=10 eventually stopped
+}
+
+@test "weave stop between a crash and the restart stops weave" {
+  launch
+  run on h1 bash -c 'kill -KILL $(pgrep -of "^weave router"); weave stop'
+  status_is 0
+  is "$(running)" ""
+  run on h1 weave stop
+  prints "Weave is not running."
+}
+
+@test "weave stop during a long pause before a restart stops weave" {
+  launch
+  for i in 1 2 3 4; do
+    eventually ready
+    on h1 sh -c 'kill -KILL $(pgrep -of "^weave router")'
+  done
+  run on h1 weave stop
+  status_is 0
+  is "$(running)" ""
+}
+
+@test "SIGTERM to the monitor ends the router, too" {
+  launch
+  on h1 sh -c 'kill -TERM $(pgrep -of "^weave monitor")'
+  WITHIN=15 eventually stopped
+}
+
+@test "a stop of a router that was adopted by a new monitor is final" {
+  launch
+  old=$(on h1 pgrep -of '^weave monitor')
+  on h1 kill -KILL "$old"
+  adopted() { [ "$(on h1 cat /run/weave/monitor)" != "$old" ]; }
+  eventually adopted
+  on h1 weave stop
+  is "$(running)" ""
+}
+
+@test "a launch while weave waits to restart its router is refused" {
+  launch
+  run on h1 bash -c 'kill -KILL $(pgrep -of "^weave router"); weave launch --docker-api= --plugin=false --no-dns'
+  status_is 3
+  eventually ready
+}
+
+@test "after a stop in the middle of a start the next launch works" {
+  launch
+  on h1 bash -c 'old=$(pgrep -of "^weave router"); kill -KILL $old
+    until new=$(pgrep -of "^weave router") && [ "$new" != $old ]; do :; done; sleep 0.05; kill -TERM $new'
+  WITHIN=10 eventually stopped
+  launch
+  ready
+}
