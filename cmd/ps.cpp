@@ -4,7 +4,7 @@
 #include "host/expose.hpp"
 #include "host/netlink.hpp"
 #include "output.hpp"
-#include "router/containers.hpp"
+#include "router/attached.hpp"
 #include "router/last_launch.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"

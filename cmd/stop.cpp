@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kStopLimit{15};
 bool stop_router(bool remove_network) {
   http::Fields form;
   if (remove_network) form.emplace_back("remove-network", "true");
-  bool told = false;
+  bool told = false, asked = false;
   // The router is asked first: it says what Docker's network kept. Without a router that responds (it is starting, or
   // has crashed and will be restarted) its monitor is told to end.
   auto tell = [&] {
@@ -24,13 +24,14 @@ bool stop_router(bool remove_network) {
       for (const auto& line : lines_of(warnings)) say(line);
     } catch (const control::NotRunning&) {
       told = supervise::stop_monitor();
-    } catch (const http::HungUp&) {  // the router ends as soon as it has responded
-      told = true;
+    } catch (const http::HungUp&) {
+      // It may have ended as asked, or crashed before it took the request: the next call tells.
+      asked = true;
     }
   };
   auto runs = supervise::weave_runs();
   tell();
-  runs = runs || told;
+  runs = runs || told || asked;
   if (runs && !supervise::wait_until_stopped(kStopLimit, tell))
     throw Error(fmt::format("the router has not stopped within {} s", kStopLimit.count()),
                 "'weave logs' shows what it is doing");

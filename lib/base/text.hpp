@@ -14,4 +14,9 @@ std::vector<std::string> split(std::string_view text, char separator);
 // The lines, without their ends.
 std::vector<std::string> lines_of(std::string_view text);
 
+// All but unreserved characters as %XX (RFC 3986).
+std::string percent_encode(std::string_view text);
+// HTML's special characters as references, as Go's html/template escapes them.
+std::string html_escaped(std::string_view text);
+
 }  // namespace weave

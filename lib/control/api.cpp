@@ -1,6 +1,7 @@
 // Dispatch: door, path, method. What each path answers is in api_*.cpp.
 #include "control/api.hpp"
 
+#include "base/text.hpp"
 #include "control/answer.hpp"
 
 namespace weave::control {
@@ -37,32 +38,6 @@ bool numeric_host(std::string_view host) {
   if (host.starts_with('[')) return host.find(']') != std::string_view::npos;
   host = host.substr(0, host.rfind(':'));
   return host == "localhost" || Ipv4::parse(host).has_value();
-}
-
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include "control/answer.hpp"
 #include "control/api.hpp"
 #include "control/json.hpp"
-#include "control/template.hpp"
+#include "control/report_text.hpp"
 #include "control/text.hpp"
 
 namespace weave::control {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace weave::http {
 
@@ -60,7 +61,7 @@ struct Response {
 
 // Percent-encoding of one path element or query value, and back ('+' is a blank only in forms). Nothing for bad
 // escapes.
-std::string percent_encode(std::string_view text);
+using weave::percent_encode;
 std::optional<std::string> percent_decode(std::string_view text);
 
 using Handler = std::function<asio::awaitable<Response>(Request)>;

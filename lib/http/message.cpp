@@ -66,18 +66,6 @@ Response Response::json(std::string body, int status) {
   return {.status = status, .body = std::move(body), .content_type = "application/json", .headers = {}};
 }
 
-std::string percent_encode(std::string_view text) {
-  static const std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string out;
-  for (char c : text) {
-    if (plain.find(c) != std::string_view::npos)
-      out += c;
-    else
-      out += fmt::format("%{:02X}", static_cast<uint8_t>(c));
-  }
-  return out;
-}
-
 std::optional<std::string> percent_decode(std::string_view text) {
   return decode(text, false);
 }

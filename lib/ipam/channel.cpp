@@ -4,7 +4,7 @@ namespace weave::ipam {
 namespace {
 
 // Only says that the state is to go: two of them are one.
-class StateData : public mesh::GossipData, public std::enable_shared_from_this<StateData> {
+class StateData : public gossip::GossipData, public std::enable_shared_from_this<StateData> {
  public:
   explicit StateData(std::weak_ptr<const Allocator*> allocator) : allocator_(std::move(allocator)) {}
 
@@ -15,7 +15,7 @@ class StateData : public mesh::GossipData, public std::enable_shared_from_this<S
     if (!state) return {};
     return {std::move(*state)};
   }
-  mesh::Gossip merged(const mesh::GossipData&) const override { return shared_from_this(); }
+  gossip::Gossip merged(const gossip::GossipData&) const override { return shared_from_this(); }
 
  private:
   std::weak_ptr<const Allocator*> allocator_;  // gone with the channel
@@ -23,16 +23,16 @@ class StateData : public mesh::GossipData, public std::enable_shared_from_this<S
 
 }  // namespace
 
-mesh::Channel channel_of(Allocator& allocator, std::function<void()> after) {
+gossip::Channel channel_of(Allocator& allocator, std::function<void()> after) {
   auto alive = std::make_shared<const Allocator*>(&allocator);
   auto state = std::make_shared<const StateData>(alive);
-  auto taken = [after = std::move(after)](Result<void> result, mesh::Gossip pass_on) -> Result<mesh::Gossip> {
+  auto taken = [after = std::move(after)](Result<void> result, gossip::Gossip pass_on) -> Result<gossip::Gossip> {
     if (after) after();
     if (!result) return Refused(result.error());
     return pass_on;
   };
-  mesh::Channel channel;
-  channel.gossip = [alive, state] { return mesh::Gossip(state); };
+  gossip::Channel channel;
+  channel.gossip = [alive, state] { return gossip::Gossip(state); };
   channel.on_gossip = [&allocator, taken](ByteView data) {
     return taken(allocator.on_state(data, std::nullopt), nullptr);
   };

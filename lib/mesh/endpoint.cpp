@@ -24,16 +24,7 @@ bool is_host_name(std::string_view text) {
 }  // namespace
 
 std::string Endpoint::str() const {
-  return ip.is_v6() ? fmt::format("[{}]:{}", ip.to_string(), port) : fmt::format("{}:{}", ip.to_string(), port);
-}
-
-std::optional<Ip> parse_ip(std::string_view text) {
-  boost::system::error_code code;
-  auto ip = boost::asio::ip::make_address(text, code);
-  if (code) return std::nullopt;
-  if (ip.is_v6() && ip.to_v6().is_v4_mapped())
-    return Ip(boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, ip.to_v6()));
-  return ip;
+  return ip.is_v6() ? fmt::format("[{}]:{}", ip.str(), port) : fmt::format("{}:{}", ip.str(), port);
 }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
@@ -42,7 +33,7 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   auto host = text.substr(0, colon);
   bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
   if (bracketed) host = host.substr(1, host.size() - 2);
-  auto ip = parse_ip(host);
+  auto ip = Ip::parse(host);
   auto port = parse_port(text.substr(colon + 1));
   if (!ip || !port || bracketed != (host.find(':') != host.npos)) return std::nullopt;
   return Endpoint{*ip, *port};
@@ -50,7 +41,7 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
 
 Result<TargetName> TargetName::parse(std::string_view text) {
   auto refused = [&] { return Refused(fmt::format("invalid peer name \"{}\", should be host[:port]", text)); };
-  if (auto ip = parse_ip(text)) return TargetName{ip->to_string(), {}};
+  if (auto ip = Ip::parse(text)) return TargetName{ip->str(), {}};
   TargetName name;
   std::string_view host = text;
   if (auto colon = text.rfind(':'); colon != text.npos && !text.ends_with(']')) {
@@ -59,13 +50,13 @@ Result<TargetName> TargetName::parse(std::string_view text) {
     host = text.substr(0, colon);
   }
   if (host.starts_with('[') && host.ends_with(']')) {
-    auto ip = parse_ip(host.substr(1, host.size() - 2));
+    auto ip = Ip::parse(host.substr(1, host.size() - 2));
     if (!ip) return refused();
-    name.host = ip->to_string();
+    name.host = ip->str();
     return name;
   }
-  if (auto ip = parse_ip(host); ip && ip->is_v4()) {
-    name.host = ip->to_string();
+  if (auto ip = Ip::parse(host); ip && ip->is_v4()) {
+    name.host = ip->str();
     return name;
   }
   if (!is_host_name(host)) return refused();

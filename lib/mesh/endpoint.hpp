@@ -1,34 +1,24 @@
-// Addresses of routers, as people write them and as gossip carries them.
+// Addresses of routers, as users write them and as gossip carries them.
 #pragma once
-#include <boost/asio/ip/address.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "address/ip.hpp"
 #include "base/error.hpp"
 
 namespace weave::mesh {
-
-using Ip = boost::asio::ip::address;
 
 struct Endpoint {
   Ip ip;
   uint16_t port = 0;
 
-  auto operator<=>(const Endpoint& other) const {
-    return std::pair(ip, port) < std::pair(other.ip, other.port)   ? std::strong_ordering::less
-           : std::pair(ip, port) > std::pair(other.ip, other.port) ? std::strong_ordering::greater
-                                                                   : std::strong_ordering::equal;
-  }
-  bool operator==(const Endpoint& other) const { return ip == other.ip && port == other.port; }
+  auto operator<=>(const Endpoint&) const = default;
   // "10.0.0.1:6783" or "[fd00::1]:6783".
   std::string str() const;
   // What str() writes. IPv4 addresses in IPv6 form become IPv4.
   static std::optional<Endpoint> parse(std::string_view text);
 };
-
-// An IP address without port; nothing when it is anything else. IPv4 in IPv6 form becomes IPv4.
-std::optional<Ip> parse_ip(std::string_view text);
 
 // A router as the user names it: host[:port], where the host is a name, an IPv4 address or an IPv6 address, the last in
 // brackets when a port follows. Refuses with: invalid peer name "...", should be host[:port]

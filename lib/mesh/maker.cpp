@@ -18,7 +18,7 @@ constexpr size_t kMaxTargets = 4096;
 
 std::string Maker::key_of(const TargetName& name) const {
   uint16_t port = name.port.value_or(config_.port);
-  auto ip = parse_ip(name.host);
+  auto ip = Ip::parse(name.host);
   return ip ? Endpoint{*ip, port}.str() : fmt::format("{}:{}", name.host, port);
 }
 
@@ -55,7 +55,7 @@ std::vector<std::string> Maker::connect(const std::vector<std::string>& names, b
     if (is_new) {
       target.host = name->host;
       target.port = name->port.value_or(config_.port);
-      if (auto ip = parse_ip(name->host)) target.address = Endpoint{*ip, target.port};
+      if (auto ip = Ip::parse(name->host)) target.address = Endpoint{*ip, target.port};
     }
     if (target.state == State::kAttempting || target.state == State::kConnected) continue;
     retry_at_once(target, now);
@@ -98,8 +98,8 @@ bool Maker::wanted(const Target& target) const {
 bool Maker::may_dial(const Endpoint& address, const MakerView& view) const {
   const auto& ip = address.ip;
   if (ip.is_unspecified() || ip.is_multicast() || (ip.is_loopback() && !config_.dial_loopback)) return false;
-  if (ip.is_v4() && ip.to_v4() == boost::asio::ip::address_v4::broadcast()) return false;
-  if (ip.is_v6() && ip.to_v6().is_link_local()) return false;
+  if (ip.is_broadcast()) return false;
+  if (ip.is_v6() && ip.is_link_local()) return false;
   return std::find(view.own.begin(), view.own.end(), address) == view.own.end();
 }
 
@@ -122,7 +122,7 @@ void Maker::discover(const MakerView& view, std::set<std::string>& found, Time n
       auto [entry, is_new] = targets_.try_emplace(key);
       if (!is_new) continue;
       auto& target = entry->second;
-      target.host = address->ip.to_string();
+      target.host = address->ip.str();
       target.port = address->port;
       target.address = address;
       target.port_given = true;

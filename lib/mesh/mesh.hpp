@@ -19,7 +19,7 @@
 #include <variant>
 #include <vector>
 
-#include "mesh/channel.hpp"
+#include "gossip/channel.hpp"
 #include "mesh/envelope.hpp"
 #include "mesh/outbox.hpp"
 #include "mesh/peers.hpp"
@@ -27,6 +27,11 @@
 #include "mesh/surrogate.hpp"
 
 namespace weave::mesh {
+
+using gossip::Channel;
+using gossip::Gossip;
+using gossip::GossipData;
+using gossip::OpaqueData;
 
 inline constexpr std::chrono::seconds kGossipInterval{30};
 inline constexpr std::chrono::seconds kHeartbeatInterval{30};

@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 
-#include "mesh/channel.hpp"
+#include "gossip/channel.hpp"
 #include "mesh/envelope.hpp"
 
 namespace weave::mesh {
+
+using gossip::Gossip;
 
 class Outbox {
  public:

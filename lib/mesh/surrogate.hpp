@@ -7,9 +7,12 @@
 #include <set>
 #include <string>
 
-#include "mesh/channel.hpp"
+#include "gossip/channel.hpp"
 
 namespace weave::mesh {
+
+using gossip::Gossip;
+using gossip::OpaqueData;
 
 using Time = std::chrono::steady_clock::time_point;
 

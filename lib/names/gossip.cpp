@@ -25,7 +25,7 @@ std::vector<Bytes> in_messages(int64_t timestamp, const Entries& entries) {
   return messages;
 }
 
-class WholeState : public mesh::GossipData {
+class WholeState : public gossip::GossipData {
  public:
   WholeState(const Database& database, Clock now) : database_(database), now_(std::move(now)) {}
 
@@ -40,7 +40,7 @@ class WholeState : public mesh::GossipData {
     return encoded_;
   }
   // Whatever else there is to say is in the database.
-  mesh::Gossip merged(const mesh::GossipData&) const override { return whole_state(database_, now_); }
+  gossip::Gossip merged(const gossip::GossipData&) const override { return whole_state(database_, now_); }
 
  private:
   const Database& database_;
@@ -50,7 +50,7 @@ class WholeState : public mesh::GossipData {
   mutable int64_t timestamp_ = 0;
 };
 
-class Update : public mesh::GossipData {
+class Update : public gossip::GossipData {
  public:
   Update(const Database& database, Clock now, int64_t timestamp, Entries entries)
       : database_(database), now_(std::move(now)), timestamp_(timestamp), entries_(for_sending(std::move(entries))) {
@@ -59,7 +59,7 @@ class Update : public mesh::GossipData {
 
   std::vector<Bytes> encode() const override { return in_messages(timestamp_, entries_); }
 
-  mesh::Gossip merged(const mesh::GossipData& later) const override {
+  gossip::Gossip merged(const gossip::GossipData& later) const override {
     const auto* more = dynamic_cast<const Update*>(&later);
     if (!more || held_ + more->held_ > kMaxUpdate) return whole_state(database_, now_);
     return update(database_, now_, std::max(timestamp_, more->timestamp_), combine(entries_, more->entries_));
@@ -81,28 +81,28 @@ std::string who(PeerName peer) {
 
 }  // namespace
 
-mesh::Gossip update(const Database& database, const Clock& now, int64_t timestamp, Entries entries) {
+gossip::Gossip update(const Database& database, const Clock& now, int64_t timestamp, Entries entries) {
   return std::make_shared<Update>(database, now, timestamp, std::move(entries));
 }
 
-mesh::Gossip whole_state(const Database& database, const Clock& now) {
+gossip::Gossip whole_state(const Database& database, const Clock& now) {
   return std::make_shared<WholeState>(database, now);
 }
 
 Gossiper::Gossiper(Database& database, GossipHooks hooks) : database_(database), hooks_(std::move(hooks)) {}
 
-mesh::Channel Gossiper::channel() {
-  mesh::Channel channel;
+gossip::Channel Gossiper::channel() {
+  gossip::Channel channel;
   channel.gossip = [this] { return whole_state(database_, hooks_.now); };
   // What was new goes on, as news of ours.
-  channel.on_gossip = [this](ByteView data) -> Result<mesh::Gossip> {
+  channel.on_gossip = [this](ByteView data) -> Result<gossip::Gossip> {
     auto taken = take_in(hooks_.neighbour ? hooks_.neighbour() : PeerName{}, data);
     if (!taken || taken->received.changed.empty()) return nullptr;
     return update(database_, hooks_.now, hooks_.now(), std::move(taken->received.changed));
   };
   // All of it goes on, new or not, because those behind us may not have heard it; with the time of its origin, so that
   // each peer on the way judges the same clock.
-  channel.on_broadcast = [this](PeerName source, ByteView data) -> Result<mesh::Gossip> {
+  channel.on_broadcast = [this](PeerName source, ByteView data) -> Result<gossip::Gossip> {
     auto taken = take_in(source, data);
     if (!taken || taken->received.relay.empty()) return nullptr;
     return update(database_, hooks_.now, taken->timestamp, std::move(taken->received.relay));

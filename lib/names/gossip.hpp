@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "mesh/channel.hpp"
+#include "gossip/channel.hpp"
 #include "names/message.hpp"
 #include "names/names.hpp"
 
@@ -27,7 +27,7 @@ inline constexpr const char* kChannelName = "nameserver";
 struct GossipHooks {
   std::function<int64_t()> now;                 // unix seconds
   std::function<bool(PeerName)> known;          // whether the topology has a peer; it has ourself
-  std::function<void(mesh::Gossip)> broadcast;  // to all peers, on this channel; may be called from within the channel
+  std::function<void(gossip::Gossip)> broadcast;  // to all peers, on this channel; may be called from within the channel
   // May be empty:
   std::function<void(const Entries&)> changed;  // new or changed entries of any peer, tombstones included
   std::function<void(const Entries&)> erased;   // entries that are gone without a tombstone
@@ -57,7 +57,7 @@ class Gossiper {
   Gossiper& operator=(const Gossiper&) = delete;
 
   // The channel, to be added to the mesh under channel_name. It refers to this object.
-  mesh::Channel channel();
+  gossip::Channel channel();
 
   // Tells everybody about entries of ours, as the database's add, remove and container_died return them.
   void publish(const Entries& entries);
@@ -85,9 +85,9 @@ class Gossiper {
 };
 
 // Gossip that carries some entries. Takes up to about max_held bytes when it is merged with others.
-mesh::Gossip update(const Database& database, const std::function<int64_t()>& now, int64_t timestamp, Entries entries);
+gossip::Gossip update(const Database& database, const std::function<int64_t()>& now, int64_t timestamp, Entries entries);
 // Gossip that says all that the database holds when it is sent.
-mesh::Gossip whole_state(const Database& database, const std::function<int64_t()>& now);
+gossip::Gossip whole_state(const Database& database, const std::function<int64_t()>& now);
 
 // What waits for one busy connection; more becomes "everything", which costs no memory until it is sent.
 inline constexpr size_t kMaxUpdate = 4 * 1024 * 1024;  // bytes

@@ -43,7 +43,7 @@ void Addresses::deliver() {
   }
 }
 
-mesh::Channel Addresses::channel() {
+gossip::Channel Addresses::channel() {
   return ipam::channel_of(allocator_, [this] { deliver(); });
 }
 

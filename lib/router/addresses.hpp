@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "gossip/channel.hpp"
 #include "ipam/allocator.hpp"
-#include "mesh/channel.hpp"
 
 namespace weave::router {
 
@@ -51,7 +51,7 @@ class Addresses {
   void tick();
 
   // The channel of the mesh. The mesh must not outlive this.
-  mesh::Channel channel();
+  gossip::Channel channel();
   // The mesh has forgotten a peer.
   void peer_gone(PeerName peer);
 

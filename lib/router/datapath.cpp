@@ -1,15 +1,16 @@
-// What carries containers' frames to other hosts: the fast datapath where the kernel can, sleeve below it or alone.
+#include "router/datapath.hpp"
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
-#include "mesh/data_topology.hpp"
-#include "router/router.hpp"
+#include "node/data_topology.hpp"
+#include "router/options.hpp"
 
 namespace weave::router {
 namespace {
 
-constexpr const char* kTable = kRouterTable;
+constexpr const char* kShortIdKey = "short-id";
 
 using overlay::FastDatapath;
 using overlay::FastWay;
@@ -55,112 +56,131 @@ nlohmann::json fast_json(const FastDatapath::Status& status) {
 
 }  // namespace
 
-// Before the node: the short id under which frames flow already must be ours again.
-void Router::start_fast_datapath(std::vector<std::string>& warnings) {
-  auto remove = [&] {
-    try {
-      FastDatapath::remove();
-    } catch (const Error& error) {
-      warnings.push_back(fmt::format("remains of the fast datapath can't be removed: {}", error.what()));
-    }
-  };
-  if (options_.datapath == "none") {
-    fast_trouble_ = "switched off";
-    return remove();
-  }
-  overlay::FastDatapathConfig config;
-  config.mode = options_.datapath == "bridge" ? overlay::FastMode::kBridge : overlay::FastMode::kDirect;
-  config.port = static_cast<uint16_t>(options_.port + 1);
-  config.bridge = options_.bridge;
-  config.encrypted = !options_.password.empty();
-  try {
-    fast_.emplace(io_.get_executor(), config);
-    log::info("fast datapath: mode={} port={}", to_string(fast_->mode()), config.port);
-    if (!fast_->reason().empty())
-      warnings.push_back(fmt::format(
-          "frames cross the bridge ('--datapath=bridge'), for the kernel can't do better: {}", fast_->reason()));
-  } catch (const Error& error) {
-    fast_trouble_ = error.what();
-    remove();
-    warnings.push_back(fmt::format("no fast datapath, all frames go by sleeve: {}{}{}", fast_trouble_,
-                                   error.hint().empty() ? "" : "; ", error.hint()));
-  }
-}
-
-// Under another id we would be another destination to everybody: frames that are under way, and what is known of who is
-// where, would be lost.
-void Router::keep_short_id() {
-  const auto& peers = node_->mesh().peers();
-  auto id = peers.self().short_id;
-  if (!id || id == short_id_ || peers.short_ids().owner(*id) != self_) return;
-  short_id_ = id;
-  store_->put(kTable, "short-id", std::to_string(*id));
-}
-
-std::optional<uint16_t> Router::stored_short_id() {
-  auto text = store_->get(kTable, "short-id").value_or("");
+Datapath::Datapath(asio::any_io_executor executor, Store& store, Config config)
+    : store_(store), config_(std::move(config)) {
+  auto text = store_.get(kRouterTable, kShortIdKey).value_or("");
   uint16_t id = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);
-  return code == std::errc() && end == text.data() + text.size() && id <= mesh::kMaxShortId ? std::optional(id)
-                                                                                            : std::nullopt;
+  if (code == std::errc() && end == text.data() + text.size() && id <= mesh::kMaxShortId) short_id_ = id;
+
+  if (config_.mode == "none") {
+    unavailable_because_ = "switched off";
+    remove_fast();
+    return;
+  }
+  overlay::FastDatapathConfig fast;
+  fast.mode = config_.mode == "bridge" ? overlay::FastMode::kBridge : overlay::FastMode::kDirect;
+  fast.port = static_cast<uint16_t>(config_.port + 1);
+  fast.bridge = config_.bridge;
+  fast.encrypted = config_.encrypted;
+  try {
+    fast_.emplace(executor, fast);
+    log::info("fast datapath: mode={} port={}", to_string(fast_->mode()), fast.port);
+    if (!fast_->reason().empty())
+      warnings_.push_back(
+          fmt::format("the data path is '--datapath=bridge', where all frames cross the bridge: {}", fast_->reason()));
+  } catch (const Error& error) {
+    unavailable_because_ = error.what();
+    remove_fast();
+    warnings_.push_back(fmt::format("no fast datapath, all frames use sleeve: {}{}{}", unavailable_because_,
+                                    error.hint().empty() ? "" : "; ", error.hint()));
+  }
 }
 
-void Router::topology_changed() {
+// Removes what an earlier router left of the fast datapath.
+void Datapath::remove_fast() {
+  try {
+    FastDatapath::remove();
+  } catch (const Error& error) {
+    warnings_.push_back(fmt::format("cannot remove what is left of the fast datapath: {}", error.what()));
+  }
+}
+
+std::optional<uint16_t> Datapath::short_id() const {
+  auto adopted = fast_ ? fast_->adopted_short_id() : std::nullopt;
+  return adopted ? adopted : short_id_;
+}
+
+std::vector<std::string> Datapath::overlays() const {
+  return fast_ ? std::vector<std::string>{"fastdp", "sleeve"} : std::vector<std::string>{"sleeve"};
+}
+
+void Datapath::start(mesh::Node& node) {
+  node_ = &node;
+  start_sleeve();
+  topology_changed();
+}
+
+void Datapath::stop() {
+  fast_.reset();
+  node_ = nullptr;
+}
+
+// With another short ID this peer would be another destination to all others: frames in flight, and what they know of
+// the places of MAC addresses, would be lost.
+void Datapath::keep_short_id() {
+  const auto& peers = node_->mesh().peers();
+  auto id = peers.self().short_id;
+  if (!id || id == short_id_ || peers.short_ids().owner(*id) != peers.self().name) return;
+  short_id_ = id;
+  store_.put(kRouterTable, kShortIdKey, std::to_string(*id));
+}
+
+void Datapath::topology_changed() {
   if (!node_) return;
   keep_short_id();
   if (!fast_) return;
   try {
     fast_->update(mesh::data_topology(*node_));
   } catch (const Error& error) {
-    log::error("fast datapath: the topology can't be brought to the kernel: reason={}", error.what());
+    log::error("cannot bring the topology to the kernel: overlay=fastdp reason={}", error.what());
   }
 }
 
-Result<std::unique_ptr<overlay::Forwarder>> Router::make_forwarder(const std::string& overlay,
-                                                                   const overlay::Link& link,
-                                                                   std::function<void()> changed) {
+Result<std::unique_ptr<overlay::Forwarder>> Datapath::make_forwarder(const std::string& overlay,
+                                                                     const overlay::Link& link,
+                                                                     std::function<void()> changed) {
   if (overlay != "fastdp" || !fast_) return Refused("this router has no such overlay");
   return fast_->make(link, std::move(changed));
 }
 
-// Sleeve is there when we listen on an IPv4 address.
-void Router::start_sleeve() {
+// A node that listens on an IPv6 address has no sleeve.
+void Datapath::start_sleeve() {
   auto* sleeve = node_->sleeve();
   if (sleeve == nullptr) return;
   auto place = fast_ ? overlay::TapPlace::kTrunk : overlay::TapPlace::kPort;
-  int link = sleeve->start(options_.bridge, place);
+  int link = sleeve->start(config_.bridge, place);
   if (fast_) fast_->set_sleeve(link);
 }
 
-// Somebody may have removed its interface, or the bridge for a while.
-void Router::mend_sleeve() {
+void Datapath::repair() {
   auto* sleeve = node_ ? node_->sleeve() : nullptr;
   if (sleeve == nullptr || sleeve->carries()) return;
   try {
     start_sleeve();
-    log::warning("sleeve's interface was gone, and is back");
+    log::warning("restored sleeve's missing interface");
   } catch (const Error& error) {
-    log::error("sleeve carries no frames: reason={}", error.what());
+    log::error("cannot restore sleeve's missing interface: reason={}", error.what());
   }
 }
 
-std::string Router::datapath_text() const {
-  if (!fast_) return fast_trouble_.empty() ? "none" : fmt::format("sleeve only ({})", fast_trouble_);
+std::string Datapath::text() const {
+  if (!fast_) return unavailable_because_.empty() ? "none" : fmt::format("sleeve only ({})", unavailable_because_);
   std::string text = to_string(fast_->mode());
   if (!fast_->reason().empty()) text += fmt::format(" ({})", fast_->reason());
-  if (!options_.password.empty() && !fast_->no_esp().empty())
+  if (config_.encrypted && !fast_->no_esp().empty())
     text += fmt::format("; encrypted connections by sleeve ({})", fast_->no_esp());
   return text;
 }
 
-void Router::report_datapath(control::Router& router, const std::vector<mesh::Peer>& peers) {
+void Datapath::report(control::Router& router, const std::vector<mesh::Peer>& peers) const {
   auto now = std::chrono::system_clock::now();
   auto mac = [&](const Mac& address, PeerName name, std::chrono::minutes age) {
     auto peer = std::ranges::find(peers, name, &mesh::Peer::name);
     router.macs.push_back({address.str(), name.str(), peer == peers.end() ? "" : mesh::printable(peer->nickname),
                            control::rfc3339(now - age)});
   };
-  router.datapath = datapath_text();
+  router.datapath = text();
   router.overlay_diagnostics["sleeve"] = "null";
   if (auto* sleeve = node_->sleeve()) {
     auto known = sleeve->diagnostics();
@@ -173,7 +193,7 @@ void Router::report_datapath(control::Router& router, const std::vector<mesh::Pe
   router.interface = fmt::format("vethwe-datapath (via eBPF, {})", to_string(status.mode));
   router.overlay_diagnostics["fastdp"] = fast_json(status).dump();
   for (const auto& place : status.macs) {
-    auto name = self_;
+    auto name = config_.self;
     if (place.peer) {
       auto way = status.wanted.peers.find(*place.peer);
       if (way == status.wanted.peers.end()) continue;
@@ -183,7 +203,7 @@ void Router::report_datapath(control::Router& router, const std::vector<mesh::Pe
   }
 }
 
-void Router::count_datapath(control::Counters& counters) {
+void Datapath::count(control::Counters& counters) const {
   auto add = [&](const char* overlay, const char* direction, const overlay::SleeveDiagnostics::Flow& flow,
                  const std::map<std::string, uint64_t>& dropped) {
     counters.overlays[{overlay, direction}] = {.packets = flow.packets, .bytes = flow.bytes};

@@ -16,6 +16,7 @@
 #include "docker/client.hpp"
 #include "host/attach.hpp"
 #include "plugin/driver.hpp"
+#include "router/plugin_service.hpp"
 #include "store/store.hpp"
 #include "supervise/ready.hpp"
 
@@ -187,7 +188,9 @@ class Process {
   asio::awaitable<plugin::Driver::Known> what_docker_knows() {
     plugin::Driver::Known known;
     for (const auto& network : co_await docker_->list_networks()) {
-      if (network.driver != plugin::kMeshDriver && network.driver != plugin::kGlobalDriver) continue;
+      if (network.driver != driver_name(config_.sockets.weavemesh) &&
+          network.driver != driver_name(config_.sockets.weave))
+        continue;
       known.networks.insert(network.id);
       co_await driver_.learn_network(network.id, network.options);
     }

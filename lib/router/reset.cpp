@@ -10,7 +10,7 @@
 #include "host/routes.hpp"
 #include "http/http.hpp"
 #include "migrate/weave_net.hpp"
-#include "overlay/fast_datapath.hpp"
+#include "overlay/fastdp/io/datapath.hpp"
 #include "router/last_launch.hpp"
 #include "router/launch.hpp"
 #include "supervise/lock.hpp"

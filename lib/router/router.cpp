@@ -1,96 +1,206 @@
-// What the control API asks of the router: addresses, names, exposure.
 #include "router/router.hpp"
 
-#include <boost/asio/use_awaitable.hpp>
+#include <sodium/randombytes.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <filesystem>
 
 #include "base/log.hpp"
-#include "base/offload.hpp"
-#include "host/expose.hpp"
+#include "base/version.hpp"
+#include "control/client.hpp"
+#include "host/identity.hpp"
+#include "migrate/weave_net.hpp"
+#include "names/entry.hpp"
+#include "router/last_launch.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::router {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kTick = 5s;  // of the maintenance loop
+constexpr int kControlMode = 0660;
+constexpr const char* kNameKey = "name";
+constexpr const char* kUnknownIdent = "_";  // holds addresses of containers whose id is unknown
+
+PeerName random_name() {
+  Mac mac;
+  randombytes_buf(mac.bytes.data(), mac.bytes.size());
+  mac.bytes[0] = static_cast<uint8_t>((mac.bytes[0] & ~1) | 2);
+  return PeerName::from(mac);
+}
+
+}  // namespace
 
 Router::Router(Options options) : options_(std::move(options)) {}
 Router::~Router() = default;
 
-control::Backend::Parts Router::parts() {
-  return {.ipam = addresses_.has_value(), .dns = dns_.has_value(), .proxy = false};
+void Router::open_store() {
+  std::error_code code;
+  std::filesystem::create_directories(options_.state_dir, code);
+  if (code) throw errno_error("cannot make " + options_.state_dir, code.value());
+  std::filesystem::permissions(options_.state_dir, std::filesystem::perms::owner_all, code);
+  store_.emplace(options_.state_dir + "/weave.db");
+  if (auto imported = migrate::import_at_first_launch(options_.db_prefix, *store_))
+    log::info("imported Weave Net's state: file={} {}", imported->path, imported->str());
 }
 
-asio::awaitable<std::optional<Cidr>> Router::allocate(std::string id, std::optional<Cidr> subnet, bool check_alive) {
-  co_return co_await addresses_->allocate(std::move(id), subnet.value_or(*default_subnet_of(options_)), check_alive);
+// The peer name: the one given; else the bridge's MAC, this machine's, or a stored random one.
+void Router::identify() {
+  if (!options_.name.empty()) {
+    self_ = *PeerName::parse(options_.name);
+  } else if (auto known = host::peer_name(options_.bridge)) {
+    self_ = *known;
+  } else {
+    auto stored = store_->get(kRouterTable, kNameKey);
+    auto parsed = stored ? PeerName::parse(*stored) : Refused(std::string());
+    self_ = parsed ? *parsed : random_name();
+    store_->put(kRouterTable, kNameKey, self_.str());
+  }
+  if (options_.nickname.empty()) {
+    char name[256] = {};
+    ::gethostname(name, sizeof name - 1);
+    options_.nickname = name;
+  }
 }
 
-asio::awaitable<bool> Router::claim(std::string id, Cidr address, bool check_alive, bool lenient) {
-  co_return co_await addresses_->claim(std::move(id), address, check_alive, lenient);
+asio::awaitable<std::vector<std::string>> Router::start() {
+  lock_ = supervise::lock_host();
+  open_store();
+  store_launch(*store_, options_);
+  identify();
+  log::info("router starts: service={} version={} peer={}({})", options_.service_id, kVersion, self_.str(),
+            options_.nickname);
+  std::vector<std::string> warnings;
+  std::exception_ptr failure;
+  try {
+    co_await start_owners(warnings);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    co_await shut_down();
+    if (owners_.host) co_await owners_.host->undo();
+    std::rethrow_exception(failure);
+  }
+  ready_ = true;
+  co_return warnings;
 }
 
-std::vector<Cidr> Router::lookup(const std::string& id, std::optional<Cidr> subnet) {
-  return addresses_->allocator().lookup(id, subnet);
+asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
+  owners_.docker = make_docker();
+  owners_.plugin = make_plugin();
+  owners_.addresses = make_addresses();
+  if (owners_.addresses) {
+    addresses_channel_ = owners_.addresses->channel();
+    for (const auto& line : {owners_.addresses->allocator().note(), owners_.addresses->allocator().mode()})
+      if (!line.empty()) log::info("[allocator {}] {}", self_.str(), line);
+  }
+  owners_.names = make_names();
+  owners_.containers = make_containers();
+  owners_.host = make_host();
+  if (owners_.names)
+    if (auto warning = co_await owners_.names->start()) warnings.push_back(*warning);
+  co_await owners_.host->prepare();
+  co_await claim_found_addresses();
+  start_mesh(warnings);
+  serve_api();
+  bool ran_before = owners_.plugin->ran_before();
+  if (options_.plugin || ran_before) co_await owners_.plugin->start(ran_before);
+  if (const auto& problem = owners_.plugin->network().problem(); !problem.empty()) warnings.push_back(problem);
+  if (owners_.docker)
+    asio::co_spawn(io_,
+                   docker::watch(
+                       *owners_.docker, [this](const docker::Event& event) { owners_.containers->on_event(event); },
+                       [this] { asio::co_spawn(io_, docker_connected(), asio::detached); }),
+                   asio::detached);
+  asio::co_spawn(io_, maintenance_loop(), asio::detached);
 }
 
-std::map<std::string, std::vector<Cidr>> Router::owned() {
-  std::map<std::string, std::vector<Cidr>> all;
-  for (auto& one : addresses_->allocator().owned()) all[one.ident] = std::move(one.addresses);
-  return all;
+// Addresses that containers and the bridge have, whatever the store knows, are claimed before any is given out.
+asio::awaitable<void> Router::claim_found_addresses() {
+  if (!owners_.addresses) co_return;
+  auto claim = [&](const std::string& ident, const Cidr& cidr, bool container) {
+    auto holder = owners_.addresses->allocator().holder(cidr.address);
+    if (holder && (*holder == ident || ident == kUnknownIdent)) return;
+    log::info("Found address {} for ID {}", cidr.str(), ident);
+    owners_.addresses->found(ident, cidr, container);
+  };
+  for (const auto& cidr : co_await owners_.host->exposed()) claim(std::string(names::kExposeId), cidr, false);
+  for (const auto& found : co_await owners_.host->found_addresses(owners_.docker.get())) {
+    bool known = !found.container.empty();
+    claim(known ? found.container : kUnknownIdent, found.cidr, known);
+  }
 }
 
-bool Router::release(const std::string& id, std::optional<Ipv4> address) {
-  return addresses_->release(id, address);
+void Router::start_mesh(std::vector<std::string>& warnings) {
+  owners_.datapath = make_datapath();
+  for (const auto& line : owners_.datapath->warnings()) warnings.push_back(line);
+  owners_.peers = make_peers();
+  auto& node = owners_.peers->node();
+  if (owners_.addresses) node.add_channel(ipam::kChannelName, addresses_channel_);
+  if (owners_.dns_on()) node.add_channel(names::kChannelName, owners_.names->channel());
+  node.start();
+  owners_.datapath->start(node);
+  for (auto& refused : owners_.peers->connect_initial()) warnings.push_back(std::move(refused));
 }
 
-asio::awaitable<void> Router::ring() {
-  co_await addresses_->prime();
+void Router::serve_api() {
+  api_ = std::make_unique<Api>(io_.get_executor(), blocking_pool_, owners_, default_subnet_of(options_),
+                               Api::Hooks{.report = [this] { return report(); }, .stop = [this] { on_stop_(); }});
+  routes_ = std::make_unique<control::Routes>(*api_);
+  auto serve = [&](const http::Address& address, control::Door door) {
+    servers_.push_back(
+        std::make_unique<http::Server>(io_.get_executor(), address, routes_->handler(door), kControlMode));
+  };
+  serve({.path = control::kSocketPath, .host = {}}, control::Door::kSocket);
+  supervise::give_to_docker_group(control::kSocketPath);
+  if (!options_.http_addr.empty()) serve(*http::Address::parse(options_.http_addr), control::Door::kTcp);
+  for (const auto& address : {options_.status_addr, options_.metrics_addr})
+    if (!address.empty()) serve(*http::Address::parse(address), control::Door::kStatus);
 }
 
-asio::awaitable<void> Router::leave() {
-  if (!addresses_) co_return;
-  auto heir = addresses_->leave();
-  if (!heir) co_return;
-  log::info("our addresses go to another peer: peer={}", heir->str());
-  asio::steady_timer on_its_way(io_, std::chrono::milliseconds(500));
-  co_await on_its_way.async_wait(asio::use_awaitable);
+// After each (re)connection to Docker: its events were missed until now.
+asio::awaitable<void> Router::docker_connected() {
+  try {
+    co_await owners_.containers->reconcile();
+    auto& network = owners_.plugin->network();
+    if (owners_.plugin->wanted() && !network.ready()) co_await network.ensure();
+    co_await owners_.host->repair();
+  } catch (const std::exception& error) {
+    log::warning("cannot compare with Docker: reason={}", error.what());
+  }
 }
 
-std::optional<uint64_t> Router::take_over(const std::string& peer, bool force) {
-  if (!addresses_) return std::nullopt;
-  return addresses_->take_over(peer, force);
+// Every 5 s: restores what was removed from the host, ticks the allocator, and removes old tombstones of names.
+asio::awaitable<void> Router::maintenance_loop() {
+  asio::steady_timer timer(io_);
+  while (!stopping_) {
+    timer.expires_after(kTick);
+    co_await timer.async_wait(kAsResult);
+    if (stopping_) co_return;
+    try {
+      owners_.datapath->repair();
+      if (owners_.addresses) owners_.addresses->tick();
+      if (owners_.names) owners_.names->collect();
+      co_await owners_.host->repair();
+    } catch (const Error& error) {
+      log::error("periodic maintenance failed: reason={}", error.what());
+    }
+  }
 }
 
-std::string Router::ipam_diff() {
-  return addresses_->diff();
-}
-
-std::string Router::ipam_repair(bool rejoin, bool force) {
-  auto text = addresses_->repair(rejoin, force);
-  // Those who refused us, or whom we refused, are tried at once.
-  if (rejoin && node_) node_->connect(node_->targets(), false);
-  return text;
-}
-
-asio::awaitable<std::optional<std::string>> Router::add_name(std::string id, Ipv4 address, std::string fqdn,
-                                                             bool check_alive) {
-  if (auto refused = registrar_->add(id, address, fqdn)) co_return refused;
-  if (!check_alive || co_await runs(id)) co_return std::nullopt;
-  registrar_->remove({.hostname = fqdn, .container = id, .address = address});
-  co_return fmt::format("container {} is not running", id);
-}
-
-void Router::delete_name(std::optional<std::string> fqdn, std::optional<std::string> id, std::optional<Ipv4> address) {
-  registrar_->remove({.hostname = std::move(fqdn), .container = std::move(id), .address = address});
-}
-
-asio::awaitable<void> Router::expose(Cidr address, bool skip_nat) {
-  co_await offload(host_, [this, address, skip_nat] {
-    host::add_bridge_address(address, options_.bridge);
-    firewall_->add({address, !skip_nat});
-  });
-}
-
-asio::awaitable<void> Router::hide(Cidr address, bool) {
-  co_await offload(host_, [this, address] {
-    firewall_->remove(address);
-    host::remove_bridge_address(address.address, options_.bridge);
-  });
+asio::awaitable<void> Router::shut_down() {
+  stopping_ = true;
+  ready_ = false;
+  if (owners_.plugin) co_await owners_.plugin->shut_down();
+  servers_.clear();
+  if (owners_.peers) owners_.peers->node().stop();
+  if (owners_.datapath) owners_.datapath->stop();
+  if (owners_.names) co_await owners_.names->stop();
 }
 
 }  // namespace weave::router

@@ -20,7 +20,7 @@
 #include <iostream>
 #include <sstream>
 
-#include "overlay/fast_datapath.hpp"
+#include "overlay/fastdp/io/datapath.hpp"
 
 using namespace weave;
 using namespace weave::overlay;

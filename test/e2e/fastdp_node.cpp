@@ -10,7 +10,7 @@
 #include <cstdio>
 
 #include "base/fd.hpp"
-#include "mesh/data_topology.hpp"
+#include "node/data_topology.hpp"
 
 namespace asio = boost::asio;
 using namespace weave;

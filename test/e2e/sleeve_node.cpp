@@ -14,7 +14,7 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
-#include "mesh/node.hpp"
+#include "node/node.hpp"
 
 namespace {
 

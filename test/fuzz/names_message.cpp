@@ -11,7 +11,7 @@ using namespace weave::names;
 
 namespace {
 
-void check(const mesh::Gossip& data) {
+void check(const gossip::Gossip& data) {
   if (!data) return;
   for (const auto& bytes : data->encode()) {
     auto message = decode(bytes);

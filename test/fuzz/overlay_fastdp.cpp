@@ -2,8 +2,8 @@
 // is said to the peer that would crash Weave Net. First two bytes: what the kernel says of the length.
 #include <cstdlib>
 
-#include "overlay/fastdp_forwarder.hpp"
-#include "overlay/ipsec.hpp"
+#include "overlay/fastdp/forwarder.hpp"
+#include "overlay/fastdp/ipsec.hpp"
 #include "overlay/switch.hpp"
 
 namespace {

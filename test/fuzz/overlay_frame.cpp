@@ -2,7 +2,7 @@
 // and answered stays within bounds, and what is cut fits together again.
 #include <cstdlib>
 
-#include "overlay/carrier.hpp"
+#include "overlay/sleeve/carrier.hpp"
 
 namespace {
 

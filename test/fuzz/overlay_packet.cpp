@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "base/log.hpp"
-#include "overlay/sleeve.hpp"
+#include "overlay/sleeve/connection.hpp"
 #include "overlay/switch.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -45,10 +45,10 @@ Time Cluster::global(size_t peer, Time local) const {
 
 namespace {
 
-mesh::Gossip number(uint64_t n) {
+gossip::Gossip number(uint64_t n) {
   Writer out;
   out.u64(n);
-  return std::make_shared<mesh::OpaqueData>(out.take());
+  return std::make_shared<gossip::OpaqueData>(out.take());
 }
 
 }  // namespace
@@ -65,10 +65,10 @@ void Cluster::start(size_t peer) {
   options.random = [this] { return random_(); };
   options.relay_every = settings_.relay_every;
   node.mesh = std::make_unique<Mesh>(std::move(options), local(peer));
-  mesh::Channel channel;
-  channel.gossip = [] { return mesh::Gossip(); };
-  channel.on_gossip = [](ByteView) -> Result<mesh::Gossip> { return mesh::Gossip(); };
-  channel.on_broadcast = [this, peer](PeerName source, ByteView data) -> Result<mesh::Gossip> {
+  gossip::Channel channel;
+  channel.gossip = [] { return gossip::Gossip(); };
+  channel.on_gossip = [](ByteView) -> Result<gossip::Gossip> { return gossip::Gossip(); };
+  channel.on_broadcast = [this, peer](PeerName source, ByteView data) -> Result<gossip::Gossip> {
     auto n = Reader(data).u64();
     ++nodes_[peer].broadcasts[{source, n}];
     return number(n);

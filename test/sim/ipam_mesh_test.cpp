@@ -84,7 +84,7 @@ class Hosts {
         else
           host.disk.erase({change.table, change.key});
     };
-    auto channel = std::make_shared<mesh::Channel>();
+    auto channel = std::make_shared<gossip::Channel>();
     ipam::Links links;
     links.unicast = [this, peer, &mesh](PeerName to, Bytes message) {
       return mesh.unicast(ipam::kChannelName, to, message, cluster_.local(peer));

@@ -94,7 +94,7 @@ class World {
       hooks.now = [this, peer] { return now(peer); };
       hooks.known = [&mesh](PeerName name) { return mesh.peers().find(name) != nullptr; };
       hooks.neighbour = [&mesh] { return mesh.speaker(); };
-      hooks.broadcast = [this, peer, &mesh](mesh::Gossip data) {
+      hooks.broadcast = [this, peer, &mesh](gossip::Gossip data) {
         mesh.broadcast(names::kChannelName, std::move(data), cluster_->local(peer));
       };
       hooks.changed = [&node](const names::Entries& entries) {

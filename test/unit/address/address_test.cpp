@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "address/ip.hpp"
 #include "address/ipv4.hpp"
 #include "address/mac.hpp"
 #include "base/fd.hpp"
@@ -91,4 +92,40 @@ TEST_CASE("ranges are covered by the fewest subnets") {
   CHECK(cidrs({{"10.0.0.1", "10.0.0.6"}}) == "10.0.0.1/32 10.0.0.2/31 10.0.0.4/31 ");
   CHECK(cidrs({{"10.0.0.0", "10.0.0.3"}, {"10.0.0.8", "10.0.0.9"}}) == "10.0.0.0/31 10.0.0.2/32 10.0.0.8/32 ");
   CHECK(cidrs({{"0.0.0.0", "255.255.255.255"}}).starts_with("0.0.0.0/1 128.0.0.0/2 "));
+}
+
+TEST_CASE("IP addresses are parsed and printed") {
+  CHECK(Ip::parse("10.0.0.1")->str() == "10.0.0.1");
+  CHECK(Ip::parse("10.0.0.1")->v4() == Ipv4{0x0a000001});
+  CHECK(Ip::parse("FD00::0001")->str() == "fd00::1");
+  CHECK(Ip::parse("fe80::1%eth0")->str() == "fe80::1%eth0");
+  for (auto bad : {"", "10.0.0", "10.0.0.1.2", "host", "10.0.0.1%eth0", "fe80::1%", "[fd00::1]"}) {
+    INFO(bad);
+    CHECK_FALSE(Ip::parse(bad));
+  }
+}
+
+TEST_CASE("IPv4 in IPv6 form is IPv4") {
+  CHECK(Ip::parse("::ffff:10.0.0.1") == Ip(Ipv4{0x0a000001}));
+  CHECK(Ip::parse("::ffff:10.0.0.1")->is_v4());
+  CHECK(Ip::parse("::1")->is_v6());
+}
+
+TEST_CASE("IP addresses with a meaning of their own are known") {
+  CHECK(Ip().is_unspecified());
+  CHECK(Ip::parse("::")->is_unspecified());
+  CHECK(Ip::parse("127.1.2.3")->is_loopback());
+  CHECK(Ip::parse("::1")->is_loopback());
+  CHECK(Ip::parse("224.0.0.251")->is_multicast());
+  CHECK(Ip::parse("ff02::1")->is_multicast());
+  CHECK(Ip::parse("169.254.0.1")->is_link_local());
+  CHECK(Ip::parse("fe80::1")->is_link_local());
+  CHECK(Ip::parse("255.255.255.255")->is_broadcast());
+  CHECK_FALSE(Ip::parse("10.0.0.1")->is_loopback());
+  CHECK_FALSE(Ip::parse("10.0.0.1")->is_link_local());
+}
+
+TEST_CASE("IPv4 addresses are ordered before IPv6 addresses") {
+  CHECK(*Ip::parse("255.0.0.1") < *Ip::parse("::1"));
+  CHECK(*Ip::parse("10.0.0.1") < *Ip::parse("10.0.0.2"));
 }

@@ -1,4 +1,4 @@
-#include "control/template.hpp"
+#include "control/report_text.hpp"
 
 #include "golden.hpp"
 

@@ -5,7 +5,7 @@
 #include "base/log.hpp"
 #include "mesh/mesh.hpp"
 #include "mesh/topology.hpp"
-#include "vectors.hpp"
+#include "unit/mesh/vectors.hpp"
 
 namespace weave::mesh {
 

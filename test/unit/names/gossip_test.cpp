@@ -26,7 +26,7 @@ struct Peer {
   GossipHooks hooks() {
     return {.now = [this] { return now; },
             .known = [this](PeerName peer) { return !unknown.contains(peer); },
-            .broadcast = [this](mesh::Gossip data) { broadcasts.push_back(std::move(data)); },
+            .broadcast = [this](gossip::Gossip data) { broadcasts.push_back(std::move(data)); },
             .changed = [this](const Entries& list) { changed.insert(changed.end(), list.begin(), list.end()); },
             .erased = [this](const Entries& list) { erased.insert(erased.end(), list.begin(), list.end()); },
             .neighbour = [this] { return neighbour; }};
@@ -45,16 +45,16 @@ struct Peer {
 
   int64_t now = start;
   std::set<PeerName> unknown;
-  std::vector<mesh::Gossip> broadcasts;
+  std::vector<gossip::Gossip> broadcasts;
   Entries changed, erased;
   PeerName neighbour;
-  mesh::Gossip news;  // what the last message made us pass on
+  gossip::Gossip news;  // what the last message made us pass on
   Database database;
   Gossiper gossiper;
-  mesh::Channel channel;
+  gossip::Channel channel;
 };
 
-Message only(const mesh::Gossip& data) {
+Message only(const gossip::Gossip& data) {
   REQUIRE(data);
   auto messages = data->encode();
   REQUIRE(messages.size() == 1);
@@ -281,7 +281,7 @@ TEST_CASE("updates that wait are merged: newest entries, latest time, no key twi
 
 TEST_CASE("updates that pile up become the whole state, which takes no memory") {
   Peer a(us);
-  mesh::Gossip waiting;
+  gossip::Gossip waiting;
   size_t most = 0;
   for (uint32_t i = 0; i < 400; ++i) {
     Entries list;

@@ -1,6 +1,6 @@
 // Container frames for tests, and a checksum that is as slow and plain as it can be.
 #pragma once
-#include "overlay/frame.hpp"
+#include "overlay/sleeve/frame.hpp"
 
 namespace weave::overlay::test {
 

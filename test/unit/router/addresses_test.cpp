@@ -163,7 +163,7 @@ struct Member {
                        .reachable = [this](PeerName) { return connected; },
                        .targets = [] { return size_t{1}; },
                        .unix_time = [] { return int64_t{0}; }}};
-  mesh::Channel channel = addresses.channel();
+  gossip::Channel channel = addresses.channel();
 
   template <class T>
   std::shared_ptr<std::pair<bool, std::string>> start(asio::awaitable<T> work) {

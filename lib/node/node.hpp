@@ -1,0 +1,129 @@
+// A router's part in the mesh, on real sockets: listens, dials, shakes hands, carries messages between the connections
+// and the state machines (Mesh, Maker, the overlay switch of each connection), and runs their timers. One io_context,
+// one thread.
+//
+//     sockets ── TcpSession ──▶ Mesh ──▶ channels: topology, IP allocation, names
+//        ▲            │           │
+//        │            ▼           ▼ Added, OverlayMessage
+//      Maker     HandshakeMachine OverlaySwitch ──▶ sleeve (UDP), other overlays
+//
+// Reasons of failures are Weave Net's where it has them.
+#pragma once
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "address/ipv4.hpp"
+#include "base/secret.hpp"
+#include "mesh/maker.hpp"
+#include "mesh/mesh.hpp"
+#include "node/resolver.hpp"
+#include "node/session.hpp"
+#include "overlay/sleeve/io/datapath.hpp"
+#include "overlay/switch.hpp"
+
+namespace weave::mesh {
+
+struct NodeConfig {
+  PeerName name;         // not 0
+  std::string nickname;  // usually the host's name
+  uint16_t port = 6783;  // TCP; UDP of the same number is sleeve's. 0: any (for tests)
+  std::string host;      // IP address to listen on and to dial from; empty: all
+  Secret password;       // empty: no encryption
+  std::vector<Cidr> trusted_subnets;
+  int min_version = 2;                          // of the protocol, 1..2; with a password always 2
+  size_t conn_limit = kDefaultConnectionLimit;  // 0: none
+  bool discovery = true;
+  // In order of preference, "fastdp" before "sleeve". Overlays besides sleeve need a maker in NodeHooks.
+  std::vector<std::string> overlays{"sleeve"};
+  // Ours, if nobody else has it: that of the router before, whose frames are still on their way. Nothing: any.
+  std::optional<ShortId> short_id;
+  ResolverConfig resolver;
+  SessionLimits limits;
+};
+
+// What the rest of the router takes part in; each may be empty. Called on the io_context, never from within a call to
+// Node, except for channels.
+struct NodeHooks {
+  std::function<void(const std::vector<Peer>&)> peers_gone;
+  std::function<void()> topology_changed, routes_changed, short_ids_changed;
+  // A connection is up, or its overlay, or gone.
+  std::function<void()> connections_changed;
+  // A forwarder of an overlay other than sleeve. `changed` must be called when it may have new events.
+  std::function<Result<std::unique_ptr<overlay::Forwarder>>(const std::string& overlay, const overlay::Link& link,
+                                                            std::function<void()> changed)>
+      make_forwarder;
+};
+
+// A connection, or a target without one, as `weave status connections` shows it.
+struct ConnectionRow {
+  std::string address;
+  bool outbound = false;
+  std::string state;     // established, pending; of targets: failed, waiting, connecting, retrying
+  std::string info;      // Weave Net's text: overlay and peer, or the error and the time of the next attempt
+  PeerName peer;         // 0 for targets
+  std::string nickname;  // printable
+  std::string overlay;   // in use; empty: none
+  std::optional<uint16_t> mtu;
+  bool encrypted = false;                       // the overlay is, too
+  std::chrono::system_clock::time_point since;  // when it got this state and overlay; of connections only
+  std::string reason;  // why it isn't established, or not on the first overlay; or what is amiss with that
+  std::optional<std::chrono::system_clock::time_point> retry_at;  // of targets
+  std::vector<overlay::OverlaySwitch::Row> overlays;              // of connections
+};
+
+struct NodeStatus {
+  Status mesh;
+  std::vector<ConnectionRow> connections;  // live ones first, then targets
+  uint64_t terminations = 0;               // ends of connections and failed handshakes since the start
+  std::vector<std::string> targets;        // what the user named
+  bool encryption = false, discovery = true;
+  int min_version = 2, max_version = 2;
+  uint16_t port = 0;
+  std::vector<std::string> trusted_subnets;
+};
+
+class Node {
+ public:
+  // Throws Error for a configuration that can't be.
+  Node(asio::any_io_executor executor, NodeConfig config, NodeHooks hooks = {});
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Before start(). The channel's functions may call back into Node.
+  void add_channel(const std::string& name, Channel channel);
+
+  // Listens and begins to dial. Throws Error when the ports aren't free.
+  void start();
+  // Closes everything; nothing is called any more. For good.
+  void stop();
+
+  // As Maker::connect: the reasons for names that can't be used.
+  std::vector<std::string> connect(const std::vector<std::string>& names, bool replace = false);
+  void forget(const std::vector<std::string>& names);
+  std::vector<std::string> targets(bool active_only = false) const;
+
+  // As Mesh has them.
+  Result<void> unicast(std::string_view channel, PeerName to, ByteView data);
+  void broadcast(const std::string& channel, Gossip data);
+  void gossip(const std::string& channel, Gossip data);
+
+  const Mesh& mesh() const;
+  NodeStatus status() const;
+  // Sleeve's data path, between start() and stop(): its start(bridge) has container frames carried. It gets connections
+  // and routes from here. Null when this node has none, for it listens on an IPv6 address or hasn't started.
+  overlay::SleeveDatapath* sleeve();
+  // The TCP port listened on.
+  uint16_t port() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace weave::mesh

@@ -1,0 +1,204 @@
+#include "overlay/fastdp/forwarder.hpp"
+
+#include "base/log.hpp"
+#include "overlay/fastdp/bpf/fastdp.h"
+
+namespace weave::overlay {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kFastHeartbeat = 500ms;
+constexpr auto kSlowHeartbeat = 10s;
+constexpr auto kHeartbeatTimeout = 60s;
+// Who sees a heartbeat can send it on from addresses that don't matter; each costs entries of the maps.
+constexpr auto kMoveInterval = 2s;
+// A peer misses heartbeats for a minute before it says so.
+constexpr auto kComplaintInterval = 10s;
+constexpr auto kProbation = 5s;  // several fast heartbeats
+// Around a container's packet, in bytes.
+constexpr int kVxlanOverhead = 20 + 8 + 8 + 14, kEspOverhead = 37;
+
+enum Tag : uint8_t { kHeartbeatAck = 0, kIpsecParameters = 1, kHeartbeatsMissing = 16, kHeartbeatsBack = 17 };
+
+}  // namespace
+
+Result<FastHop> fast_hop(const Link& link, const FastPort& port) {
+  if (!link.local || !link.remote_address) return Refused("fastdp needs an IPv4 connection");
+  FastHop hop{.local = link.local->ip, .remote = link.remote_address->ip, .port = port.port};
+  if (!link.key.empty()) {
+    if (!port.esp) return Refused(fmt::format("fastdp can't encrypt: {}", port.no_esp));
+    hop.mark = FASTDP_MARK;
+  }
+  if (link.initiator) {
+    if (link.remote_address->port == 0 || link.remote_address->port == UINT16_MAX)
+      return Refused(fmt::format("no VXLAN port belongs to port {}", link.remote_address->port));
+    hop.port = static_cast<uint16_t>(link.remote_address->port + 1);
+  }
+  return hop;
+}
+
+FastForwarder::FastForwarder(Link link, FastHop hop, const FastPort& port)
+    : link_(std::move(link)), hop_(hop), port_(port) {}
+
+FastForwarder::~FastForwarder() {
+  if (receiving_ || sending_) port_.esp->release(hop_, receiving_, sending_);
+}
+
+void FastForwarder::confirm(Time now) {
+  if (confirmed_) return;
+  confirmed_ = true;
+  timeout_at_ = now + kHeartbeatTimeout;
+  probation_until_ = now + kProbation;
+  try {
+    if (encrypted()) choose_receiving();
+    if (told_) take_sending(*told_);
+  } catch (const Error& error) {
+    events_.failed = error.what();
+    return;
+  }
+  if (may_send()) send_heartbeat(now);
+}
+
+// What comes from the peer is to come by new parameters from now on.
+void FastForwarder::choose_receiving() {
+  auto parameters = port_.esp->choose(hop_);
+  try {
+    port_.esp->receive_by(hop_, parameters.spi, derive_esp_key(link_.key, parameters, link_.self));
+  } catch (const Error&) {
+    port_.esp->release(hop_, parameters.spi, 0);
+    throw;
+  }
+  if (receiving_) port_.esp->release(hop_, receiving_, 0);
+  receiving_ = parameters.spi;
+  events_.control.push_back({kIpsecParameters, encode_esp_parameters(parameters)});
+}
+
+void FastForwarder::take_sending(const EspParameters& parameters) {
+  if (parameters.spi == sending_) return;
+  port_.esp->send_by(hop_, parameters.spi, derive_esp_key(link_.key, parameters, link_.remote));
+  if (sending_) port_.esp->release(hop_, 0, sending_);
+  sending_ = parameters.spi;
+}
+
+void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
+  if (!confirmed_) return;
+  auto conn_uid = decode_heartbeat(heartbeat.head, heartbeat.size);
+  if (!conn_uid || *conn_uid != link_.conn_uid) return;
+  // The number may have been seen by others; the id must be the peer's, too.
+  if (port_.short_id(link_.remote) != vni_source(heartbeat.vni)) return;
+  // The associations belong to the addresses that they were made for.
+  if (encrypted() && (!heartbeat.encrypted || heartbeat.remote != hop_.remote)) return;
+
+  if (heartbeat.remote != hop_.remote) {
+    if (now < move_at_) return;
+    move_at_ = now + kMoveInterval;
+    log::info("fastdp ->[{}]: the peer's address is now {} (was {})", link_.remote_label, heartbeat.remote.str(),
+              hop_.remote.str());
+    hop_.remote = heartbeat.remote;
+  }
+  auto theirs = static_cast<uint16_t>(heartbeat.size - 14);
+  if (theirs != port_.mtu && remote_mtu_ != theirs)
+    log::warning("fastdp ->[{}]: the peer's containers have an MTU of {}, ours {}; set WEAVE_MTU alike on all hosts",
+                 link_.remote_label, theirs, port_.mtu);
+  remote_mtu_ = theirs;
+  if (!std::exchange(heard_, true)) events_.control.push_back({kHeartbeatAck, {}});
+  timeout_at_ = now + kHeartbeatTimeout;
+  if (!hears_) events_.control.push_back({kHeartbeatsBack, {}});
+  judge(true, reaches_);
+}
+
+void FastForwarder::judge(bool hears, bool reaches) {
+  bool before = hears_ && reaches_, after = hears && reaches;
+  hears_ = hears;
+  reaches_ = reaches;
+  if (before != after) events_.healthy = after;
+}
+
+void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
+  if (tag == kHeartbeatAck) {
+    if (!may_send() || std::exchange(established_, true)) return;
+    events_.established = true;
+    heartbeat_at_ = now + kSlowHeartbeat;
+  } else if (tag == kHeartbeatsMissing || tag == kHeartbeatsBack) {
+    if (!confirmed_ || (tag == kHeartbeatsMissing && now < complain_at_)) return;
+    if (tag == kHeartbeatsMissing) complain_at_ = now + kComplaintInterval;
+    judge(hears_, tag == kHeartbeatsBack);
+  } else if (tag == kIpsecParameters && encrypted()) {
+    auto parameters = decode_esp_parameters(payload);
+    if (!parameters)
+      return log::warning("fastdp ->[{}]: the peer's parameters are ignored: {}", link_.remote_label,
+                          parameters.error());
+    told_ = *parameters;
+    if (!confirmed_) return;
+    bool first = !sending_;
+    try {
+      take_sending(*parameters);
+    } catch (const Error& error) {
+      events_.failed = error.what();
+      return;
+    }
+    if (first) send_heartbeat(now);
+  } else {
+    log::debug("fastdp ->[{}]: a control message with tag {} is ignored", link_.remote_label, tag);
+  }
+}
+
+void FastForwarder::tick(Time now) {
+  if (timeout_at_ <= now) {
+    timeout_at_ = Time::max();
+    events_.control.push_back({kHeartbeatsMissing, {}});
+    judge(false, reaches_);
+  }
+  if (heartbeat_at_ <= now) {
+    if (encrypted()) look_after_associations();
+    if (events_.failed.empty()) send_heartbeat(now);
+  }
+}
+
+// What comes by the old parameters is taken until the peer knows the new ones. Those of what we send only the peer
+// could renew, and nothing asks it to.
+void FastForwarder::look_after_associations() {
+  try {
+    auto found = port_.esp->look(hop_, receiving_, sending_);
+    if (!found.sending) {
+      events_.failed = "somebody has removed the ESP association to the peer";
+    } else if (!found.receiving || found.received >= port_.rekey_after) {
+      choose_receiving();
+      log::info("fastdp ->[{}]: new keys for what comes from the peer", link_.remote_label);
+    }
+  } catch (const Error& error) {
+    log::warning("fastdp ->[{}]: {}", link_.remote_label, error.what());
+  }
+}
+
+void FastForwarder::send_heartbeat(Time now) {
+  heartbeat_at_ = now + (established_ || !hears_ ? kSlowHeartbeat : kFastHeartbeat);
+  auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
+  if (!self || !remote) {  // usual right after the connection; the topology brings it
+    unsent_ = "a short id isn't known";
+    return;
+  }
+  auto trouble = port_.send(hop_, encode_heartbeat(make_vni(*self, *remote), link_.conn_uid, port_.mtu));
+  if (!trouble.empty() && trouble != unsent_)
+    log::warning("fastdp ->[{}]: heartbeats can't be sent to {}:{}: {}", link_.remote_label, hop_.remote.str(),
+                 hop_.port, trouble);
+  unsent_ = std::move(trouble);
+}
+
+std::string FastForwarder::trouble() const {
+  if (!unsent_.empty()) return unsent_;
+  if (confirmed_ && !may_send()) return "the peer hasn't told how to encrypt: has its kernel ESP, as ours?";
+  auto path = fmt::format("is UDP port {} open on the way, and does it carry packets of {} bytes in one piece?",
+                          hop_.port, port_.mtu + kVxlanOverhead + (link_.key.empty() ? 0 : kEspOverhead));
+  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", kHeartbeatTimeout / 1s, path);
+  if (!reaches_) return fmt::format("the peer gets none of our heartbeats: {}", path);
+  if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
+  if (remote_mtu_ && *remote_mtu_ != port_.mtu)
+    return fmt::format("the peer's containers have an MTU of {}, ours {}: launch with the same WEAVE_MTU on all hosts",
+                       *remote_mtu_, port_.mtu);
+  return {};
+}
+
+}  // namespace weave::overlay

@@ -1,0 +1,97 @@
+// The programs and maps of the fast datapath in the kernel, and the hooks they hang on.
+//
+// The hooks are tc filters, which hold their programs, which hold the maps: all of it goes on working without the
+// router. The maps are also pinned, so that the next router finds them and hangs its own programs, with the same maps,
+// in the old ones' place. The replacement is atomic: no frame meets a hook without a program.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "address/mac.hpp"
+#include "overlay/fastdp/bpf/fastdp.h"
+#include "overlay/fastdp/table.hpp"
+
+struct bpf_object;
+
+namespace weave::overlay {
+
+inline constexpr auto kDefaultPinDirectory = "/sys/fs/bpf/weave";
+
+struct MacPlace {
+  Mac mac;
+  uint32_t place = 0;  // as FASTDP_PLACE_* say
+  uint32_t epoch = 0;
+};
+
+class FastKernel {
+ public:
+  // Loads the programs, with the maps that are pinned in the directory if they are of the same layout; new maps are
+  // pinned there. An empty directory name: nothing is pinned. `direct`: from_container and from_wire, too, and
+  // delivery into containers' namespaces. `testing`: from_tunnel_test, too. Throws Error with the kernel's reason.
+  FastKernel(const std::string& pin_directory, bool direct, bool testing = false);
+  ~FastKernel();
+  FastKernel(const FastKernel&) = delete;
+  FastKernel& operator=(const FastKernel&) = delete;
+
+  // The maps were there.
+  bool adopted() const { return adopted_; }
+
+  // Hangs a program on the ingress of a link, in the place of what we hung there before. Throws Error.
+  void attach(const std::string& program, int link);
+  // Hangs to_wire on the egress of a link. Throws Error.
+  void guard(int link);
+  static void unguard(int link);
+  // Removes what we hung on a link, both ways, and the hooks if nobody else needs them; nothing there or no such link:
+  // nothing done. Throws Error when the kernel doesn't answer.
+  static void detach(int link);
+  // Our program hangs on the ingress.
+  static bool attached(int link);
+
+  fastdp_settings settings() const;
+  void set_settings(const fastdp_settings& settings);
+
+  // Carries out the writes. `device`: the index of the VXLAN device with a port. Throws Error.
+  void apply(const std::vector<FastWrite>& writes, const std::function<uint32_t(uint16_t port)>& device);
+  // What the maps hold, for FastTable::adopt.
+  FastSnapshot read_snapshot() const;
+  std::map<FastHop, uint32_t> read_hops() const;
+
+  std::vector<MacPlace> macs() const;
+  void set_mac(const Mac& mac, uint32_t place, uint32_t epoch);
+  void remove_mac(const Mac& mac);
+  // Frames by FASTDP_* counter, over all CPUs.
+  std::vector<uint64_t> counters() const;
+
+  // Becomes readable when heartbeats have come in.
+  int heartbeats_fd() const;
+  // Calls `on_heartbeat` for those that have.
+  void read_heartbeats();
+  std::function<void(const ReceivedHeartbeat&)> on_heartbeat;
+
+  struct Ran {
+    int verdict;
+    Bytes frame;
+  };
+  // Runs a program on a frame by itself (BPF_PROG_TEST_RUN), as if it came in on the loopback device. `vni` and
+  // `remote` are for from_tunnel_test. Copies that a program sends are really sent. Throws Error.
+  Ran run(const std::string& program, ByteView frame, uint32_t vni = 0, Ipv4 remote = {}, uint32_t mark = 0) const;
+
+  // Removes the pins.
+  static void unpin(const std::string& pin_directory);
+
+ private:
+  int map(const char* name) const;
+  int program(const std::string& name) const;
+  void attach(const std::string& program, int link, bool egress);
+
+  struct Ring;
+  bpf_object* object_ = nullptr;
+  bool adopted_ = false;
+  std::unique_ptr<Ring> ring_;
+};
+
+// The name of a counter, as the status shows it.
+const char* counter_name(size_t counter);
+
+}  // namespace weave::overlay

@@ -1,0 +1,212 @@
+#include "overlay/sleeve/carrier.hpp"
+
+#include "base/log.hpp"
+
+namespace weave::overlay {
+
+namespace {
+
+// ICMP errors that we make at most. A sender needs one to learn a path's MTU, and holds on to it for ten minutes.
+constexpr int kAnswersPerInterval = 100;
+constexpr auto kAnswerInterval = std::chrono::milliseconds(100);
+
+// An IPv4 packet that doesn't fit.
+std::optional<Ipv4Packet> larger_than(uint16_t mtu, ByteView frame) {
+  return frame.size() > size_t{mtu} + kEthernetHeader ? find_ipv4(frame) : std::nullopt;
+}
+
+}  // namespace
+
+Carrier::Carrier(MacTable& macs, SleeveCounters& counters, Edge edge)
+    : macs_(macs), counters_(counters), edge_(std::move(edge)), packer_(edge_.transmit) {}
+
+void Carrier::captured(const SleeveTables& tables, VnetHeader header, std::span<uint8_t> frame, Time now) {
+  counters_.captured.add(frame.size());
+  auto decision =
+      tables.trunk ? decide_tagged(tables, header, frame, now) : decide_captured(*tables.routes, macs_, frame, now);
+  if (decision.drop) {
+    counters_.drop(*decision.drop);
+    if (*decision.drop == Drop::kElsewhere)
+      log::warning("sleeve: frames are captured from MACs that are associated with other peers, and dropped");
+    return;
+  }
+  if (decision.hops.empty()) return;
+  auto segments = Segments::of(header, frame);
+  if (!segments) {
+    counters_.drop(Drop::kMalformed);
+    log::debug("sleeve: a captured frame is dropped: {}", segments.error());
+    return;
+  }
+  act(tables, decision, {}, *segments, now);
+}
+
+Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, std::span<uint8_t>& frame, Time now) {
+  auto dropped = [](Drop why) {
+    Decision out;
+    out.drop = why;
+    return out;
+  };
+  auto tagged = take_tags(header, frame);
+  if (!tagged) return dropped(Drop::kMalformed);
+  frame = tagged->frame;
+  auto source = tagged->source ? tables.trunk->name(*tagged->source) : tables.routes->self;
+  auto destination = tables.trunk->name(tagged->destination);
+  if (!source || !destination) return dropped(Drop::kUnknownPeer);
+  auto hop = tables.routes->next_hop.find(*destination);
+  if (hop == tables.routes->next_hop.end()) return dropped(Drop::kNoRoute);
+  if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination, now))
+    return dropped(Drop::kLoop);
+  Decision out;
+  out.source = *source;
+  if (!tagged->flooded) out.destination = *destination;
+  out.hops = std::span(&hop->second, 1);
+  return out;
+}
+
+void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
+  const auto& routes = *tables.routes;
+  if (record.source == routes.self) return counters_.drop(Drop::kOwn);
+  if (record.frame.size() < kEthernetHeader) return counters_.drop(Drop::kMalformed);
+  auto source = tables.trunk->id(record.source), destination = tables.trunk->id(record.destination);
+  if (!source || !destination) return counters_.drop(Drop::kUnknownPeer);
+  if (record.destination == routes.self) {
+    if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour, now);
+    TrunkTags tags(*source);
+    // What must not be fragmented may still fit the container, for the programs don't take it over the bridge.
+    auto ip = larger_than(tables.bridge_mtu, record.frame);
+    if (!ip || ip->dont_fragment) return edge_.inject(tags, record.frame);
+    return fragment(tables.bridge_mtu, record.frame, *ip, tags);
+  }
+  auto hop = routes.next_hop.find(record.destination);
+  if (hop == routes.next_hop.end()) return counters_.drop(Drop::kNoRoute);
+  if (hop->second == from) return counters_.drop(Drop::kLoop);
+  edge_.inject(TrunkTags(*source, *destination), record.frame);
+}
+
+void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
+  if (tables.trunk) return inject_tagged(tables, from, record, now);
+  auto decision = decide_received(*tables.routes, macs_, from, record.source, record.destination, record.frame, now);
+  if (decision.drop) {
+    counters_.drop(*decision.drop);
+    return;
+  }
+  if (decision.moved)
+    log::debug("sleeve: discovered a MAC at {} that was at {}", record.source.str(), decision.moved->str());
+  act(tables, decision, from, Segments(record.frame), now);
+}
+
+void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments,
+                  Time now) {
+  if (decision.inject) inject(tables, decision.source, segments.frame(), now);
+  bool ours = decision.source == tables.routes->self;
+  for (auto hop : decision.hops) {
+    if (hop == from) {
+      counters_.drop(Drop::kLoop);
+      continue;
+    }
+    auto found = tables.paths.find(hop);
+    if (found == tables.paths.end()) {
+      counters_.drop(Drop::kNoConnection);
+      continue;
+    }
+    const auto& path = found->second;
+    if (!path.remote) {
+      counters_.drop(Drop::kNoAddress);
+    } else {
+      if (!ours) counters_.relayed.add(segments.frame().size());
+      send(tables, path, decision.source, decision.flooded() ? hop : decision.destination, segments, decision.flooded(),
+           now);
+    }
+  }
+}
+
+void Carrier::inject(const SleeveTables& tables, PeerName source, ByteView frame, Time now) {
+  auto ip = larger_than(tables.bridge_mtu, frame);
+  if (!ip) return edge_.inject({}, frame);
+  if (!ip->dont_fragment) return fragment(tables.bridge_mtu, frame, *ip, {});
+  counters_.drop(Drop::kTooBig);
+  Mac receiver;
+  std::copy_n(frame.begin(), receiver.bytes.size(), receiver.bytes.begin());
+  auto hop = tables.routes->next_hop.find(source);
+  if (hop == tables.routes->next_hop.end() || macs_.find(receiver, now) != tables.routes->self) return;
+  auto answer = too_big_answer(tables.bridge_mtu, frame, now);
+  if (answer.empty()) return;
+  Decision decision;
+  decision.source = tables.routes->self;
+  decision.destination = source;
+  decision.hops = std::span(&hop->second, 1);
+  act(tables, decision, {}, Segments(answer), now);
+}
+
+void Carrier::fragment(uint16_t mtu, ByteView frame, const Ipv4Packet& packet, const TrunkTags& tags) {
+  if (!fragment_ipv4(frame, packet, mtu, [&](ByteView piece) { edge_.inject(tags, piece); }))
+    counters_.drop(Drop::kMalformed);
+}
+
+void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,
+                   const Segments& segments, bool flooded, Time now) {
+  auto ip = find_ipv4(segments.frame());
+  size_t largest = size_t{path.mtu} + kEthernetHeader;
+  if (ip && ip->dont_fragment && segments.size(0) > largest) {
+    counters_.drop(Drop::kTooBig);
+    if (!flooded) answer_too_big(tables, path.mtu, source, destination, segments, now);
+    return;
+  }
+  for (size_t i = 0; i < segments.count(); ++i) {
+    size_t size = segments.size(i);
+    bool to_fragment = ip && !ip->dont_fragment && !path.fragments_pass;
+    if (to_fragment && size > largest) {
+      scratch_.resize(size);
+      segments.write(i, scratch_);
+      auto packet = find_ipv4(scratch_);
+      if (!packet || !fragment_ipv4(scratch_, *packet, path.mtu,
+                                    [&](ByteView piece) { put(path, true, source, destination, piece); }))
+        counters_.drop(Drop::kMalformed);
+      continue;
+    }
+    auto room = packer_.add(path, ip && (ip->dont_fragment || to_fragment), source, destination, size);
+    if (room.empty())
+      counters_.drop(Drop::kTooBig);
+    else
+      segments.write(i, room);
+  }
+}
+
+void Carrier::put(const SleevePath& path, bool df, PeerName source, PeerName destination, ByteView frame) {
+  auto room = packer_.add(path, df, source, destination, frame.size());
+  if (room.empty())
+    counters_.drop(Drop::kTooBig);
+  else
+    std::copy(frame.begin(), frame.end(), room.begin());
+}
+
+Bytes Carrier::too_big_answer(uint16_t mtu, ByteView offending, Time now) {
+  if (now >= refill_at_) {
+    answers_left_ = kAnswersPerInterval;
+    refill_at_ = now + kAnswerInterval;
+  }
+  if (answers_left_ == 0) return {};
+  --answers_left_;
+  auto packet = find_ipv4(offending);
+  if (!packet || !may_answer(offending, *packet)) return {};
+  return fragmentation_needed(offending, *packet, mtu);
+}
+
+void Carrier::answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName source, PeerName destination,
+                             const Segments& segments, Time now) {
+  Bytes offending(segments.size(0));
+  segments.write(0, offending);
+  auto answer = too_big_answer(mtu, offending, now);
+  if (answer.empty()) return;
+  log::debug("sleeve: sending ICMP 3,4 towards {}: PMTU={}", source.str(), mtu);
+  // As if the peer had sent it that the frame was for.
+  if (tables.trunk) {
+    auto from = tables.trunk->id(destination), to = tables.trunk->id(source);
+    if (from && to) edge_.inject(source == tables.routes->self ? TrunkTags(*from) : TrunkTags(*from, *to), answer);
+    return;
+  }
+  auto decision = decide_received(*tables.routes, macs_, {}, destination, source, answer, now);
+  if (!decision.drop) act(tables, decision, {}, Segments(answer), now);
+}
+
+}  // namespace weave::overlay

@@ -1,0 +1,74 @@
+// What carries frames to other hosts: the fast datapath where the kernel supports it, sleeve below it or alone.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/asio.hpp"
+#include "control/metrics.hpp"
+#include "control/report.hpp"
+#include "node/node.hpp"
+#include "overlay/fastdp/io/datapath.hpp"
+#include "store/store.hpp"
+
+namespace weave::router {
+
+class Datapath {
+ public:
+  struct Config {
+    PeerName self;
+    std::string mode;      // direct, bridge, or none: sleeve only
+    uint16_t port = 6783;  // of sleeve (UDP); the fast datapath has the next one
+    std::string bridge;
+    bool encrypted = false;
+  };
+
+  // Sets up the fast datapath in the kernel, or adopts that of the router before. Never throws for what the kernel
+  // refuses: then sleeve is used, and warnings() says why.
+  Datapath(asio::any_io_executor executor, Store& store, Config config);
+  Datapath(const Datapath&) = delete;
+
+  // For the node: the short ID under which frames flow already, and the overlays in order of preference.
+  std::optional<uint16_t> short_id() const;
+  std::vector<std::string> overlays() const;
+  // Sentences for the user about what is not as wanted.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  bool has_fast() const { return fast_.has_value(); }
+
+  // A forwarder of an overlay other than sleeve, for a connection.
+  Result<std::unique_ptr<overlay::Forwarder>> make_forwarder(const std::string& overlay, const overlay::Link& link,
+                                                             std::function<void()> changed);
+
+  // Connects to the node, which must outlive stop(), and starts sleeve. Throws Error when sleeve's interface cannot be
+  // made.
+  void start(mesh::Node& node);
+  // The mesh or a connection has changed.
+  void topology_changed();
+  // Restores sleeve's interface when somebody has removed it or the bridge. To be called regularly.
+  void repair();
+  // Leaves everything in the kernel as it is. After the node has stopped, so that the end of its connections changes
+  // nothing there.
+  void stop();
+
+  // The line of `weave status`: mode, and why it is not a better one.
+  std::string text() const;
+  void report(control::Router& router, const std::vector<mesh::Peer>& peers) const;
+  void count(control::Counters& counters) const;
+
+ private:
+  void remove_fast();
+  void keep_short_id();
+  void start_sleeve();
+
+  Store& store_;
+  Config config_;
+  std::optional<overlay::FastDatapath> fast_;  // nothing: all frames use sleeve
+  std::string unavailable_because_;
+  std::optional<uint16_t> short_id_;  // as stored
+  std::vector<std::string> warnings_;
+  mesh::Node* node_ = nullptr;
+};
+
+}  // namespace weave::router

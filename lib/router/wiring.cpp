@@ -1,0 +1,264 @@
+// What each owner needs of the others, as functions: see the table in router.hpp.
+#include <sodium/randombytes.h>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/offload.hpp"
+#include "control/client.hpp"
+#include "host/hosts_file.hpp"
+#include "ipam/parse.hpp"
+#include "router/attached.hpp"
+#include "router/reset.hpp"
+#include "router/router.hpp"
+
+namespace weave::router {
+namespace {
+
+constexpr const char* kEthwe = "ethwe";  // the interface of attached containers
+
+uint64_t random_number() {
+  uint64_t number;
+  randombytes_buf(&number, sizeof number);
+  return number;
+}
+
+ipam::Config ipam_config(const Options& options, PeerName self) {
+  auto init = ipam::parse_init(options.ipam_init).value();  // check() has parsed it before
+  return {.self = self,
+          .nickname = options.nickname,
+          .range = *range_of(options),
+          .default_subnet = *default_subnet_of(options),
+          .seed = std::move(init.seed),
+          .observer = init.observer,
+          .expected = init.expected,
+          .uid = random_number(),
+          .random = random_number};
+}
+
+std::string fqdn_of(const docker::Container& container) {
+  return container.domainname.empty() ? container.hostname : container.hostname + "." + container.domainname;
+}
+
+// The addresses of a container's interface ethwe.
+std::vector<Cidr> ethwe_addresses(int pid, const std::string& bridge) {
+  std::vector<Cidr> cidrs;
+  for (const auto& attachment : host::list_attached(host::NetNs::of_pid(pid), host::container_ports(bridge)))
+    if (attachment.interface == kEthwe) cidrs.insert(cidrs.end(), attachment.cidrs.begin(), attachment.cidrs.end());
+  return cidrs;
+}
+
+void attach_interface(const docker::Container& container, const std::vector<Cidr>& cidrs,
+                      const control::Backend::AttachRequest& request, const std::string& bridge,
+                      const host::Iptables& iptables) {
+  auto sandbox = host::NetNs::of_pid(container.pid);
+  if (request.rewrite_hosts) {
+    std::vector<Ipv4> addresses;
+    for (const auto& cidr : cidrs) addresses.push_back(cidr.address);
+    host::replace_container_hosts(container.hosts_path,
+                                  host::container_hosts(addresses, fqdn_of(container), request.extra_hosts));
+  }
+  host::attach(sandbox, std::to_string(container.pid), cidrs,
+               {.bridge = bridge, .multicast_route = request.multicast_route, .iptables = iptables});
+}
+
+}  // namespace
+
+std::unique_ptr<docker::Client> Router::make_docker() const {
+  if (!options_.docker) return nullptr;
+  return std::make_unique<docker::Client>(options_.docker_api.empty() ? docker::default_address()
+                                                                      : *http::Address::parse(options_.docker_api));
+}
+
+std::unique_ptr<Addresses> Router::make_addresses() {
+  if (!range_of(options_)) return nullptr;
+  ipam::Links links;
+  // Addresses -> Peers. The node is made after the addresses.
+  links.unicast = [this](PeerName to, Bytes message) -> Result<void> {
+    if (!owners_.peers) return Refused(std::string("not connected yet"));
+    return owners_.peers->node().unicast(ipam::kChannelName, to, message);
+  };
+  links.broadcast = [this] {
+    if (owners_.peers) owners_.peers->node().broadcast(ipam::kChannelName, addresses_channel_.gossip());
+  };
+  links.reachable = [this](PeerName peer) { return owners_.peers && owners_.peers->knows(peer); };
+  links.targets = [this] { return owners_.peers ? owners_.peers->node().targets().size() : options_.peers.size(); };
+  links.unix_time = unix_time;
+  // Addresses -> Containers: an address is given to a running container only.
+  auto alive = [this](std::string ident) -> asio::awaitable<bool> {
+    if (!owners_.docker) co_return true;
+    co_return co_await owners_.containers->runs(std::move(ident));
+  };
+  return std::make_unique<Addresses>(io_.get_executor(), ipam_config(options_, self_), ipam::load(*store_),
+                                     ipam::save_to(*store_), alive, std::move(links));
+}
+
+std::unique_ptr<NamesService> Router::make_names() {
+  if (!options_.dns) return nullptr;
+  NamesService::Config config{.self = self_,
+                              .domain = options_.dns_domain,
+                              .listen = options_.dns_listen,
+                              .docker_bridge = options_.docker_bridge,
+                              .ttl = static_cast<uint32_t>(options_.dns_ttl),
+                              .local_first = options_.dns_local_first,
+                              .resolv_conf = options_.resolv_conf,
+                              .timeout = std::chrono::milliseconds(options_.dns_timeout_ms),
+                              .optional = options_.dns_optional,
+                              .await_docker = options_.foreground};
+  // NamesService -> Peers. What is registered before there is a node goes to each new neighbour anyway.
+  NamesService::Mesh mesh;
+  mesh.knows = [this](PeerName peer) { return owners_.peers && owners_.peers->knows(peer); };
+  mesh.speaker = [this] { return owners_.peers ? owners_.peers->node().mesh().speaker() : PeerName{}; };
+  mesh.broadcast = [this](gossip::Gossip data) {
+    if (owners_.peers) owners_.peers->node().broadcast(names::kChannelName, std::move(data));
+  };
+  return std::make_unique<NamesService>(io_.get_executor(), *store_, std::move(config), std::move(mesh));
+}
+
+std::vector<Cidr> Router::own_ranges() const {
+  if (options_.masquerade_local || !owners_.addresses) return {};
+  return to_cidrs(owners_.addresses->allocator().ring().owned(self_));
+}
+
+std::unique_ptr<HostState> Router::make_host() {
+  return std::make_unique<HostState>(blocking_pool_,
+                                     HostState::Config{.bridge = {.name = options_.bridge,
+                                                                  .mac = self_.mac(),
+                                                                  .mtu = static_cast<uint32_t>(options_.mtu),
+                                                                  .encrypted = !options_.password.empty(),
+                                                                  .docker_bridge = options_.docker_bridge},
+                                                       .firewall = firewall_config(options_),
+                                                       .unmasqueraded = [this] { return own_ranges(); }});
+}
+
+std::unique_ptr<Datapath> Router::make_datapath() {
+  return std::make_unique<Datapath>(io_.get_executor(), *store_,
+                                    Datapath::Config{.self = self_,
+                                                     .mode = options_.datapath,
+                                                     .port = static_cast<uint16_t>(options_.port),
+                                                     .bridge = options_.bridge,
+                                                     .encrypted = !options_.password.empty()});
+}
+
+std::unique_ptr<Peers> Router::make_peers() {
+  mesh::NodeConfig config;
+  config.name = self_;
+  config.nickname = options_.nickname;
+  config.port = static_cast<uint16_t>(options_.port);
+  config.host = options_.host;
+  config.password = Secret(options_.password);
+  for (const auto& subnet : options_.trusted_subnets) config.trusted_subnets.push_back(*Cidr::parse(subnet));
+  config.min_version = options_.min_protocol;
+  config.conn_limit = static_cast<size_t>(options_.connection_limit);
+  config.discovery = options_.discovery;
+  config.short_id = owners_.datapath->short_id();
+  config.overlays = owners_.datapath->overlays();
+
+  mesh::NodeHooks hooks;
+  // Peers -> Datapath
+  hooks.topology_changed = hooks.routes_changed = hooks.short_ids_changed =
+      hooks.connections_changed = [this] { owners_.datapath->topology_changed(); };
+  hooks.make_forwarder = [this](const std::string& overlay, const overlay::Link& link, std::function<void()> changed) {
+    return owners_.datapath->make_forwarder(overlay, link, std::move(changed));
+  };
+  // Peers -> Addresses, NamesService
+  hooks.peers_gone = [this](const std::vector<mesh::Peer>& peers) {
+    for (const auto& peer : peers) {
+      if (owners_.dns_on()) owners_.names->peer_gone(peer.name);
+      if (owners_.addresses) owners_.addresses->peer_gone(peer.name);
+    }
+  };
+  return std::make_unique<Peers>(
+      io_.get_executor(), *store_,
+      Peers::Config{
+          .node = std::move(config), .peers = options_.peers, .resume = options_.resume, .launch = options_.service_id},
+      std::move(hooks));
+}
+
+std::unique_ptr<Containers> Router::make_containers() {
+  Containers::Docker docker;
+  docker.inspect_container = [this](std::string word) {
+    return require_docker(owners_).inspect_container(std::move(word));
+  };
+  docker.inspect_network = [this](std::string id) { return require_docker(owners_).inspect_network(std::move(id)); };
+  docker.list_containers = [this] { return require_docker(owners_).list_containers(false); };
+
+  // Containers -> Addresses
+  Containers::Addresses addresses;
+  if (owners_.addresses) {
+    auto& ipam = *owners_.addresses;
+    addresses.allocate = [this, &ipam](std::string id, std::optional<Cidr> subnet) {
+      return ipam.allocate(std::move(id), subnet ? *subnet : *default_subnet_of(options_), true);
+    };
+    addresses.claim = [&ipam](std::string id, Cidr address) { return ipam.claim(std::move(id), address, true); };
+    addresses.release = [&ipam](const std::string& id, Ipv4 address) { ipam.release(id, address); };
+    addresses.held = [&ipam](const std::string& id) {
+      std::set<Ipv4> held;
+      for (const auto& owned : ipam.allocator().owned())
+        if (owned.ident == id)
+          for (const auto& cidr : owned.addresses) held.insert(cidr.address);
+      return held;
+    };
+    addresses.died = [&ipam](const std::string& id) { ipam.container_died(id); };
+    addresses.started = [&ipam](const std::string& id) { ipam.container_started(id); };
+    addresses.destroyed = [&ipam](const std::string& id) { ipam.container_destroyed(id); };
+    addresses.reconcile = [&ipam](const auto& running, const auto& existing) { ipam.reconcile(running, existing); };
+  }
+
+  // Containers -> kernel
+  Containers::Host host;
+  host.attach = [this](docker::Container container, std::vector<Cidr> cidrs, control::Backend::AttachRequest request) {
+    return offload(blocking_pool_, [this, container, cidrs, request] {
+      attach_interface(container, cidrs, request, options_.bridge, owners_.host->iptables());
+    });
+  };
+  host.detach = [this](docker::Container container, std::function<bool(const Cidr&)> wanted) {
+    return offload(blocking_pool_, [this, container, wanted] {
+      std::vector<Cidr> present;
+      for (const auto& cidr : ethwe_addresses(container.pid, options_.bridge))
+        if (wanted(cidr)) present.push_back(cidr);
+      if (present.empty()) return present;
+      return host::detach(host::NetNs::of_pid(container.pid), present,
+                          {.bridge = options_.bridge, .iptables = owners_.host->iptables()});
+    });
+  };
+  host.attached = [this](int pid) {
+    return offload(blocking_pool_, [pid, bridge = options_.bridge] {
+      return host::Netlink().find_link(fmt::format("vethwepl{}", pid)) ? ethwe_addresses(pid, bridge)
+                                                                       : std::vector<Cidr>();
+    });
+  };
+  host.announce = [this](int pid) {
+    return offload(blocking_pool_, [pid] { host::announce_container(host::NetNs::of_pid(pid)); });
+  };
+  return std::make_unique<Containers>(
+      io_.get_executor(), *store_,
+      Containers::Config{.domain = options_.dns_domain,
+                         .default_subnet = default_subnet_of(options_),
+                         .drivers = {driver_name(options_.plugin_socket), driver_name(options_.plugin_mesh_socket)}},
+      std::move(docker), std::move(addresses), std::move(host), [this] { return owners_.registrar(); });
+}
+
+std::unique_ptr<PluginService> Router::make_plugin() {
+  PluginService::Config config{.process = {.sockets = {options_.plugin_socket, options_.plugin_mesh_socket},
+                                           .control_socket = control::kSocketPath,
+                                           .store = store_->path(),
+                                           .bridge = options_.bridge,
+                                           .range = range_of(options_),
+                                           .default_subnet = default_subnet_of(options_),
+                                           .docker_api = owners_.docker ? owners_.docker->address().str() : "",
+                                           .log_level = options_.log_level},
+                               .launch = options_.service_id,
+                               .docker = owners_.docker != nullptr,
+                               .dns = options_.dns};
+  DockerNetwork::Docker docker;
+  docker.inspect = [this](std::string name) { return require_docker(owners_).inspect_network(std::move(name)); };
+  docker.create = [this](docker::NewNetwork network) -> asio::awaitable<void> {
+    co_await require_docker(owners_).create_network(std::move(network));
+  };
+  docker.remove = [this](std::string id) { return require_docker(owners_).remove_network(std::move(id)); };
+  return std::make_unique<PluginService>(io_.get_executor(), *store_, std::move(config), std::move(docker));
+}
+
+}  // namespace weave::router

@@ -1,0 +1,454 @@
+#include "overlay/fastdp/forwarder.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/fd.hpp"
+#include "base/hex.hpp"
+#include "overlay/fastdp/bpf/fastdp.h"
+#include "overlay/switch.hpp"
+
+using namespace weave;
+using namespace weave::overlay;
+using namespace std::chrono_literals;
+
+namespace {
+
+const PeerName a{0x02000000000a}, b{0x02000000000b};
+const Ipv4 ip_a{0x0a000001}, ip_b{0x0a000002};
+constexpr uint64_t uid = 0x7b6c9ff1feff0db6;
+
+FastPort plain_port(uint16_t own) {
+  FastPort port;
+  port.port = own;
+  port.no_esp = "the kernel has no ESP (xfrm): because";
+  return port;
+}
+
+Link link_of(bool initiator, uint16_t remote_port = 6783) {
+  return {.self = initiator ? a : b,
+          .remote = initiator ? b : a,
+          .remote_label = "peer",
+          .conn_uid = uid,
+          .initiator = initiator,
+          .key = {},
+          .local = UdpAddress{initiator ? ip_a : ip_b, 6783},
+          .remote_address = UdpAddress{initiator ? ip_b : ip_a, remote_port}};
+}
+
+// One end of a connection, whose heartbeats are kept.
+struct End {
+  explicit End(bool initiator, Esp* esp = nullptr)
+      : port{.send =
+                 [this](const FastHop&, ByteView payload) {
+                   if (trouble.empty()) sent.emplace_back(payload.begin(), payload.end());
+                   return trouble;
+                 },
+             .short_id =
+                 [this](PeerName name) {
+                   auto found = ids.find(name);
+                   return found == ids.end() ? std::nullopt : std::optional(found->second);
+                 },
+             .esp = esp,
+             .no_esp = {}},
+        forwarder(link(initiator), *fast_hop(link(initiator), port), port) {}
+
+  Link link(bool initiator) const {
+    auto out = link_of(initiator);
+    if (port.esp) out.key = Secret(Bytes(32, 7));
+    return out;
+  }
+
+  // The other end's packets, as the kernel would hand them over.
+  void receive(const Bytes& packet, Ipv4 from, Time now, bool encrypted = false) {
+    ByteView frame = ByteView(packet).subspan(kVxlanHeader);
+    forwarder.receive({.vni = *decode_vxlan(packet),
+                       .remote = from,
+                       .local = {},
+                       .size = frame.size(),
+                       .head = Bytes(frame.begin(), frame.begin() + 24),
+                       .encrypted = encrypted},
+                      now);
+  }
+
+  std::map<PeerName, uint16_t> ids{{a, 0xc46}, {b, 0x9b9}};
+  std::string trouble;
+  std::vector<Bytes> sent;
+  FastPort port;
+  FastForwarder forwarder;
+};
+
+const Time start{};
+
+}  // namespace
+
+TEST_CASE("both ends use the VXLAN port of the one that accepted") {
+  CHECK(fast_hop(link_of(true, 7000), plain_port(6784)) == FastHop{ip_a, ip_b, 7001});
+  CHECK(fast_hop(link_of(false, 41234), plain_port(7001)) == FastHop{ip_b, ip_a, 7001});
+  CHECK_FALSE(fast_hop(link_of(true, 65535), plain_port(6784)));
+}
+
+TEST_CASE("the fast datapath refuses what it can't carry, and what it can't encrypt") {
+  auto link = link_of(true);
+  link.key = Secret(Bytes(32, 1));
+  auto refused = fast_hop(link, plain_port(6784));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == "fastdp can't encrypt: the kernel has no ESP (xfrm): because");
+  link = link_of(true);
+  link.remote_address.reset();
+  CHECK_FALSE(fast_hop(link, plain_port(6784)));
+}
+
+TEST_CASE("nothing is sent before the confirmation, then heartbeats until one is acknowledged") {
+  End us(true);
+  us.forwarder.tick(start + 10s);
+  CHECK(us.sent.empty());
+  CHECK(us.forwarder.next_tick() == Time::max());
+  us.forwarder.confirm(start);
+  CHECK(us.sent == std::vector<Bytes>{encode_heartbeat(0x9b9c46, uid, 1410)});
+  for (int i = 1; i <= 4; ++i) us.forwarder.tick(start + i * 500ms);
+  CHECK(us.sent.size() == 5);
+  CHECK_FALSE(us.forwarder.take_events().established);
+
+  us.forwarder.control(0, {}, start + 2s);
+  CHECK(us.forwarder.take_events().established);
+  us.forwarder.control(0, {}, start + 3s);
+  CHECK_FALSE(us.forwarder.take_events().established);
+  CHECK(us.forwarder.next_tick() == start + 12s);
+  us.forwarder.tick(start + 12s);
+  CHECK(us.sent.size() == 6);
+  CHECK(us.forwarder.next_tick() == start + 22s);
+}
+
+TEST_CASE("the first heartbeat is acknowledged, once") {
+  End us(true), them(false);
+  us.forwarder.confirm(start);
+  them.forwarder.confirm(start);
+  them.receive(us.sent[0], ip_a, start);
+  auto events = them.forwarder.take_events();
+  CHECK(events.control == std::vector{ControlMessage{0, {}}});
+  CHECK_FALSE(events.established);
+  CHECK_FALSE(events.healthy);
+  them.receive(us.sent[0], ip_a, start + 1s);
+  CHECK(them.forwarder.take_events().control.empty());
+}
+
+TEST_CASE("a heartbeat before the confirmation, of another connection or from another peer counts for nothing") {
+  End us(true), them(false);
+  us.forwarder.confirm(start);
+  them.receive(us.sent[0], ip_a, start);
+  CHECK(them.forwarder.take_events().control.empty());
+  them.forwarder.confirm(start);
+  them.receive(encode_heartbeat(0x9b9c46, uid + 1, 1410), ip_a, start);
+  them.receive(encode_heartbeat(0x9b9c47, uid, 1410), ip_a, start);
+  CHECK(them.forwarder.take_events().control.empty());
+  them.ids.erase(a);
+  them.receive(us.sent[0], ip_a, start);
+  CHECK(them.forwarder.take_events().control.empty());
+}
+
+TEST_CASE("a minute without heartbeats puts it on hold, the next one takes it off") {
+  End us(true), them(false);
+  them.forwarder.confirm(start);
+  us.forwarder.confirm(start);
+  us.receive(them.sent[0], ip_b, start + 20s);
+  us.forwarder.control(0, {}, start + 20s);
+  us.forwarder.take_events();
+  us.forwarder.tick(start + 79s);
+  CHECK_FALSE(us.forwarder.take_events().healthy);
+  us.forwarder.tick(start + 80s);
+  CHECK(us.forwarder.take_events().healthy == false);
+  us.forwarder.tick(start + 300s);
+  CHECK_FALSE(us.forwarder.take_events().healthy);
+  CHECK(us.forwarder.next_tick() == start + 310s);
+  us.receive(them.sent[0], ip_b, start + 301s);
+  CHECK(us.forwarder.take_events().healthy == true);
+}
+
+TEST_CASE("a peer that misses heartbeats is told, and says when they come again") {
+  End us(true), them(false);
+  us.forwarder.confirm(start);
+  them.forwarder.confirm(start);
+  us.receive(them.sent.at(0), ip_b, start);
+  them.receive(us.sent.at(0), ip_a, start);
+  us.forwarder.control(0, {}, start);
+  CHECK(us.forwarder.take_events().established);
+  them.forwarder.take_events();
+  // What we send doesn't arrive any more; what they send does.
+  us.receive(them.sent.at(0), ip_b, start + 30s);
+  them.forwarder.tick(start + 60s);
+  auto lost = them.forwarder.take_events();
+  CHECK(lost.healthy == false);
+  REQUIRE(lost.control == std::vector<ControlMessage>{{16, {}}});
+  us.forwarder.control(16, {}, start + 60s);
+  CHECK(us.forwarder.take_events().healthy == false);
+  CHECK(
+      us.forwarder.trouble() ==
+      "the peer gets none of our heartbeats: is UDP port 6784 open on the way, and does it carry packets of 1460 bytes "
+      "in one piece?");
+  // Its heartbeats don't take us off hold.
+  us.receive(them.sent.at(0), ip_b, start + 61s);
+  CHECK_FALSE(us.forwarder.take_events().healthy);
+  them.receive(us.sent.at(0), ip_a, start + 70s);
+  auto back = them.forwarder.take_events();
+  CHECK(back.healthy == true);
+  REQUIRE(back.control == std::vector<ControlMessage>{{17, {}}});
+  us.forwarder.control(17, {}, start + 70s);
+  CHECK(us.forwarder.take_events().healthy == true);
+  CHECK(us.forwarder.trouble().empty());
+}
+
+TEST_CASE("a peer can't have us turn back and forth") {
+  End us(true);
+  us.forwarder.confirm(start);
+  us.forwarder.control(0, {}, start);
+  us.forwarder.take_events();
+  int turns = 0;
+  for (int i = 0; i < 1000; ++i) {
+    us.forwarder.control(i % 2 ? 17 : 16, {}, start + i * 10ms);
+    if (us.forwarder.take_events().healthy) ++turns;
+  }
+  CHECK(turns == 2);
+  End them(false);
+  them.forwarder.confirm(start);
+  int moves = 0;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    auto before = us.forwarder.hop().remote;
+    us.receive(them.sent.at(0), {i + 100}, start + i * 10ms);
+    if (us.forwarder.hop().remote != before) ++moves;
+  }
+  CHECK(moves == 5);
+}
+
+TEST_CASE("a peer that never answers is asked every 500 ms for a minute, then every 10 s") {
+  End us(true);
+  us.forwarder.confirm(start);
+  auto now = start;
+  while (now < start + 200s) {
+    now = us.forwarder.next_tick();
+    us.forwarder.tick(now);
+  }
+  CHECK(us.sent.size() >= 130);
+  CHECK(us.sent.size() <= 140);
+}
+
+TEST_CASE("the peer's address follows its heartbeats") {
+  End us(true), them(false);
+  us.forwarder.confirm(start);
+  them.forwarder.confirm(start);
+  them.receive(us.sent[0], {0x0a000009}, start);
+  CHECK(them.forwarder.hop() == FastHop{ip_b, {0x0a000009}, 6784});
+}
+
+TEST_CASE("the peer's MTU is learnt") {
+  End us(true);
+  us.forwarder.confirm(start);
+  us.receive(encode_heartbeat(make_vni(0x9b9, 0xc46), uid, 1376), ip_b, start);
+  CHECK(us.forwarder.remote_mtu() == 1376);
+  CHECK(us.forwarder.mtu() == 1410);
+}
+
+TEST_CASE("trouble with sending is remembered, and heartbeats go on") {
+  End us(true);
+  us.trouble = "no route to host";
+  us.forwarder.confirm(start);
+  CHECK(us.forwarder.trouble() == "no route to host");
+  us.trouble.clear();
+  us.forwarder.tick(start + 500ms);
+  CHECK(us.sent.size() == 1);
+  CHECK(us.forwarder.trouble().starts_with("no heartbeat acknowledged yet: is UDP port 6784 open"));
+  us.ids.erase(b);
+  us.forwarder.tick(start + 1s);
+  CHECK(us.forwarder.trouble() == "a short id isn't known");
+}
+
+TEST_CASE("control messages that make no sense are ignored") {
+  End us(true);
+  us.forwarder.control(0, {}, start);
+  CHECK_FALSE(us.forwarder.take_events().established);
+  us.forwarder.confirm(start);
+  us.forwarder.control(1, Bytes(64), start);
+  us.forwarder.control(1, {}, start);
+  us.forwarder.control(77, {}, start);
+  auto events = us.forwarder.take_events();
+  CHECK(events.control.empty());
+  CHECK_FALSE(events.established);
+  us.forwarder.control(0, Bytes{1, 2}, start);
+  CHECK(us.forwarder.take_events().established);
+}
+
+namespace {
+
+// An IPsec that keeps a diary.
+struct Diary : Esp {
+  EspParameters choose(const FastHop&) override {
+    EspParameters out;
+    out.nonce.fill(next);
+    out.spi = 0x100u + next++;
+    return out;
+  }
+  void receive_by(const FastHop& hop, uint32_t spi, const Secret& key) override {
+    if (!trouble.empty()) throw Error(trouble);
+    CHECK(hop.mark == FASTDP_MARK);
+    lines.push_back(fmt::format("receive {:x}", spi));
+    receiving = key;
+  }
+  void send_by(const FastHop&, uint32_t spi, const Secret& key) override {
+    if (!trouble.empty()) throw Error(trouble);
+    lines.push_back(fmt::format("send {:x}", spi));
+    sending = key;
+  }
+  Found look(const FastHop&, uint32_t, uint32_t) override { return found; }
+  void release(const FastHop&, uint32_t in, uint32_t out) noexcept override {
+    lines.push_back(fmt::format("release {:x} {:x}", in, out));
+  }
+  std::vector<std::string> take() { return std::exchange(lines, {}); }
+
+  uint8_t next = 1;
+  Found found{.receiving = true, .sending = true};
+  std::string trouble;
+  std::vector<std::string> lines;
+  Secret receiving, sending;
+};
+using Lines = std::vector<std::string>;
+
+Bytes parameters(uint32_t spi, uint8_t nonce = 9) {
+  EspParameters out{.nonce = {}, .spi = spi};
+  out.nonce.fill(nonce);
+  return encode_esp_parameters(out);
+}
+
+}  // namespace
+
+TEST_CASE("an encrypted connection tells its parameters, and sends nothing before it is told the peer's") {
+  Diary esp;
+  End us(true, &esp);
+  us.forwarder.confirm(start);
+  CHECK(esp.take() == Lines{"receive 101"});
+  CHECK(us.forwarder.take_events().control == std::vector{ControlMessage{1, parameters(0x101, 1)}});
+  for (int i = 1; i <= 4; ++i) us.forwarder.tick(start + i * 500ms);
+  CHECK(us.sent.empty());
+  CHECK_FALSE(us.forwarder.may_send());
+  us.forwarder.control(0, {}, start + 2s);  // of what, then?
+  CHECK_FALSE(us.forwarder.take_events().established);
+
+  us.forwarder.control(1, parameters(0x777), start + 2s);
+  CHECK(esp.take() == Lines{"send 777"});
+  CHECK(us.forwarder.may_send());
+  CHECK(us.sent.size() == 1);
+  us.forwarder.tick(start + 2500ms);
+  CHECK(us.sent.size() == 2);
+  us.forwarder.control(0, {}, start + 3s);
+  CHECK(us.forwarder.take_events().established);
+}
+
+TEST_CASE("two ends of an encrypted connection have the same two keys") {
+  Diary esp_a, esp_b;
+  End us(true, &esp_a), them(false, &esp_b);
+  us.forwarder.confirm(start);
+  them.forwarder.confirm(start);
+  them.forwarder.control(1, us.forwarder.take_events().control.at(0).payload, start);
+  us.forwarder.control(1, them.forwarder.take_events().control.at(0).payload, start);
+  CHECK(to_hex(esp_a.receiving.view()) == to_hex(esp_b.sending.view()));
+  CHECK(to_hex(esp_b.receiving.view()) == to_hex(esp_a.sending.view()));
+  CHECK(to_hex(esp_a.receiving.view()) != to_hex(esp_a.sending.view()));
+}
+
+TEST_CASE("parameters that come before the confirmation wait for it") {
+  Diary esp;
+  End us(true, &esp);
+  us.forwarder.control(1, parameters(0x777), start);
+  CHECK(esp.take().empty());
+  us.forwarder.confirm(start);
+  CHECK(esp.take() == Lines{"receive 101", "send 777"});
+  CHECK(us.sent.size() == 1);
+}
+
+TEST_CASE("parameters may come again, and the end lets go of the last ones") {
+  Diary esp;
+  {
+    End us(true, &esp);
+    us.forwarder.confirm(start);
+    us.forwarder.control(1, parameters(0x777), start);
+    us.forwarder.control(1, parameters(0x777), start);
+    us.forwarder.control(1, parameters(0x778), start);
+    us.forwarder.control(1, Bytes(63), start);
+    CHECK(esp.take() == Lines{"receive 101", "send 777", "send 778", "release 0 777"});
+    CHECK(us.sent.size() == 1);
+  }
+  CHECK(esp.take() == Lines{"release 101 778"});
+}
+
+TEST_CASE("heartbeats of an encrypted connection count only if they came by ESP, from the address agreed on") {
+  Diary esp;
+  End us(true, &esp), them(false);
+  us.forwarder.confirm(start);
+  them.forwarder.confirm(start);
+  us.forwarder.take_events();
+  us.receive(them.sent[0], ip_b, start);
+  us.receive(them.sent[0], {0x0a000009}, start, true);
+  CHECK(us.forwarder.take_events().control.empty());
+  CHECK(us.forwarder.hop().remote == ip_b);
+  us.receive(them.sent[0], ip_b, start, true);
+  CHECK(us.forwarder.take_events().control == std::vector{ControlMessage{0, {}}});
+}
+
+TEST_CASE("trouble with the kernel's IPsec ends the forwarder, with the reason") {
+  Diary esp;
+  End us(true, &esp);
+  SECTION("when it chooses") {
+    esp.trouble = "no memory";
+    us.forwarder.confirm(start);
+    auto events = us.forwarder.take_events();
+    CHECK(events.failed == "no memory");
+    CHECK(events.control.empty());
+    CHECK(esp.take() == Lines{"release 101 0"});
+  }
+  SECTION("when it is told") {
+    us.forwarder.confirm(start);
+    esp.trouble = "no memory";
+    us.forwarder.control(1, parameters(0x777), start);
+    CHECK(us.forwarder.take_events().failed == "no memory");
+  }
+  CHECK(us.sent.empty());
+}
+
+TEST_CASE("after very many packets the peer is told other parameters") {
+  Diary esp;
+  End us(true, &esp);
+  us.forwarder.confirm(start);
+  us.forwarder.control(1, parameters(0x777), start);
+  us.forwarder.control(0, {}, start);
+  us.forwarder.take_events();
+  esp.take();
+  us.forwarder.tick(start + 10s);
+  CHECK(us.forwarder.take_events().control.empty());
+  esp.found.received = uint64_t{1} << 32;
+  us.forwarder.tick(start + 20s);
+  CHECK(us.forwarder.take_events().control == std::vector{ControlMessage{1, parameters(0x102, 2)}});
+  CHECK(esp.take() == Lines{"receive 102", "release 101 0"});
+  esp.trouble = "no memory";
+  us.forwarder.tick(start + 30s);
+  CHECK(us.forwarder.take_events().failed.empty());
+}
+
+TEST_CASE("an association that somebody has removed is chosen anew, or is the end") {
+  Diary esp;
+  End us(true, &esp);
+  us.forwarder.confirm(start);
+  us.forwarder.control(1, parameters(0x777), start);
+  us.forwarder.take_events();
+  SECTION("of what comes in") {
+    esp.found.receiving = false;
+    us.forwarder.tick(start + 500ms);
+    auto events = us.forwarder.take_events();
+    CHECK(events.control == std::vector{ControlMessage{1, parameters(0x102, 2)}});
+    CHECK(events.failed.empty());
+    CHECK(us.sent.size() == 2);
+  }
+  SECTION("of what goes out") {
+    esp.found.sending = false;
+    us.forwarder.tick(start + 500ms);
+    CHECK_FALSE(us.forwarder.take_events().failed.empty());
+    CHECK(us.sent.size() == 1);
+  }
+}
