@@ -28,7 +28,7 @@ std::optional<AddressWord> parse_address(const std::string& word) {
   auto slash = text.find('/');
   if (!marked && (slash == text.npos || !looks_like_ip(text.substr(0, slash)))) return std::nullopt;
   if (slash == text.npos && looks_like_ip(text))
-    throw UsageError(fmt::format("'{}' has no prefix length: write {}/24 or so.", word, word));
+    throw UsageError(fmt::format("'{}' has no prefix length, for example {}/24.", word, word));
   auto cidr = Cidr::parse(text);
   if (!cidr) throw UsageError(fmt::format("'{}' is not an address: {}.", word, cidr.error()));
   if (address.kind == AddressWord::kSubnet && cidr->masked() != *cidr)
@@ -54,9 +54,9 @@ std::pair<std::vector<AddressWord>, std::string> addresses_and_container(const s
   if (found.rest.empty()) throw UsageError(fmt::format("weave {} needs a container.", command));
   if (found.rest.size() == 1) return {std::move(found.addresses), found.rest[0]};
   for (const auto& word : found.rest)
-    if (looks_like_ip(word)) throw UsageError(fmt::format("'{}' has no prefix length: write {}/24 or so.", word, word));
-  throw UsageError(
-      fmt::format("weave {} takes one container; '{}' is neither address nor option.", command, found.rest.back()));
+    if (looks_like_ip(word)) throw UsageError(fmt::format("'{}' has no prefix length, for example {}/24.", word, word));
+  throw UsageError(fmt::format("weave {} takes one container; '{}' is neither an address nor an option.", command,
+                               found.rest.back()));
 }
 
 std::vector<Cidr> parse_cidrs(const std::string& text) {
@@ -64,7 +64,7 @@ std::vector<Cidr> parse_cidrs(const std::string& text) {
   for (const auto& word : split(text, ' ')) {
     if (word.empty() || word == "\n") continue;
     auto cidr = Cidr::parse(word.substr(0, word.find('\n')));
-    if (!cidr) throw Error("the router answered something that is no address: " + cidr.error());
+    if (!cidr) throw Error("cannot parse the address in the router's response: " + cidr.error());
     out.push_back(*cidr);
   }
   return out;

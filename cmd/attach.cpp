@@ -61,14 +61,15 @@ Command attach_row() {
   auto given = std::make_shared<AttachOptions>();
   Command command{.name = "attach",
                   .group = "Containers",
-                  .summary = "Give a running container addresses in the network",
+                  .summary = "Attach a running container to the network",
                   .words = "[<addr> ...] <container>"};
   command.details =
-      "Without an address: a free one of the default subnet. Prints the addresses. Attaching again gives the same.";
+      "Without an address: allocates one in the default subnet. Prints the addresses. Attaching again returns the same "
+      "addresses.";
   command.options = {
       {"--without-dns", "", "don't register the container's name", &given->without_dns},
       {"--rewrite-hosts", "", "write the container's /etc/hosts", &given->rewrite_hosts},
-      {"--add-host", "<name>:<ip>", "a name for that file; may be repeated", &given->add_hosts},
+      {"--add-host", "<name>:<ip>", "add a name to that file; may be repeated", &given->add_hosts},
       {"--no-multicast-route", "", "no route for multicast through the interface", &given->no_multicast_route},
       timeout_option(given->timeout),
   };
@@ -80,12 +81,11 @@ Command attach_row() {
 Command detach_row() {
   Command command{.name = "detach",
                   .group = "Containers",
-                  .summary = "Take addresses away from a container",
+                  .summary = "Detach a container from the network",
                   .words = "[<addr> ...] <container>"};
   command.details =
-      "Without an address: all that it has in the default subnet. The interface goes with the last address. Prints "
-      "what "
-      "was taken away.";
+      "Without an address: removes all of its addresses in the default subnet. The interface is removed with the last "
+      "address. Prints the removed addresses.";
   command.word_kind = WordKind::kContainer;
   command.run = [](const Words& words) { return detach(words); };
   return command;

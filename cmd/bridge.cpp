@@ -88,15 +88,17 @@ Command docker_bridge_ip_row() {
 }
 
 Command bridge_type_row() {
-  Command command{.name = "bridge-type", .group = "Host", .summary = "Print what kind of bridge there is"};
+  Command command{.name = "bridge-type", .group = "Host", .summary = "Print the type of weave's bridge"};
   command.max_words = 0;
   command.run = bridge_type;
   return command;
 }
 
 Command attach_bridge_row() {
-  Command command{
-      .name = "attach-bridge", .group = "Host", .summary = "Join another bridge to the network", .words = "[<bridge>]"};
+  Command command{.name = "attach-bridge",
+                  .group = "Host",
+                  .summary = "Connect another bridge to the network",
+                  .words = "[<bridge>]"};
   command.details = "Default: Docker's bridge. Lasts until 'weave reset'. Needs root.";
   command.max_words = 1;
   command.run = attach_bridge;

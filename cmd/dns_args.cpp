@@ -69,11 +69,11 @@ Words dns_arguments_now(const Words& arguments, Words& warnings) {
 Command dns_args_row() {
   Command command{.name = "dns-args",
                   .group = "Names",
-                  .summary = "Print the arguments that make 'docker run' use our DNS server",
+                  .summary = "Print the arguments that make 'docker run' use weave's DNS server",
                   .words = "[<docker run argument> ...]"};
   command.details =
-      "For docker run $(weave dns-args) ... Arguments are looked at as those of 'docker run': with --name and without "
-      "--hostname, a host name in our domain is added; with --dns-search, no search domain.";
+      "For docker run $(weave dns-args) ... Arguments are interpreted as for 'docker run': with --name and without "
+      "--hostname, a host name in weave's domain is added; with --dns-search, no search domain is added.";
   command.raw = true;
   command.run = [](const Words& words) {
     Words warnings;

@@ -33,8 +33,7 @@ Command proxy_row(const std::string& name) {
 
 Command env_row() {
   auto restore = std::make_shared<bool>();
-  Command command{
-      .name = "env", .group = "Other", .summary = "Undo the environment that Weave Net's Docker API proxy needed"};
+  Command command{.name = "env", .group = "Other", .summary = "Restore DOCKER_HOST after Weave Net's API proxy"};
   command.details = "For eval \"$(weave env --restore)\". There is no proxy in this version, so nothing else to set.";
   command.options = {{"--restore", "", "print the shell's former DOCKER_HOST", restore.get()}};
   command.max_words = 0;

@@ -28,8 +28,8 @@ Words owned(const Cidr& cidr) {
 std::vector<AddressWord> addresses_only(const std::string& command, const Words& words) {
   auto found = split_addresses(words);
   for (const auto& word : found.rest)
-    throw UsageError(looks_like_ip(word) ? fmt::format("'{}' has no prefix length: write {}/24 or so.", word, word)
-                                         : fmt::format("weave {} takes addresses; '{}' is none.", command, word));
+    throw UsageError(looks_like_ip(word) ? fmt::format("'{}' has no prefix length, for example {}/24.", word, word)
+                                         : fmt::format("weave {} takes addresses; '{}' is not one.", command, word));
   if (found.addresses.empty()) found.addresses.push_back({.text = "net:default"});
   return found.addresses;
 }
@@ -155,14 +155,16 @@ int hide(const Words& words) {
 
 Command expose_row() {
   auto given = std::make_shared<Given>();
-  Command command{
-      .name = "expose", .group = "Host", .summary = "Give this host addresses in the network", .words = "[<addr> ...]"};
+  Command command{.name = "expose",
+                  .group = "Host",
+                  .summary = "Add addresses of the network to this host",
+                  .words = "[<addr> ...]"};
   command.details =
-      "Puts addresses on the bridge, so that host and containers reach each other. Without an address: a free one of "
+      "Adds addresses to the bridge, so that host and containers reach each other. Without an address: allocates one in "
       "the default subnet. Prints the addresses.";
   command.options = {
       {"-h,--hostname", "<fqdn>", "register this name for them", &given->name},
-      {"--without-masquerade", "", "don't hide containers behind the host", &given->without_masquerade},
+      {"--without-masquerade", "", "don't masquerade (NAT) container traffic", &given->without_masquerade},
       timeout_option(given->timeout),
   };
   command.run = [given](const Words& words) { return expose(*given, words); };
@@ -170,9 +172,12 @@ Command expose_row() {
 }
 
 Command hide_row() {
-  Command command{
-      .name = "hide", .group = "Host", .summary = "Take addresses away from this host", .words = "[<addr> ...]"};
-  command.details = "Without an address: all that it has in the default subnet. Prints what was hidden.";
+  Command command{.name = "hide",
+                  .group = "Host",
+                  .summary = "Remove addresses of the network from this host",
+                  .words = "[<addr> ...]"};
+  command.details =
+      "Without an address: all of this host's addresses in the default subnet. Prints the removed addresses.";
   command.run = [](const Words& words) { return hide(words); };
   return command;
 }

@@ -38,19 +38,20 @@ Command ipam_row() {
   auto given = std::make_shared<Given>();
   Command command{.name = "ipam",
                   .group = "Peers",
-                  .summary = "Explain and mend what doesn't fit between the peers' addresses",
+                  .summary = "Diagnose and repair inconsistent address ownership",
                   .words = joined(kActions, "|")};
   command.details =
-      "'diff' prints a line for each thing that is wrong as seen from this peer, with what to do about it: peers that "
-      "shared out the range separately, addresses in use here that belong to others, owners that can't be reached. "
-      "Exit status 0 and no output when nothing is wrong, 1 otherwise.\n\n"
-      "'repair' asks other peers for the addresses that are in use here though they belong to them. With --rejoin, on "
-      "the peers of the smaller of two groups that can't be merged, this peer gives up its share of the addresses and "
-      "takes part in the other group; containers keep their addresses, and 'diff' names those that the other group "
-      "has in use, too. Until the other group is connected, no address is given out.";
+      "'diff' prints one line for each inconsistency that this peer sees, with the remedy: peers that were initialised "
+      "separately, addresses in use here that other peers own, owners that are not reachable. Exits with 0 and prints "
+      "nothing if there is none, with 1 otherwise.\n\n"
+      "'repair' requests from other peers the addresses that are in use here and that they own. With --rejoin, for the "
+      "peers of the smaller of two groups that cannot be merged, this peer gives up its ranges and joins the other "
+      "group; containers keep their addresses, and 'diff' lists those that the other group uses, too. Until the other "
+      "group is connected, no address is allocated.";
   command.options = {
-      {"--rejoin", "", "give up our share for that of a group that was divided apart", &given->rejoin},
-      {"--force", "", "with --rejoin: also when others of our group can be reached", &given->force},
+      {"--rejoin", "", "give up this peer's ranges and join another group of peers that was initialised separately",
+       &given->rejoin},
+      {"--force", "", "with --rejoin: also if other peers of this group are reachable", &given->force},
   };
   command.min_words = 1;
   command.max_words = 1;

@@ -15,7 +15,7 @@ namespace {
 std::string own_name(const LaunchGiven& given) {
   if (given.name) return *given.name;
   auto name = host::peer_name(given.bridge.value_or("weave"));
-  if (!name) throw Error("this machine has no id to make a peer name of", "give one with --name");
+  if (!name) throw Error("cannot derive a peer name: this machine has no id", "give one with --name");
   return name->str();
 }
 
@@ -50,8 +50,9 @@ Command row(const std::string& name, const std::string& summary, bool with_plugi
   Command command{.name = name, .group = "Launching", .summary = summary, .words = "[<peer> ...]"};
   command.details =
       "A peer is <host>[:<port>]. Prints the router's service id. Needs root.\n\n"
-      "Options win over the environment (WEAVE_PASSWORD, WEAVE_PORT, WEAVE_MTU, WEAVE_NO_FASTDP, WEAVE_HTTP_ADDR, "
-      "WEAVE_STATUS_ADDR, WEAVE_NO_PLUGIN, DOCKER_HOST, DOCKER_BRIDGE), and that over the defaults.";
+      "Options override the environment (WEAVE_PASSWORD, WEAVE_PORT, WEAVE_MTU, WEAVE_NO_FASTDP, WEAVE_HTTP_ADDR, "
+      "WEAVE_STATUS_ADDR, WEAVE_NO_PLUGIN, DOCKER_HOST, DOCKER_BRIDGE), which overrides the defaults. --resume uses the stored settings of the last launch in "
+      "place of the defaults; of a password only the path of --password-file is stored.";
   command.word_kind = WordKind::kPeer;
   declare_launch_options(command, *given);
   command.run = [given, name, with_plugin](const Words& peers) { return launch(*given, peers, name, with_plugin); };

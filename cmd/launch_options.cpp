@@ -84,7 +84,7 @@ void take_number(int& to, const std::optional<int>& given, const char* variable)
 void warn_of_environment(Words& warnings) {
   for (auto name : {"WEAVE_DOCKER_ARGS", "WEAVEPROXY_DOCKER_ARGS", "WEAVEPLUGIN_DOCKER_ARGS", "WEAVEEXEC_DOCKER_ARGS"})
     if (non_empty_environment(name))
-      warnings.push_back(fmt::format("Warning: {} is ignored: weave runs in no container", name));
+      warnings.push_back(fmt::format("Warning: {} is ignored: weave does not run in a container", name));
 }
 
 }  // namespace
@@ -92,56 +92,60 @@ void warn_of_environment(Words& warnings) {
 void declare_launch_options(Command& command, LaunchGiven& given) {
   auto hidden = Show::kHidden;
   command.options = {
-      {"--password", "<text>", "encrypt, and admit only peers that know it; better in WEAVE_PASSWORD or a file",
+      {"--password", "<text>",
+       "encrypt traffic and accept only peers with the same password (prefer WEAVE_PASSWORD or --password-file)",
        &given.password},
-      {"--password-file", "<file>", "the same, read from a file", &given.password_file},
-      {"--trusted-subnets", "<cidr>,...", "no encryption to peers there that trust our subnet, too",
+      {"--password-file", "<file>", "read the password from a file", &given.password_file},
+      {"--trusted-subnets", "<cidr>,...", "don't encrypt to peers in these subnets that also trust ours",
        &given.trusted_subnets},
       {"--host", "<ip>", "local address for peers to connect to (default: all)", &given.host},
-      {"--port", "<n>", "TCP and UDP port; the fast datapath has the next one (default 6783)", &given.port},
-      {"--name", "<mac>", "our peer name (default: that of the bridge or the machine)", &given.name},
-      {"--nickname", "<text>", "our nickname (default: the host's name)", &given.nickname},
+      {"--port", "<n>", "TCP and UDP port; the fast datapath uses the next one (default 6783)", &given.port},
+      {"--name", "<mac>", "name of this peer (default: from the bridge or the machine id)", &given.name},
+      {"--nickname", "<text>", "nickname of this peer (default: the host name)", &given.nickname},
       {"--resume", "", "use the settings and peers of the last launch; other options override", &given.resume},
-      {"--no-discovery", "", "connect only to the peers that are named, not to those they know", &given.no_discovery},
-      {"--conn-limit", "<n>", "most connections to peers, 0 for any number (default 200)", &given.connection_limit},
+      {"--no-discovery", "", "connect only to the named peers, not to peers that they report", &given.no_discovery},
+      {"--conn-limit", "<n>", "maximum number of connections to peers; 0: no limit (default 200)",
+       &given.connection_limit},
       {"--min-protocol-version", "<n>", "refuse peers with an older protocol: 1 or 2 (default 1)", &given.min_protocol},
-      {"--ipalloc-range", "<cidr>", "range that all peers share; empty: no IPAM (default 10.32.0.0/12)", &given.range},
-      {"--ipalloc-default-subnet", "<cidr>", "where net:default is (default: the range)", &given.default_subnet},
+      {"--ipalloc-range", "<cidr>", "address range that all peers share; empty: no IPAM (default 10.32.0.0/12)",
+       &given.range},
+      {"--ipalloc-default-subnet", "<cidr>", "subnet that net:default stands for (default: the range)",
+       &given.default_subnet},
       {"--ipalloc-init", "<mode>", "consensus[=<peers>], seed=<peer>,... or observer", &given.ipam_init},
-      {"--no-dns", "", "no DNS server", &given.no_dns},
-      {"--dns-optional", "", "go on without DNS when its address is taken", &given.dns_optional},
+      {"--no-dns", "", "don't run a DNS server", &given.no_dns},
+      {"--dns-optional", "", "start without DNS if its address is in use", &given.dns_optional},
       {"--dns-listen-address", "<ip>:<port>", "may be repeated (default: port 53 of Docker's bridge)",
        &given.dns_listen},
-      {"--dns-domain", "<domain>", "domain of the containers' names (default weave.local.)", &given.dns_domain},
-      {"--dns-ttl", "<s>", "time to live of answers (default 1)", &given.dns_ttl},
-      {"--dns-local-first", "", "of several addresses of a name, those of this host's containers come first",
-       &given.dns_local_first},
-      {"--dns-fallback-timeout", "<time>", "for queries that are forwarded (default 5s)", &given.dns_timeout},
+      {"--dns-domain", "<domain>", "domain of container names (default weave.local.)", &given.dns_domain},
+      {"--dns-ttl", "<s>", "time to live of DNS responses in seconds (default 1)", &given.dns_ttl},
+      {"--dns-local-first", "", "return addresses of local containers first", &given.dns_local_first},
+      {"--dns-fallback-timeout", "<time>", "time limit for forwarded queries (default 5s)", &given.dns_timeout},
       {"--resolv-conf", "<file>", "name servers for other domains (default /etc/resolv.conf)", &given.resolv_conf},
-      {"--plugin", "", "run Docker's network plugin; --plugin=false: don't (default true)", &given.plugin},
+      {"--plugin", "", "run the plugin for Docker networks (default true)", &given.plugin},
       {"--plugin-socket", "<path>", "default /run/docker/plugins/weave.sock; empty: none", &given.plugin_socket},
       {"--plugin-mesh-socket", "<path>", "default /run/docker/plugins/weavemesh.sock; empty: none",
        &given.plugin_mesh_socket},
-      {"--docker-api", "<endpoint>", "where Docker is (default: DOCKER_HOST); empty: no Docker", &given.docker_api},
-      {"--mtu", "<n>", "of the bridge and of containers (default: from the network below)", &given.mtu},
-      {"--datapath", "<mode>", "direct; bridge: all frames cross the bridge; none: by sleeve only (default direct)",
+      {"--docker-api", "<endpoint>", "endpoint of the Docker Engine API (default: DOCKER_HOST); empty: no Docker",
+       &given.docker_api},
+      {"--mtu", "<n>", "MTU of the bridge and of containers (default: from the underlay)", &given.mtu},
+      {"--datapath", "<mode>", "direct; bridge: all frames cross the bridge; none: sleeve only (default direct)",
        &given.datapath},
       {"--no-fastdp", "", "the same as --datapath=none", &given.no_fastdp},
-      {"--no-masq-local", "", "keep the source of traffic to this host's ranges", &given.no_masq_local},
+      {"--no-masq-local", "", "don't masquerade traffic to this host's own address ranges", &given.no_masq_local},
       {"--weave-bridge", "<name>", "name of the bridge (default weave)", &given.bridge},
       {"--docker-bridge", "<name>", "name of Docker's bridge (default docker0)", &given.docker_bridge},
       {"--http-addr", "<ip>:<port>", "control API for scripts; empty: none (default 127.0.0.1:6784)", &given.http_addr},
       {"--status-addr", "<ip>:<port>", "status and metrics only; empty: none (default 127.0.0.1:6782)",
        &given.status_addr},
       {"--metrics-addr", "<ip>:<port>", "metrics only (default: none)", &given.metrics_addr},
-      {"--state-dir", "<directory>", "where we remember (default /var/lib/weave)", &given.state_dir},
-      {"--db-prefix", "<path>", "Weave Net's state, for a first launch to take over (default: its usual places)",
-       &given.db_prefix},
+      {"--state-dir", "<directory>", "directory for persistent state (default /var/lib/weave)", &given.state_dir},
+      {"--db-prefix", "<path>",
+       "path prefix of Weave Net's state, which a first launch imports (default: its usual places)", &given.db_prefix},
       {"--log-level", "<level>", "debug, info, warning or error (default info)", &given.log_level},
-      {"--no-restart", "", "don't start a router again that has crashed", &given.no_restart},
+      {"--no-restart", "", "don't restart the router after a crash", &given.no_restart},
       {"--foreground", "", "stay in the foreground, log to stderr", &given.foreground},
       {"-q,--quiet", "", "don't print the service id", &given.quiet},
-      {"--print-peer-name", "", "print the name that this peer would have, and exit", &given.print_peer_name},
+      {"--print-peer-name", "", "print the name of this peer and exit", &given.print_peer_name},
       // What other launch scripts pass and what means nothing here, or something that has another command.
       {"--version", "", "", &given.version, hidden},
       {"--init-peer-count", "<n>", "", &given.init_peer_count, hidden},
@@ -171,15 +175,15 @@ void declare_launch_options(Command& command, LaunchGiven& given) {
   foreign["--profile"] = "--profile: there is no built-in profiler; use perf.";
   foreign["--iface"] = "--iface: the router finds its interface itself; --weave-bridge names the bridge.";
   for (auto name : {"--token", "--peer-discovery-url", "--advertise-address"})
-    foreign[name] = fmt::format("{}: Weave Cloud is gone; name the peers instead.", name);
+    foreign[name] = fmt::format("{}: Weave Cloud no longer exists; name the peers instead.", name);
   for (auto name : {"--plugin-v2", "--plugin-v2-multicast"})
-    foreign[name] = fmt::format("{}: weave is no managed plugin; its plugin runs without that.", name);
+    foreign[name] = fmt::format("{}: not supported: weave starts its plugin itself.", name);
   for (auto name : {"--host-root", "--proc-path"})
-    foreign[name] = fmt::format("{}: weave runs in no container and needs no other root.", name);
+    foreign[name] = fmt::format("{}: not supported: weave does not run in a container.", name);
   for (auto name : {"-H", "--without-dns", "--no-rewrite-hosts", "--no-default-ipalloc", "--hostname-from-label",
                     "--hostname-match", "--hostname-replacement", "--rewrite-inspect", "--tls", "--tlsverify",
                     "--tlscacert", "--tlscert", "--tlskey"})
-    foreign[name] = fmt::format("{}: {}, so this option has no meaning.", name, kNoProxy);
+    foreign[name] = fmt::format("{}: {}, so this option has no effect.", name, kNoProxy);
 }
 
 router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings, router::Options options) {
@@ -204,7 +208,7 @@ router::Options launch_options(const LaunchGiven& given, const Words& peers, Wor
   take(options.ipam_init, given.ipam_init);
   if (given.init_peer_count) {
     warnings.push_back("Warning: --init-peer-count is deprecated; please use --ipalloc-init consensus=<n>");
-    if (given.ipam_init) throw UsageError("--init-peer-count and --ipalloc-init can't be given together.");
+    if (given.ipam_init) throw UsageError("--init-peer-count and --ipalloc-init cannot be given together.");
     options.ipam_init = "consensus=" + *given.init_peer_count;
   }
 
@@ -220,7 +224,7 @@ router::Options launch_options(const LaunchGiven& given, const Words& peers, Wor
   take(options.bridge, given.bridge);
   take(options.docker_bridge, given.docker_bridge, "DOCKER_BRIDGE");
   take_number(options.mtu, given.mtu, "WEAVE_MTU");
-  if (given.no_fastdp && given.datapath) throw UsageError("--no-fastdp and --datapath can't be given together.");
+  if (given.no_fastdp && given.datapath) throw UsageError("--no-fastdp and --datapath cannot be given together.");
   if (given.no_fastdp || non_empty_environment("WEAVE_NO_FASTDP")) options.datapath = "none";
   take(options.datapath, given.datapath);
   if (given.no_masq_local) options.masquerade_local = false;

@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kReady{60};
 std::string service_id(const std::string& answer) {
   auto json = nlohmann::json::parse(answer, nullptr, false);
   if (!json.is_object() || !json.value("ServiceID", nlohmann::json()).is_string())
-    throw Error("the router's answer to launch-plugin can't be understood: " + answer);
+    throw Error("cannot parse the router's response to launch-plugin: " + answer);
   return json["ServiceID"];
 }
 
@@ -66,8 +66,8 @@ Command launch_plugin_row() {
   command.options = {
       {"--no-multicast-route", "", "accepted; multicast is off unless a network's options say otherwise",
        &given->no_multicast_route},
-      {"--log-level", "<level>", "accepted; the router's level counts", &given->log_level},
-      {"--no-restart", "", "accepted; the router looks after its plugin", &given->no_restart},
+      {"--log-level", "<level>", "accepted; the plugin uses the router's level", &given->log_level},
+      {"--no-restart", "", "accepted; the router always restarts its plugin", &given->no_restart},
   };
   command.max_words = 0;
   command.run = [given](const Words&) { return launch(*given); };
@@ -76,7 +76,7 @@ Command launch_plugin_row() {
 
 Command stop_plugin_row() {
   Command command{.name = "stop-plugin", .group = "Launching", .summary = "Stop Docker's network plugin"};
-  command.details = "The network 'weave' is removed, too, unless containers use it.";
+  command.details = "Also removes the network 'weave', unless containers use it.";
   command.max_words = 0;
   command.run = [](const Words&) { return stop(); };
   return command;

@@ -88,13 +88,13 @@ int logs(const std::string& word, bool follow) {
 Command logs_row() {
   auto follow = std::make_shared<bool>();
   Command command{.name = "logs",
-                  .group = "Looking",
+                  .group = "Inspect",
                   .summary = "Show the log of the router and its services",
                   .words = "[router|dns|plugin|<service id>]"};
   command.details =
-      "All of it, or the lines that name a service, or (the beginning of) an id. A router in the foreground logs to "
+      "Prints all lines, or those that name a service or an id (or its beginning). A router in the foreground logs to "
       "stderr instead.";
-  command.options = {{"-f,--follow", "", "go on with new lines", follow.get()}};
+  command.options = {{"-f,--follow", "", "print new lines as they are written", follow.get()}};
   command.max_words = 1;
   command.word_kind = WordKind::kChoice;
   command.choices = {"router", "dns", "plugin"};

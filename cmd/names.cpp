@@ -37,7 +37,7 @@ Given understand(const std::string& command, const Words& words, const std::stri
     if (!looks_like_ip(word)) {
       if (!given.container.empty())
         throw UsageError(
-            fmt::format("weave {} takes one container; '{}' is neither address nor option.", command, word));
+            fmt::format("weave {} takes one container; '{}' is neither an address nor an option.", command, word));
       given.container = word;
       continue;
     }
@@ -129,7 +129,7 @@ Command dns_remove_row() {
 Command dns_lookup_row() {
   Command command{
       .name = "dns-lookup", .group = "Names", .summary = "Print the addresses of a name", .words = "<name>"};
-  command.details = "The name may be short. One address a line; nothing for a name that nobody has registered.";
+  command.details = "The name may be short. Prints one address a line; nothing if the name is not registered.";
   command.min_words = command.max_words = 1;
   command.run = [](const Words& words) { return lookup(words[0]); };
   return command;

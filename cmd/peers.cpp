@@ -28,10 +28,10 @@ int forget(const Words& peers) {
 // Taking the ranges of a peer that lives ends in two owners of one address.
 void require_dead(const control::Report& report, const std::string& word) {
   if (word == report.router.name || word == report.router.nickname)
-    throw Error(fmt::format("{} is this very peer", word), "to leave the network, use 'weave reset'");
+    throw Error(fmt::format("{} is this peer itself", word), "to leave the network, use 'weave reset'");
   for (const auto& peer : report.router.peers)
     if (peer.name == word || peer.nickname == word)
-      throw Error(fmt::format("{} is reachable: it uses its addresses itself", word),
+      throw Error(fmt::format("{} is reachable and uses its addresses itself", word),
                   "stop that peer first; --force takes them all the same");
 }
 
@@ -60,8 +60,8 @@ int rmpeer(const Words& peers, bool force) {
 Command connect_row() {
   auto replace = std::make_shared<bool>();
   Command command{.name = "connect", .group = "Peers", .summary = "Connect to more peers", .words = "<peer> ..."};
-  command.details = "A peer is <host>[:<port>]. Returns at once; 'weave status connections' shows how it goes.";
-  command.options = {{"--replace", "", "instead of the peers so far; without a peer: of none", replace.get()}};
+  command.details = "A peer is <host>[:<port>]. Returns at once; 'weave status connections' shows the result.";
+  command.options = {{"--replace", "", "replace the list of peers; without a peer: clear it", replace.get()}};
   command.word_kind = WordKind::kPeer;
   command.run = [replace](const Words& peers) { return connect(peers, *replace); };
   return command;
@@ -69,8 +69,8 @@ Command connect_row() {
 
 Command forget_row() {
   Command command{
-      .name = "forget", .group = "Peers", .summary = "Don't try to connect to peers any more", .words = "<peer> ..."};
-  command.details = "Peers as they were given ('weave status targets'). Connections that exist stay.";
+      .name = "forget", .group = "Peers", .summary = "Stop trying to connect to peers", .words = "<peer> ..."};
+  command.details = "Takes peers as they were given (see 'weave status targets'). Existing connections stay.";
   command.min_words = 1;
   command.word_kind = WordKind::kPeer;
   command.run = forget;
@@ -81,10 +81,10 @@ Command rmpeer_row() {
   auto force = std::make_shared<bool>();
   Command command{.name = "rmpeer",
                   .group = "Peers",
-                  .summary = "Take over the addresses of peers that will never come back",
+                  .summary = "Take over the addresses of peers that are gone for good",
                   .words = "<peer name or nickname> ..."};
-  command.details = "To be done on one peer only. Prints how many addresses were taken over.";
-  command.options = {{"--force", "", "also from a peer that is reachable", force.get()}};
+  command.details = "Run it on one peer only. Prints the number of addresses taken over.";
+  command.options = {{"--force", "", "also if the peer is reachable", force.get()}};
   command.min_words = 1;
   command.run = [force](const Words& peers) { return rmpeer(peers, *force); };
   return command;

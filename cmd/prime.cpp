@@ -7,7 +7,7 @@ namespace weave::cmd {
 
 Command prime_row() {
   auto timeout = std::make_shared<int>();
-  Command command{.name = "prime", .group = "Peers", .summary = "Wait until addresses can be given out"};
+  Command command{.name = "prime", .group = "Peers", .summary = "Wait until addresses can be allocated"};
   command.options = {timeout_option(*timeout)};
   command.max_words = 0;
   command.run = [timeout](const Words&) {

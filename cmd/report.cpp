@@ -19,7 +19,7 @@ std::string rooted(const std::string& path) {
 }
 
 int report(const Given& given, const Words& words) {
-  if (given.format && given.json) throw UsageError("-f and --json can't be given together.");
+  if (given.format && given.json) throw UsageError("-f and --json cannot be given together.");
   if (!words.empty() && !given.json) throw UsageError(fmt::format("'{}' is one argument too many.", words[0]));
   auto client = router_client();
   if (given.format)
@@ -36,15 +36,15 @@ int report(const Given& given, const Words& words) {
 Command report_row() {
   auto given = std::make_shared<Given>();
   Command command{.name = "report",
-                  .group = "Looking",
-                  .summary = "Show everything, for programs",
+                  .group = "Inspect",
+                  .summary = "Print all state as JSON or through a template",
                   .words = "[-f <format> | --json [<path>]]"};
   command.details =
-      "JSON, or what a Go template makes of it ({{.Router.Name}}, {{json .DNS}}, {{range}}, {{if}}, {{len}}), or one "
-      "value by its path, such as Router.Peers[0].Name.";
+      "Prints JSON, the output of a Go template ({{.Router.Name}}, {{json .DNS}}, {{range}}, {{if}}, {{len}}), or one value "
+      "by its path, for example Router.Peers[0].Name.";
   command.options = {
       {"-f,--format", "<template>", "render this template", &given->format},
-      {"--json", "", "JSON, of the whole or of the part at <path>", &given->json},
+      {"--json", "", "print JSON: the whole report, or the part at <path>", &given->json},
   };
   command.max_words = 1;
   command.run = [given](const Words& words) { return report(*given, words); };

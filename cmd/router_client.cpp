@@ -50,7 +50,7 @@ std::string bridge_of(const control::Report& report) {
 }
 
 Option timeout_option(int& seconds) {
-  return {"--timeout", "<s>", "give up when there is no address after so many seconds (default: wait)", &seconds};
+  return {"--timeout", "<s>", "give up if there is no address after this many seconds (default: wait)", &seconds};
 }
 
 http::Response patient_call(const control::Client& client, const std::string& method, const std::string& path,
@@ -85,7 +85,8 @@ void require_good(const http::Response& answer) {
   if (answer.status < 400) return;
   auto text = answer.body;
   while (text.ends_with('\n')) text.pop_back();
-  throw control::AnswerError(text.empty() ? fmt::format("the router answered {}", answer.status) : text, answer.status);
+  throw control::AnswerError(text.empty() ? fmt::format("the router responded with status {}", answer.status) : text,
+                             answer.status);
 }
 
 std::string ask_part(const control::Client& client, const std::string& part, const std::string& method,

@@ -184,13 +184,13 @@ Command run_row() {
                   .summary = "Run a container with addresses in the network",
                   .words = "[<addr> ...] <docker run argument> ..."};
   command.details =
-      "Options and addresses come first; the rest goes to 'docker run -d', with what 'weave dns-args' says. Prints the "
-      "container's id.";
+      "Options and addresses come first; the rest is passed to 'docker run -d', with the output of 'weave dns-args'. "
+      "Prints the container's id.";
   command.options = {
-      {"--without-dns", "", "don't use our DNS server, don't register the container's name", &flag},
-      {"--no-rewrite-hosts", "", "leave the container's /etc/hosts alone", &flag},
+      {"--without-dns", "", "don't use weave's DNS server and don't register the container's name", &flag},
+      {"--no-rewrite-hosts", "", "don't change the container's /etc/hosts", &flag},
       {"--no-multicast-route", "", "no route for multicast through the interface", &flag},
-      {"--timeout", "<s>", "give up when there is no address after so many seconds (--timeout=<s>)", &value},
+      {"--timeout", "<s>", "give up if there is no address after this many seconds (--timeout=<s>)", &value},
   };
   command.raw = true;
   command.run = run;
@@ -213,7 +213,7 @@ Command restart_row() {
   auto timeout = std::make_shared<int>();
   Command command{.name = "restart",
                   .group = "Containers",
-                  .summary = "Restart a container with the addresses that it has",
+                  .summary = "Restart a container and keep its addresses",
                   .words = "<container>"};
   command.options = {timeout_option(*timeout)};
   command.min_words = command.max_words = 1;

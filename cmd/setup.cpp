@@ -5,11 +5,12 @@
 namespace weave::cmd {
 
 Command setup_row() {
-  Command command{.name = "setup", .group = "Other", .summary = "Prepare this host for launch (nothing is needed)"};
+  Command command{
+      .name = "setup", .group = "Other", .summary = "Do nothing; kept for scripts that prepare a host for Weave Net"};
   command.max_words = 0;
   command.run = [](const Words&) {
     require_root("setup");
-    say("Nothing to pull: weave is this one program.");
+    say("Nothing to install: weave is a single binary.");
     return kDone;
   };
   return command;

@@ -26,9 +26,11 @@ int status(const Words& words) {
 }  // namespace
 
 Command status_row() {
-  Command command{
-      .name = "status", .group = "Looking", .summary = "Show how things are", .words = "[" + joined(kParts, "|") + "]"};
-  command.details = "Exit status 0 only when weave runs.";
+  Command command{.name = "status",
+                  .group = "Inspect",
+                  .summary = "Show the status of router, peers, IPAM, DNS and plugin",
+                  .words = "[" + joined(kParts, "|") + "]"};
+  command.details = "Exits with 0 only if weave is running.";
   command.max_words = 1;
   command.word_kind = WordKind::kChoice;
   command.choices = kParts;

@@ -27,7 +27,7 @@ int peer_name(const Words&) {
   } catch (const control::NotRunning&) {
   }
   auto name = host::peer_name();
-  if (!name) throw Error("this machine has no id to make a peer name of", "give one with 'weave launch --name'");
+  if (!name) throw Error("cannot derive a peer name: this machine has no id", "give one with 'weave launch --name'");
   out(name->str() + "\n");
   return kDone;
 }
@@ -48,22 +48,22 @@ int show_help(const Words& words) {
 }  // namespace
 
 Command version_row() {
-  Command command{.name = "version", .group = "Looking", .summary = "Print the version"};
+  Command command{.name = "version", .group = "Inspect", .summary = "Print the version"};
   command.max_words = 0;
   command.run = version;
   return command;
 }
 
 Command peer_name_row() {
-  Command command{.name = "peer-name", .group = "Looking", .summary = "Print this peer's name"};
-  command.details = "Of the running router, else the one that a router would have.";
+  Command command{.name = "peer-name", .group = "Inspect", .summary = "Print this peer's name"};
+  command.details = "Prints the name of the running router, else the name that a router would get.";
   command.max_words = 0;
   command.run = peer_name;
   return command;
 }
 
 Command help_row() {
-  Command command{.name = "help", .group = "Looking", .summary = "Explain a command", .words = "[<command>]"};
+  Command command{.name = "help", .group = "Inspect", .summary = "Explain a command", .words = "[<command>]"};
   command.max_words = 1;
   command.word_kind = WordKind::kCommand;
   command.run = show_help;

@@ -68,7 +68,7 @@ std::string Client::ask(std::string method, std::string path, const http::Fields
   auto answer = call(std::move(method), std::move(path), form, timeout);
   if (answer.status >= 400 && answer.status != 503) {
     while (answer.body.ends_with('\n')) answer.body.pop_back();
-    throw AnswerError(answer.body.empty() ? fmt::format("the router responded with {}", answer.status) : answer.body,
+    throw AnswerError(answer.body.empty() ? fmt::format("the router responded with status {}", answer.status) : answer.body,
                       answer.status);
   }
   return std::move(answer.body);
@@ -80,7 +80,7 @@ std::string Client::report() const {
   request.headers = {{"accept", "application/json"}, {"host", address_.is_unix() ? "localhost" : address_.str()}};
   auto answer = send(std::move(request), kReadTimeout);
   if (answer.status != 200)
-    throw Error(fmt::format("the router responded with {} to a request for its report", answer.status));
+    throw Error(fmt::format("the router responded with status {} to a request for its report", answer.status));
   return std::move(answer.body);
 }
 

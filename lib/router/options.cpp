@@ -29,8 +29,8 @@ T parsed(Result<T> result, const std::string& option, const std::string& hint = 
 void check_interface(const std::string& option, const std::string& name) {
   bool good = !name.empty() && name.size() <= kLongestInterface && name != "." && name != ".." &&
               name.find_first_of("/ \t\n:") == name.npos;
-  require(good, fmt::format("{}: '{}' can't be the name of an interface", option, name),
-          "a name has 1 to 15 characters, without blanks, slashes and colons");
+  require(good, fmt::format("{}: '{}' is not a valid interface name", option, name),
+          "an interface name has 1 to 15 characters, without blanks, slashes and colons");
 }
 
 // An address to listen on, or empty.
@@ -60,7 +60,7 @@ void check_init(const std::string& text) {
 
 void check_names(Options& options) {
   auto domain = names::canonical(options.dns_domain);
-  require(domain != "." && names::encodable(domain), fmt::format("--dns-domain: '{}' is no domain", options.dns_domain),
+  require(domain != "." && names::encodable(domain), fmt::format("--dns-domain: '{}' is not a domain", options.dns_domain),
           "for example weave.local.");
   options.dns_domain = domain;
   require(options.dns_ttl >= 0, "--dns-ttl: must be 0 or more seconds");
@@ -73,18 +73,18 @@ void check_names(Options& options) {
 Options check(Options options) {
   if (!options.name.empty()) {
     auto name = parsed(PeerName::parse(options.name), "--name", "a peer name looks like 12:d2:fe:7a:c1:f2");
-    require(name.value != 0 && !name.mac().multicast(), fmt::format("--name: {} can't be a peer's name", name.str()),
+    require(name.value != 0 && !name.mac().multicast(), fmt::format("--name: {} is not a valid peer name", name.str()),
             "the name becomes the bridge's MAC: not 0, and the first byte even");
     options.name = name.str();
   }
   if (!options.host.empty()) parsed(Ipv4::parse(options.host), "--host", "give an IPv4 address of this machine");
   require(options.port > 0 && options.port < 65535, fmt::format("--port: {} is out of range", options.port),
-          "use 1 to 65534; the port after it is used, too");
+          "use 1 to 65534; the next port is used, too");
   require(options.peers.empty() || !options.resume,
           "You must not specify an initial peer list in conjunction with --resume");
   for (const auto& peer : options.peers)
     if (auto name = mesh::TargetName::parse(peer); !name)
-      throw Error(name.error(), "options may stand before and after the peers");
+      throw Error(name.error(), "options may be given before and after the peers");
   require(options.connection_limit >= 0, "--conn-limit: must not be negative");
   require(options.min_protocol == 1 || options.min_protocol == 2, "--min-protocol-version must be in range [1,2]");
   for (auto& subnet : options.trusted_subnets) {
@@ -107,7 +107,7 @@ Options check(Options options) {
   check_door("--status-addr", options.status_addr);
   check_door("--metrics-addr", options.metrics_addr);
   if (!options.docker_api.empty())
-    parsed(http::Address::parse(options.docker_api), "--docker-api", "unix:///path and tcp://ip:port are understood");
+    parsed(http::Address::parse(options.docker_api), "--docker-api", "use unix:///path or tcp://ip:port");
   else if (options.docker)
     docker::default_address();
   require(!options.plugin || options.docker, "the plugin needs Docker",

@@ -285,8 +285,8 @@ state_is() { [ "$(state)" = "$1" ]; }
 
 @test "rmpeer refuses this peer and unknown ones" {
   run --separate-stderr weave rmpeer h1
-  fails_with 1 "h1 is this very peer"
-  [[ $stderr == "h1 is this very peer"* ]]
+  fails_with 1 "h1 is this peer itself"
+  [[ $stderr == "h1 is this peer itself"* ]]
   run --separate-stderr weave rmpeer nosuch
   fails_with 1 "no peer 'nosuch' owns addresses"
   is "$stderr" "no peer 'nosuch' owns addresses"

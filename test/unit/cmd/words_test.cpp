@@ -40,7 +40,7 @@ TEST_CASE("addresses stand anywhere, and one container is left") {
   CHECK(addresses[1].text == "net:default");
   CHECK_THROWS_WITH(addresses_and_container("attach", {"10.2.1.6/24"}), "weave attach needs a container.");
   CHECK_THROWS_WITH(addresses_and_container("attach", {"1.2.3.4", "c1"}),
-                    "'1.2.3.4' has no prefix length: write 1.2.3.4/24 or so.");
+                    "'1.2.3.4' has no prefix length, for example 1.2.3.4/24.");
   CHECK_THROWS_AS(addresses_and_container("attach", {"c1", "c2"}), UsageError);
 }
 

@@ -324,7 +324,7 @@ TEST_CASE("the client says what failed, on what and why") {
       co_return Response{};
     });
     CHECK_THROWS_WITH(await(context, http::request(directory.socket(), {}, 50ms)),
-                      Catch::EndsWith("no answer within 0.05 s"));
+                      Catch::EndsWith("no response within 0.05 s"));
   }
   SECTION("hung up") {
     std::unique_ptr<http::Server> server;

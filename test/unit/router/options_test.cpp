@@ -28,7 +28,7 @@ TEST_CASE("the options of a plain launch are good") {
 
 TEST_CASE("values that can't be understood are refused with the option's name") {
   CHECK_THAT(refusal({.name = "notamac"}), Catch::StartsWith("--name: "));
-  CHECK_THAT(refusal({.name = "01:00:00:00:00:01"}), Catch::Contains("can't be a peer's name"));
+  CHECK_THAT(refusal({.name = "01:00:00:00:00:01"}), Catch::Contains("is not a valid peer name"));
   CHECK_THAT(refusal({.host = "here"}), Catch::StartsWith("--host: "));
   CHECK_THAT(refusal({.port = 65535}), Catch::StartsWith("--port: "));
   CHECK_THAT(refusal({.range = "10.32.0.0"}), Catch::StartsWith("--ipalloc-range: "));
