@@ -29,7 +29,7 @@ spdlog::logger& logger() {
     auto once = std::make_shared<spdlog::sinks::dup_filter_sink_mt>(std::chrono::seconds(5));
     once->add_sink(std::make_shared<spdlog::sinks::stderr_sink_mt>());
     auto made = std::make_shared<spdlog::logger>("weave", once);
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     made->flush_on(spdlog::level::debug);
     return made;
   }();
