@@ -321,7 +321,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   run on h1 weave launch --docker-api= --plugin=false --no-dns
   echo "$output"
   status_is 0
-  [[ $output == *"no fast datapath, all frames go by sleeve: "*6784* ]]
+  [[ $output == *"no fast datapath, all frames use sleeve: "*6784* ]]
   on h1 weave status | grep 'Datapath: sleeve only (.*6784'
   [ -z "$(on h1 sh -c 'ip link | grep -e vxlan -e vethwe-datapath')" ]
   container_up h1 c 1

@@ -34,7 +34,7 @@ teardown() { hosts_down; }
   [ -z "$(on h1 sh -c 'ip -o link | grep -w weave || true; iptables-save | grep WEAVE || true')" ]
   run on h1 weave launch --dns-optional
   status_is 0
-  [[ $output == *"going on without DNS"* ]]
+  [[ $output == *"DNS is off: "* ]]
   run on h1 weave status dns
   fails_with 1 "DNS is disabled"
 }
