@@ -55,13 +55,13 @@ RunWords split_run_words(const Words& words) {
 
 Words added_hosts(const Words& docker_arguments) {
   Words hosts;
-  constexpr std::string_view kOption = "--add-host";
+  constexpr std::string_view option = "--add-host";
   for (size_t i = 0; i < docker_arguments.size(); ++i) {
     const auto& word = docker_arguments[i];
-    if (word == kOption && i + 1 < docker_arguments.size())
+    if (word == option && i + 1 < docker_arguments.size())
       hosts.push_back(docker_arguments[i + 1]);
-    else if (word.starts_with(std::string(kOption) + "="))
-      hosts.push_back(word.substr(kOption.size() + 1));
+    else if (word.starts_with(std::string(option) + "="))
+      hosts.push_back(word.substr(option.size() + 1));
   }
   return hosts;
 }

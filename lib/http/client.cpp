@@ -115,11 +115,11 @@ asio::awaitable<Response> request(Address address, Request request, std::chrono:
   co_return response_of(parser.release());
 }
 
-Response request_blocking(const Address& address, const Request& request_, std::chrono::milliseconds timeout) {
+Response request_blocking(const Address& address, const Request& what, std::chrono::milliseconds timeout) {
   asio::io_context context(1);
   std::exception_ptr failure;
   Response out;
-  asio::co_spawn(context, request(address, request_, timeout), [&](std::exception_ptr thrown, Response response) {
+  asio::co_spawn(context, request(address, what, timeout), [&](std::exception_ptr thrown, Response response) {
     failure = thrown;
     out = std::move(response);
   });

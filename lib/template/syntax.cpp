@@ -242,10 +242,10 @@ class Scanner {
 
   // One escape whose letter stands at `i`; where its last character stands.
   size_t escape(size_t i, std::string& out) {
-    static constexpr std::string_view kLetters = "abfnrtv\\'\"", kMeanings = "\a\b\f\n\r\t\v\\'\"";
+    static constexpr std::string_view letters = "abfnrtv\\'\"", meanings = "\a\b\f\n\r\t\v\\'\"";
     char c = rest()[i];
-    if (auto simple = kLetters.find(c); simple != std::string_view::npos) {
-      out += kMeanings[simple];
+    if (auto simple = letters.find(c); simple != std::string_view::npos) {
+      out += meanings[simple];
       return i;
     }
     size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : c >= '0' && c <= '7' ? 3 : 0;

@@ -137,10 +137,10 @@ std::string printed(const Value& value) {
 }
 
 Value call_function(const std::string& name, const std::vector<Value>& args) {
-  constexpr size_t kMany = SIZE_MAX;
+  constexpr size_t many = SIZE_MAX;
   auto needs = [&](size_t least, size_t most) { arity(name, args.size(), least, most); };
   if (name == "and" || name == "or") {
-    needs(1, kMany);
+    needs(1, many);
     for (const auto& arg : args)
       if (truth(arg) == (name == "or")) return arg;
     return args.back();
@@ -150,7 +150,7 @@ Value call_function(const std::string& name, const std::vector<Value>& args) {
     return Value::of(!truth(args[0]));
   }
   if (name == "eq") {
-    needs(2, kMany);
+    needs(2, many);
     for (size_t i = 1; i < args.size(); ++i)
       if (compared(args[0], args[i]) == 0) return Value::of(true);
     return Value::of(false);
@@ -169,7 +169,7 @@ Value call_function(const std::string& name, const std::vector<Value>& args) {
     return Value::of(length(args[0]));
   }
   if (name == "index") {
-    needs(1, kMany);
+    needs(1, many);
     auto value = args[0];
     for (size_t i = 1; i < args.size(); ++i) value = element_of(value, args[i]);
     return value;
@@ -180,7 +180,7 @@ Value call_function(const std::string& name, const std::vector<Value>& args) {
   }
   if (name == "print" || name == "println") return Value::of(print(args, name == "println"));
   if (name == "printf") {
-    needs(1, kMany);
+    needs(1, many);
     if (!args[0].json->is_string()) fail_execution("printf needs a format");
     return Value::of(formatted(args[0].json->get<std::string>(), {args.begin() + 1, args.end()}));
   }

@@ -38,9 +38,9 @@ const char* to_string(FastMode mode) {
 struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   class Registered;
 
-  Impl(asio::any_io_executor executor_, FastDatapathConfig config_)
-      : executor(std::move(executor_)),
-        config(std::move(config_)),
+  Impl(asio::any_io_executor on, FastDatapathConfig with)
+      : executor(std::move(on)),
+        config(std::move(with)),
         links(executor),
         ring(executor),
         socket(heartbeat_socket()) {
