@@ -14,6 +14,9 @@ std::vector<std::string> split(std::string_view text, char separator);
 // The lines, without their ends.
 std::vector<std::string> lines_of(std::string_view text);
 
+// Whether the text is a container's id in full, as Docker's API writes it: 64 lower-case hex digits.
+bool is_container_id(std::string_view text);
+
 // All but unreserved characters as %XX (RFC 3986).
 std::string percent_encode(std::string_view text);
 // HTML's special characters as references, as Go's html/template escapes them.

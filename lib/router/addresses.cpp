@@ -4,17 +4,13 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "ipam/channel.hpp"
 
 namespace weave::router {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// A container that a name stands for, as Docker writes it in full.
-bool is_container(const std::string& ident) {
-  return ident.size() == 64 && ident.find_first_not_of("0123456789abcdef") == ident.npos;
-}
 
 // Runs at the end of its scope.
 struct Finally {
@@ -35,7 +31,7 @@ void Addresses::deliver() {
     auto waits = waiting_.find(one.ticket);
     if (waits == waiting_.end()) {
       // Of a claim found at the start.
-      if (!one.answer) log::error("[allocator] {}", one.answer.error().text);
+      if (!one.answer) log::error("a claim found at the start failed: reason={}", one.answer.error().text);
       continue;
     }
     waits->second.answer = std::move(one.answer);
@@ -91,13 +87,13 @@ asio::awaitable<std::optional<Cidr>> Addresses::allocate(std::string ident, Cidr
 
 asio::awaitable<bool> Addresses::claim(std::string ident, Cidr address, bool check_alive, bool lenient) {
   if (co_await gone(ident, check_alive)) co_return false;
-  using Claim = ipam::Allocator::Claim;
+  using Claim = ipam::ClaimMode;
   auto ticket = allocator_.ask_claim(ident, address, check_alive, lenient ? Claim::kLenient : Claim::kAsked);
   co_return (co_await answer(ticket, fmt::format("container={} address={}", ident, address.str()))).has_value();
 }
 
 void Addresses::found(const std::string& ident, Cidr address, bool container) {
-  allocator_.ask_claim(ident, address, container, ipam::Allocator::Claim::kFound);
+  allocator_.ask_claim(ident, address, container, ipam::ClaimMode::kFound);
   deliver();
 }
 
@@ -121,14 +117,11 @@ void Addresses::container_destroyed(const std::string& ident) {
   deliver();
 }
 
-void Addresses::reconcile(const std::set<std::string>& running, const std::set<std::string>& existing) {
-  for (const auto& owned : allocator_.owned()) {
-    if (!is_container(owned.ident) || running.contains(owned.ident)) continue;
-    if (existing.contains(owned.ident))
-      allocator_.container_died(owned.ident, Clock::now());
-    else
-      allocator_.container_destroyed(owned.ident);
-  }
+void Addresses::reconcile(std::set<std::string> running, const std::set<std::string>& existing) {
+  // Docker lists full ids: it can't be told whether another ident is that of a container.
+  for (const auto& owned : allocator_.owned())
+    if (!is_container_id(owned.ident)) running.insert(owned.ident);
+  allocator_.reconcile(running, existing, Clock::now());
   deliver();
 }
 
