@@ -26,7 +26,7 @@ void Outbox::put(Key key, Gossip data) {
   account(at->second->held(), before);
 }
 
-std::optional<Bytes> Outbox::next() {
+std::optional<Outbox::Message> Outbox::next() {
   while (encoded_.empty() && !boxes_.empty()) {
     auto box = boxes_.extract(boxes_.begin());
     account(0, box.mapped()->held());
@@ -34,7 +34,7 @@ std::optional<Bytes> Outbox::next() {
     for (const auto& payload : box.mapped()->encode()) {
       auto message = encode_envelope(tag, {channel, source, {}, payload});
       if (message.size() <= kMaxMessage)
-        encoded_.push_back(std::move(message));
+        encoded_.push_back({channel, std::move(message)});
       else
         log::warning("channel {}: a message of {} bytes is too long to be sent", channel, message.size());
     }

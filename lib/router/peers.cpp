@@ -50,6 +50,13 @@ void Peers::forget(const std::vector<std::string>& peers) {
   store_targets();
 }
 
+void Peers::count(control::Counters& counters) const {
+  for (const auto& [channel, counts] : node_.mesh().gossip_counts()) {
+    counters.gossip[{channel, "in"}] = counts.received;
+    counters.gossip[{channel, "out"}] = counts.sent;
+  }
+}
+
 void Peers::report(control::Router& router, bool fast_datapath) const {
   auto status = node_.status();
   router.protocol_min = status.min_version;
