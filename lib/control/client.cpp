@@ -68,8 +68,9 @@ std::string Client::ask(std::string method, std::string path, const http::Fields
   auto answer = call(std::move(method), std::move(path), form, timeout);
   if (answer.status >= 400 && answer.status != 503) {
     while (answer.body.ends_with('\n')) answer.body.pop_back();
-    throw AnswerError(answer.body.empty() ? fmt::format("the router responded with status {}", answer.status) : answer.body,
-                      answer.status);
+    throw AnswerError(
+        answer.body.empty() ? fmt::format("the router responded with status {}", answer.status) : answer.body,
+        answer.status);
   }
   return std::move(answer.body);
 }

@@ -60,8 +60,8 @@ void check_init(const std::string& text) {
 
 void check_names(Options& options) {
   auto domain = names::canonical(options.dns_domain);
-  require(domain != "." && names::encodable(domain), fmt::format("--dns-domain: '{}' is not a domain", options.dns_domain),
-          "for example weave.local.");
+  require(domain != "." && names::encodable(domain),
+          fmt::format("--dns-domain: '{}' is not a domain", options.dns_domain), "for example weave.local.");
   options.dns_domain = domain;
   require(options.dns_ttl >= 0, "--dns-ttl: must be 0 or more seconds");
   require(options.dns_timeout_ms > 0, "--dns-fallback-timeout: must be more than 0");

@@ -150,7 +150,8 @@ void Router::start_mesh(std::vector<std::string>& warnings) {
 
 void Router::serve_api() {
   api_ = std::make_unique<Api>(io_.get_executor(), blocking_pool_, owners_, default_subnet_of(options_),
-                               Api::Hooks{.report = [this] { return report(); }, .stop = [this] { on_stop_(); }});
+                               Api::Hooks{.report = [this](control::ReportParts parts) { return report(parts); },
+                                          .stop = [this] { on_stop_(); }});
   routes_ = std::make_unique<control::Routes>(*api_);
   auto serve = [&](const http::Address& address, control::Door door) {
     servers_.push_back(
