@@ -23,7 +23,7 @@ void Core::broadcast() const {
 }
 
 void Core::trouble(std::string text) {
-  log::warning("address allocation: {}", text);
+  log::warning("address allocation has a problem: reason={}", text);
   troubles.note(std::move(text), now);
 }
 

@@ -84,7 +84,7 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
   auto* connection = connections_.find(id);
   if (!connection) return;
   connection->status.last_received = now_;
-  if (bytes.empty()) return log::debug("ignoring blank msg");
+  if (bytes.empty()) return log::debug("an empty message is ignored");
   auto tag = static_cast<Tag>(bytes[0]);
   auto payload = bytes.subspan(1);
   switch (tag) {
@@ -100,11 +100,12 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
     case Tag::kBroadcast:
       break;
     default:
-      return log::debug("ignoring unknown protocol tag: {}", bytes[0]);
+      return log::debug("a message of unknown kind is ignored: tag={}", bytes[0]);
   }
   auto envelope = decode_envelope(tag, payload);
   if (!envelope) return close(id, envelope.error());
-  if (envelope->channel.size() > kMaxChannelName) return log::debug("ignoring a channel with an endless name");
+  if (envelope->channel.size() > kMaxChannelName)
+    return log::debug("a message of a channel with too long a name is ignored");
   auto from = connection->status.remote.name;
   speaker_ = from;
   ++count(envelope->channel).received;
@@ -120,7 +121,7 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
 void Mesh::receive_overlay(const Connection& connection, Tag tag, ByteView payload) {
   size_t overlays = connection.status.remote.overlays;
   bool fits = tag == Tag::kOverlayControl ? payload.size() >= 2 && payload[0] < overlays : overlays == 0;
-  if (!fits) return log::debug("ignoring overlay control that this connection doesn't have");
+  if (!fits) return log::debug("an overlay control message that does not belong to the connection is ignored");
   effects_.push_back(OverlayMessage{connection.status.id, tag, Bytes(payload.begin(), payload.end())});
 }
 
@@ -178,7 +179,7 @@ void Mesh::receive_unicast(ConnectionId id, PeerName from, const Envelope& envel
   auto* relay = connections_.find(via);
   // Back where it came from: their routes and ours differ for the moment, and it would go to and fro.
   if (!relay || via == from || connections_.congested(*relay))
-    return log::debug("dropping a unicast from {} to {}", envelope.source.str(), envelope.destination.str());
+    return log::debug("a unicast is dropped: from={} to={}", envelope.source.str(), envelope.destination.str());
   ++count(envelope.channel).sent;
   send(*relay, Bytes(message.begin(), message.end()));
 }
@@ -241,7 +242,8 @@ bool Mesh::overlay_send(ConnectionId id, Tag tag, ByteView payload, Time now) {
   size_t overlays = connection->status.remote.overlays;
   bool raw = tag == Tag::kConnectionEstablished || tag == Tag::kFragmentationReceived || tag == Tag::kPmtuVerified;
   if (tag == Tag::kOverlayControl ? payload.size() < 2 || payload[0] >= overlays : !raw || overlays != 0) {
-    log::error("an overlay control message that could crash {} was not sent", connection->status.remote.name.str());
+    log::error("an overlay control message was not sent, it could crash the peer: peer={}",
+               connection->status.remote.name.str());
     return false;
   }
   Bytes message{static_cast<uint8_t>(tag)};

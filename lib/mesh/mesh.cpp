@@ -19,7 +19,11 @@ Peer checked(Peer self) {
 }
 
 std::string label(const Handshake& remote) {
-  return fmt::format("->[{}|{}({})]", remote.address, remote.name.str(), printable(remote.nickname));
+  return fmt::format("{}({})", remote.name.str(), printable(remote.nickname));
+}
+
+void log_closed(const Handshake& remote, std::string_view reason) {
+  log::info("connection closed: peer={} address={} reason={}", label(remote), remote.address, reason);
 }
 
 }  // namespace
@@ -43,7 +47,7 @@ void Mesh::add_channel(std::string name, Channel channel) {
 bool Mesh::admit(ConnectionId id, const Handshake& remote) {
   const auto& self = peers_.self();
   auto refuse = [&](std::string reason, bool never_retry = false) {
-    log::info("{}: connection refused: {}", label(remote), reason);
+    log::info("connection refused: peer={} address={} reason={}", label(remote), remote.address, reason);
     effects_.push_back(Close{id, std::move(reason), never_retry});
     return false;
   };
@@ -85,10 +89,10 @@ void Mesh::connection_ready(ConnectionId id, Handshake remote, Time now) {
   announce(name);
   apply_changes();
   effects_.push_back(Added{id});
-  log::info("{}: connection added{}", label(handshake),
-            restarted   ? " (restarted peer)"
-            : reachable ? ""
-                        : " (new peer)");
+  log::info("connection added: peer={} address={} known={}", label(handshake), handshake.address,
+            restarted   ? "restarted"
+            : reachable ? "yes"
+                        : "no");
   if (restarted || !reachable) send_full_state(connection);
 }
 
@@ -109,20 +113,19 @@ void Mesh::overlay_established(ConnectionId id, Time now) {
   peers_.set_link({remote.name, remote.address, remote.outbound, true});
   announce(remote.name);
   apply_changes();
-  log::info("{}: connection fully established", label(remote));
+  log::info("connection established: peer={} address={}", label(remote), remote.address);
 }
 
 void Mesh::connection_closed(ConnectionId id, std::string_view reason, Time now) {
   now_ = std::max(now_, now);
-  if (auto* connection = connections_.find(id))
-    log::info("{}: connection shutting down due to error: {}", label(connection->status.remote), reason);
+  if (auto* connection = connections_.find(id)) log_closed(connection->status.remote, reason);
   remove(id);
 }
 
 void Mesh::close(ConnectionId id, const std::string& reason) {
   auto* connection = connections_.find(id);
   if (!connection) return;
-  log::info("{}: connection shutting down due to error: {}", label(connection->status.remote), reason);
+  log_closed(connection->status.remote, reason);
   effects_.push_back(Close{id, reason});
   remove(id);
 }
@@ -160,7 +163,7 @@ void Mesh::apply_changes() {
     effects_.push_back(TopologyChanged{});
   }
   if (changes.gone.empty()) return;
-  for (const auto& peer : changes.gone) log::info("Removed unreachable peer {}", peer.str());
+  for (const auto& peer : changes.gone) log::info("unreachable peer removed: peer={}", peer.str());
   effects_.push_back(PeersGone{std::move(changes.gone)});
 }
 

@@ -53,7 +53,7 @@ asio::awaitable<bool> Addresses::gone(const std::string& ident, bool check_alive
   try {
     co_return !co_await alive_(ident);
   } catch (const Error& error) {
-    log::warning("can't tell whether the container runs: container={} reason={}", ident, error.what());
+    log::warning("cannot tell whether a container runs: container={} reason={}", ident, error.what());
     co_return false;
   }
 }
@@ -66,7 +66,7 @@ asio::awaitable<std::optional<Cidr>> Addresses::answer(ipam::Ticket ticket, std:
   }};
   deliver();
   for (bool told = false; !self.answer;) {
-    if (!std::exchange(told, true)) log::info("waiting for an address: {}", what);
+    if (!std::exchange(told, true)) log::info("an address request waits: request=\"{}\"", what);
     self.woken.expires_at(asio::steady_timer::time_point::max());
     co_await self.woken.async_wait(asio::as_tuple(asio::use_awaitable));
     // The timer is cancelled to wake us; the whole coroutine is cancelled when the asker hangs up.
@@ -82,14 +82,14 @@ asio::awaitable<std::optional<Cidr>> Addresses::answer(ipam::Ticket ticket, std:
 asio::awaitable<std::optional<Cidr>> Addresses::allocate(std::string ident, Cidr subnet, bool check_alive) {
   if (co_await gone(ident, check_alive)) co_return std::nullopt;
   auto ticket = allocator_.ask_allocate(ident, subnet, check_alive);
-  co_return co_await answer(ticket, fmt::format("container={} subnet={}", ident, subnet.str()));
+  co_return co_await answer(ticket, fmt::format("allocate {} for {}", subnet.str(), ident));
 }
 
 asio::awaitable<bool> Addresses::claim(std::string ident, Cidr address, bool check_alive, bool lenient) {
   if (co_await gone(ident, check_alive)) co_return false;
   using Claim = ipam::ClaimMode;
   auto ticket = allocator_.ask_claim(ident, address, check_alive, lenient ? Claim::kLenient : Claim::kAsked);
-  co_return (co_await answer(ticket, fmt::format("container={} address={}", ident, address.str()))).has_value();
+  co_return (co_await answer(ticket, fmt::format("claim {} for {}", address.str(), ident))).has_value();
 }
 
 void Addresses::found(const std::string& ident, Cidr address, bool container) {
@@ -98,7 +98,7 @@ void Addresses::found(const std::string& ident, Cidr address, bool container) {
 }
 
 asio::awaitable<void> Addresses::prime() {
-  co_await answer(allocator_.ask_ring(), "until the peers have agreed who owns what");
+  co_await answer(allocator_.ask_ring(), "ring");
 }
 
 bool Addresses::release(const std::string& ident, std::optional<Ipv4> address) {

@@ -43,7 +43,7 @@ Registrar::Registrar(names::Database& names, Store& store, Changed changed)
     auto address =
         second == key.npos ? Refused(std::string("cut")) : Ipv4::parse(key.substr(first + 1, second - first - 1));
     if (!address) {
-      log::warning("a stored name can't be read: '{}'", key);
+      log::warning("a stored name cannot be read: key='{}'", key);
       continue;
     }
     auto container = key.substr(0, first);

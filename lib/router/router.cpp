@@ -45,7 +45,7 @@ void Router::open_store() {
   std::filesystem::permissions(options_.state_dir, std::filesystem::perms::owner_all, code);
   store_.emplace(options_.state_dir + "/weave.db");
   if (auto imported = migrate::import_at_first_launch(options_.db_prefix, *store_))
-    log::info("imported Weave Net's state: file={} {}", imported->path, imported->str());
+    log::info("Weave Net's state was imported: file={} items=\"{}\"", imported->path, imported->str());
 }
 
 // The peer name: the one given; else the bridge's MAC, this machine's, or a stored random one.
@@ -97,7 +97,7 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
   if (owners_.addresses) {
     addresses_channel_ = owners_.addresses->channel();
     for (const auto& line : {owners_.addresses->allocator().note(), owners_.addresses->allocator().mode()})
-      if (!line.empty()) log::info("[allocator {}] {}", self_.str(), line);
+      if (!line.empty()) log::info("address allocation starts: mode=\"{}\"", line);
   }
   owners_.names = make_names();
   owners_.containers = make_containers();
@@ -126,7 +126,7 @@ asio::awaitable<void> Router::claim_found_addresses() {
   auto claim = [&](const std::string& ident, const Cidr& cidr, bool container) {
     auto holder = owners_.addresses->allocator().holder(cidr.address);
     if (holder && (*holder == ident || ident == kUnknownIdent)) return;
-    log::info("Found address {} for ID {}", cidr.str(), ident);
+    log::info("an address in use was found: address={} ident={}", cidr.str(), ident);
     owners_.addresses->found(ident, cidr, container);
   };
   for (const auto& cidr : co_await owners_.host->exposed()) claim(std::string(names::kExposeId), cidr, false);

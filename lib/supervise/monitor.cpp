@@ -137,7 +137,7 @@ int run_monitor(const MonitorConfig& config, UniqueFd ready, UniqueFd life) {
     // A first launch that failed has told its user.
     if (!config.restart || !has_been_ready) return adopted ? 0 : ended.status;
     adopted = false;
-    log::error("the router has died, restarting it: reason=\"exit {}\"", ended.status);
+    log::error("the router has died, restarting it: status={}", ended.status);
     if (Steady::now() - began > kHealthy) pause = kShortest;
     if (stop_requested_within(pause, signals.get())) return 0;
     pause = std::min(pause * 2, kLongest);
