@@ -222,8 +222,8 @@ using Attributes = std::map<std::string, Attribute>;
 
 // -- Writing.
 
-struct Writer {
-  explicit Writer(bool every) : every_key(every) {}
+struct JsonWriter {
+  explicit JsonWriter(bool every) : every_key(every) {}
 
   template <class T>
   void operator()(const char* key, const T& field) {
@@ -240,7 +240,7 @@ struct Writer {
     if (!empty || every_key) object[key] = value(field);
   }
   void part(const char* key, auto fields) {
-    Writer in(every_key);
+    JsonWriter in(every_key);
     fields(in);
     object[key] = std::move(in.object);
   }
@@ -270,8 +270,8 @@ struct Writer {
   }
   template <class T>
   Json value(const T& field) const {
-    if constexpr (std::is_class_v<T> && requires(Writer & v) { describe(v, field); }) {
-      Writer in(every_key);
+    if constexpr (std::is_class_v<T> && requires(JsonWriter & v) { describe(v, field); }) {
+      JsonWriter in(every_key);
       describe(in, field);
       return std::move(in.object);
     } else {
@@ -294,7 +294,7 @@ void parsed(const Json& from, T& out, const char* key, auto parse) {
   out = *value;
 }
 
-struct Reader {
+struct JsonReader {
   template <class T>
   void operator()(const char* key, T& field) {
     if (auto it = object.find(key); it != object.end() && !it->is_null()) read(*it, field, key);
@@ -305,7 +305,7 @@ struct Reader {
   }
   void part(const char* key, auto fields) {
     if (auto it = object.find(key); it != object.end() && it->is_object()) {
-      Reader in{*it};
+      JsonReader in{*it};
       fields(in);
     }
   }
@@ -338,9 +338,9 @@ struct Reader {
   }
   template <class T>
   void read(const Json& from, T& out, const char* key) {
-    if constexpr (std::is_class_v<T> && requires(Reader & v) { describe(v, out); }) {
+    if constexpr (std::is_class_v<T> && requires(JsonReader & v) { describe(v, out); }) {
       if (!from.is_object()) throw Error(ErrorKind::kInvalid, fmt::format("not a report: {} is no object", key));
-      Reader in{from};
+      JsonReader in{from};
       describe(in, out);
     } else {
       from.get_to(out);
@@ -353,7 +353,7 @@ struct Reader {
 }  // namespace
 
 Json json_value(const Report& report, bool every_key) {
-  return Writer(every_key).value(report);
+  return JsonWriter(every_key).value(report);
 }
 
 std::string to_json(const Report& report) {
@@ -365,7 +365,7 @@ Report from_json(std::string_view text) {
     auto json = Json::parse(text);
     json.at("Router");
     Report report;
-    Reader{json}.read(json, report, "report");
+    JsonReader{json}.read(json, report, "report");
     return report;
   } catch (const nlohmann::json::exception& e) {
     throw Error(ErrorKind::kInvalid, fmt::format("not a report: {}", e.what()));
