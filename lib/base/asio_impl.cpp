@@ -1,2 +1,2 @@
-// Boost.Asio's own code, compiled once here for every room.
+// Boost.Asio's own code, compiled once here for every library.
 #include <boost/asio/impl/src.hpp>

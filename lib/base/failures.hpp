@@ -1,4 +1,4 @@
-// Clean-up that goes on after a failure, and reports all failures in the end.
+// Clean-up that continues after a failure, and reports all failures at its end.
 //
 //   Failures failures;
 //   failures.attempt([&] { remove_this(); });

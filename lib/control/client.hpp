@@ -38,7 +38,7 @@ class Client {
 
   // One request; `path` is already percent-encoded (http::percent_encode for elements). The form goes into the body of
   // POST and PUT, else into the query. Any answer is returned, also 4xx. Throws Error when there is none: NotRunning
-  // when nobody listens. `timeout` zero waits for ever, as allocations must.
+  // when nobody listens. `timeout` zero: no limit, for allocations.
   http::Response call(std::string method, std::string path, const http::Fields& form = {},
                       std::chrono::milliseconds timeout = {}) const;
 

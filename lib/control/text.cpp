@@ -28,7 +28,7 @@ std::string_view enabled(bool on) {
   return on ? "enabled" : "disabled";
 }
 
-// A service that isn't up says so below its name.
+// The line below the name of a service that isn't running.
 std::string trouble(const std::string& state) {
   return state.empty() || state == "running" ? std::string() : line("Status", state);
 }

@@ -24,7 +24,7 @@ namespace {
 using Socket = asio::local::stream_protocol::socket;
 constexpr unsigned kNobody = 65534;
 
-// Queries come from containers: whoever takes over this process must not own the host.
+// Queries come from containers: an attacker who takes over this process must not get the host.
 void drop_privileges() {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw errno_error("cannot forbid new privileges");
   if (geteuid() != 0) return;

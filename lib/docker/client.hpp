@@ -80,8 +80,8 @@ class Client {
   std::string version_;
 };
 
-// Hands over container and network events for ever, across restarts of the daemon; ends when cancelled. `on_connect` is
-// called whenever a stream is established, also the first: the caller then reconciles what it knows with what Docker
+// Passes on container and network events without end, across restarts of the daemon; ends when cancelled. `on_connect`
+// is called whenever a stream is established, also the first: the caller then reconciles what it knows with what Docker
 // says, because events may have been lost in between. Events may come twice. What a callback throws is logged.
 asio::awaitable<void> watch(Client& client, std::function<void(const Event&)> on_event,
                             std::function<void()> on_connect);

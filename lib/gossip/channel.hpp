@@ -30,9 +30,9 @@ using Gossip = std::shared_ptr<const GossipData>;  // null: nothing
 struct Channel {
   // The complete state, or null.
   std::function<Gossip()> gossip;
-  // Merges; answers what was new, to be passed on.
+  // Merges; returns what was new, to be passed on.
   std::function<Result<Gossip>(ByteView data)> on_gossip;
-  // Merges; answers what is to be passed on along the broadcast's routes.
+  // Merges; returns what is to be passed on along the broadcast's routes.
   std::function<Result<Gossip>(PeerName source, ByteView data)> on_broadcast;
   std::function<Result<void>(PeerName source, ByteView data)> on_unicast;
 };

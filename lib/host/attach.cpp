@@ -74,20 +74,20 @@ bool has_address(const std::vector<Address>& addresses, Ipv4 address) {
   return std::any_of(addresses.begin(), addresses.end(), [&](const Address& a) { return a.cidr.address == address; });
 }
 
-void create_interface(Netlink& net, const NetNs& guest, const std::string& host, const AttachOptions& options) {
+void create_interface(Netlink& net, const NetNs& container, const std::string& host, const AttachOptions& options) {
   auto bridge = required_bridge(net, options.bridge);
   net.create_veth({.name = host,
                    .peer = options.interface,
-                   .peer_netns = guest.fd(),
+                   .peer_netns = container.fd(),
                    .mtu = options.mtu ? options.mtu : bridge.mtu});
   OnFailure undo{[&] { remove_quietly(net, host); }};
   auto port = net.link(host).index;
   try_write_sysctl("ipv6/conf/" + host + "/accept_ra", "0");
   net.set_master(port, bridge.index);
-  if (!options.keep_tx) Netlink::in(guest.fd()).set_tx_checksum(options.interface, false);
+  if (!options.keep_tx) Netlink::in(container.fd()).set_tx_checksum(options.interface, false);
   net.set_hairpin(port, options.hairpin);
   net.set_up(port);
-  guest.run([&] {
+  container.run([&] {
     shorten_arp_cache(options.interface);
     accept_multicast(options, {});
   });
@@ -97,7 +97,7 @@ void create_interface(Netlink& net, const NetNs& guest, const std::string& host,
 
 EndpointVeth endpoint_names(const std::string& endpoint_id) {
   auto id = endpoint_id.substr(0, 9);
-  return {.host = "vethwl" + id, .guest = "vethwg" + id, .mac = {}};
+  return {.host = "vethwl" + id, .container = "vethwg" + id, .mac = {}};
 }
 
 EndpointVeth create_endpoint_veth(const std::string& endpoint_id, std::optional<Mac> mac, uint32_t mtu,
@@ -106,13 +106,13 @@ EndpointVeth create_endpoint_veth(const std::string& endpoint_id, std::optional<
   auto owner = required_bridge(net, bridge);
   auto veth = endpoint_names(endpoint_id);
   net.remove_link(veth.host);
-  net.create_veth({.name = veth.host, .peer = veth.guest, .mtu = mtu ? mtu : owner.mtu, .peer_mac = mac});
+  net.create_veth({.name = veth.host, .peer = veth.container, .mtu = mtu ? mtu : owner.mtu, .peer_mac = mac});
   OnFailure undo{[&] { remove_quietly(net, veth.host); }};
   auto port = net.link(veth.host).index;
-  for (const auto& name : {veth.host, veth.guest}) try_write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");
+  for (const auto& name : {veth.host, veth.container}) try_write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");
   net.set_master(port, owner.index);
   net.set_up(port);
-  veth.mac = net.link(veth.guest).mac;
+  veth.mac = net.link(veth.container).mac;
   return veth;
 }
 
@@ -121,8 +121,8 @@ bool delete_endpoint_veth(const std::string& endpoint_id) {
   return net.remove_link(endpoint_names(endpoint_id).host) || net.remove_link("vethwl" + endpoint_id.substr(0, 5));
 }
 
-void announce_container(const NetNs& guest) {
-  guest.run([] {
+void announce_container(const NetNs& container) {
+  container.run([] {
     Netlink net;
     for (const auto& link : net.links()) {
       if (!link.name.starts_with("ethwe")) continue;
@@ -132,20 +132,20 @@ void announce_container(const NetNs& guest) {
   });
 }
 
-std::vector<Cidr> attach(const NetNs& guest, const std::string& veth_id, const std::vector<Cidr>& cidrs,
+std::vector<Cidr> attach(const NetNs& container, const std::string& veth_id, const std::vector<Cidr>& cidrs,
                          const AttachOptions& options) {
-  if (guest == NetNs::current())
+  if (container == NetNs::current())
     throw Error(
         "Container is running in the host network namespace, and therefore cannot be\n"
         "connected to weave - perhaps the container was started with --net=host");
-  Netlink net, inside = Netlink::in(guest.fd());
+  Netlink net, inside = Netlink::in(container.fd());
   auto host = "vethwepl" + veth_id;
   bool created = !inside.find_link(options.interface);
-  if (created) create_interface(net, guest, host, options);
+  if (created) create_interface(net, container, host, options);
   OnFailure undo{[&] {
     if (created) remove_quietly(net, host);
   }};
-  return guest.run([&] {
+  return container.run([&] {
     auto link = inside.link(options.interface);
     std::vector<Cidr> added;
     for (const auto& cidr : cidrs)
@@ -164,8 +164,8 @@ std::vector<Cidr> attach(const NetNs& guest, const std::string& veth_id, const s
   });
 }
 
-std::vector<Cidr> detach(const NetNs& guest, const std::vector<Cidr>& cidrs, const AttachOptions& options) {
-  return guest.run([&] {
+std::vector<Cidr> detach(const NetNs& container, const std::vector<Cidr>& cidrs, const AttachOptions& options) {
+  return container.run([&] {
     Netlink net;
     auto link = net.find_link(options.interface);
     if (!link) throw Error("Link not found", "the container has no interface " + options.interface);
@@ -196,9 +196,9 @@ std::vector<Link> container_ports(const std::string& bridge) {
   return ports;
 }
 
-std::vector<Attachment> list_attached(const NetNs& guest, const std::vector<Link>& ports) {
-  if (guest == NetNs::current()) return {};
-  auto net = Netlink::in(guest.fd());
+std::vector<Attachment> list_attached(const NetNs& container, const std::vector<Link>& ports) {
+  if (container == NetNs::current()) return {};
+  auto net = Netlink::in(container.fd());
   std::vector<Attachment> attachments;
   for (const auto& link : net.links()) {
     // Indices repeat between namespaces, so both ends must name each other.

@@ -13,9 +13,9 @@ namespace weave::host {
 // --- Docker's network plugin -------------------------------------------------------------------------------------
 
 struct EndpointVeth {
-  std::string host;   // "vethwl" and the first nine characters of the endpoint's id
-  std::string guest;  // "vethwg" likewise; Docker moves it into the container and renames it
-  Mac mac;            // of the guest end
+  std::string host;       // "vethwl" and the first nine characters of the endpoint's id
+  std::string container;  // "vethwg" likewise; Docker moves it into the container and renames it
+  Mac mac;                // of the container end
 };
 
 // The names alone.
@@ -31,7 +31,7 @@ EndpointVeth create_endpoint_veth(const std::string& endpoint_id, std::optional<
 bool delete_endpoint_veth(const std::string& endpoint_id);
 
 // After a container's start: ARP settings for each interface ethwe* and an announcement of each of its addresses.
-void announce_container(const NetNs& guest);
+void announce_container(const NetNs& container);
 
 // --- attach and detach -------------------------------------------------------------------------------------------
 
@@ -49,12 +49,12 @@ struct AttachOptions {
 // Gives the container an interface on the bridge, unless it has one, and those addresses that it lacks (prefixes aren't
 // compared). `veth_id`: the container's pid, which makes vethwepl<pid>. Returns the addresses that were added.
 // Throws Error: the host's own namespace, no bridge, or the kernel's reason; then no new interface is left.
-std::vector<Cidr> attach(const NetNs& guest, const std::string& veth_id, const std::vector<Cidr>& cidrs,
+std::vector<Cidr> attach(const NetNs& container, const std::string& veth_id, const std::vector<Cidr>& cidrs,
                          const AttachOptions& options = {});
 
 // Removes those of the addresses that are there, and the interface with the last one. Returns the removed ones.
 // Throws Error when the container has no such interface.
-std::vector<Cidr> detach(const NetNs& guest, const std::vector<Cidr>& cidrs, const AttachOptions& options = {});
+std::vector<Cidr> detach(const NetNs& container, const std::vector<Cidr>& cidrs, const AttachOptions& options = {});
 
 struct Attachment {
   std::string interface;
@@ -65,7 +65,7 @@ struct Attachment {
 // The ports of a bridge whose other end is a veth elsewhere: take it once for all containers.
 std::vector<Link> container_ports(const std::string& bridge = "weave");
 
-// The container's interfaces that are the other end of one of the ports; whoever attached them, under any name.
-std::vector<Attachment> list_attached(const NetNs& guest, const std::vector<Link>& ports);
+// The container's interfaces that are the other end of one of the ports, under any name and of any program.
+std::vector<Attachment> list_attached(const NetNs& container, const std::vector<Link>& ports);
 
 }  // namespace weave::host

@@ -22,7 +22,7 @@ bool is_datapath(const std::optional<Link>& link) {
   return link && link->kind == "openvswitch";
 }
 
-// Weave Net's router is gone, but its datapath holds the VXLAN port and goes on forwarding.
+// Weave Net's router is gone, but its datapath still holds the VXLAN port and forwards frames.
 void take_over(Netlink& net) {
   for (const auto& link : net.links())
     if (net.is_weave_vxlan(link) || link.name.starts_with("vethwe-")) net.remove_link(link.name);

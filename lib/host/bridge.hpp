@@ -10,7 +10,7 @@ struct BridgeConfig {
   std::string name = "weave";
   Mac mac;                    // the peer's name
   uint32_t mtu = 0;           // 0 = what a running bridge has, else from the underlay
-  bool encrypted = false;     // leaves room for ESP when the MTU comes from the underlay
+  bool encrypted = false;     // leaves space for ESP when the MTU comes from the underlay
   std::string docker_bridge;  // its MAC is pinned; empty or missing = none
 };
 
@@ -20,7 +20,7 @@ enum class BridgeType { kNone, kBridge, kFastdp, kBridgedFastdp };
 // Throws Error ("Inconsistent bridge state detected...") for anything else.
 BridgeType bridge_type(const std::string& name = "weave");
 
-// The MTU for containers: that of the device of the default route less 90 (VXLAN and room to spare), less 124 with
+// The MTU for containers: that of the device of the default route less 90 (VXLAN and a reserve), less 124 with
 // encryption (ESP), as if it were 1500 without a default route. At least 552.
 uint32_t mtu_from_underlay(bool encrypted);
 

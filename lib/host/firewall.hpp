@@ -55,7 +55,7 @@ class Firewall {
   const FirewallConfig& config() const { return config_; }
 
   // To be called at the router's start: takes over what is exposed already, removes what a Weave Net that died may have
-  // left (canaries and encryption rules, which would drop or mark packets for ever), installs the rules.
+  // left (canaries and encryption rules, which would drop or mark packets without end), installs the rules.
   void start();
   // Makes the rules whole again after somebody has flushed or reordered them. The tables that had to be repaired.
   std::vector<std::string> ensure();

@@ -1,4 +1,4 @@
-// Building and reading netlink messages (internal to the room).
+// Building and reading netlink messages (internal to this library).
 #pragma once
 #include <linux/netlink.h>
 

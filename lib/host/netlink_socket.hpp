@@ -1,4 +1,4 @@
-// A blocking netlink socket: a request, and what the kernel answers (internal to the room; netlink.* and xfrm.* say
+// A blocking netlink socket: a request, and what the kernel answers (internal to this library; netlink.* and xfrm.* say
 // what can be asked).
 #pragma once
 #include <string>

@@ -61,14 +61,14 @@ class Xfrm {
   std::optional<EspAssociation> find(Ipv4 destination, uint32_t spi);
   // False when there is none.
   bool remove(Ipv4 destination, uint32_t spi);
-  // All of ESP over IPv4, reserved ones included, whoever made them.
+  // All of ESP over IPv4, reserved ones and those of other programs included.
   std::vector<EspAssociation> associations();
 
   // Takes the place of one for the same packets, in one piece.
   void set(const IpsecPolicy& policy);
   // The policy for the very same packets, whatever it does with them. False when there is none.
   bool remove(const IpsecPolicy& policy);
-  // IPv4 policies of this form, whoever made them.
+  // IPv4 policies of this form, those of other programs included.
   std::vector<IpsecPolicy> policies();
 
  private:

@@ -1,4 +1,4 @@
-// XFRM requests as bytes, and what the kernel says of its associations and policies (internal to the room).
+// XFRM requests as bytes, and what the kernel says of its associations and policies (internal to this library).
 #pragma once
 #include "host/xfrm.hpp"
 

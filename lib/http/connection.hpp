@@ -1,4 +1,4 @@
-// One connection with a deadline. Internal to this room.
+// One connection with a deadline. Internal to this library.
 #pragma once
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/address.hpp>

@@ -170,7 +170,7 @@ bool answers(const asio::any_io_executor& executor, const Address& address) {
 
 struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Impl(asio::any_io_executor executor, Address where, Handler what, int unix_mode, Limits bounds)
-      : address(std::move(where)), handler(std::move(what)), limits(bounds), acceptor(executor), room(executor) {
+      : address(std::move(where)), handler(std::move(what)), limits(bounds), acceptor(executor), vacancy(executor) {
     auto endpoint = endpoint_of(address);
     boost::system::error_code error;
     acceptor.open(endpoint.protocol(), error);
@@ -205,7 +205,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     closed = true;
     boost::system::error_code ignored;
     acceptor.close(ignored);
-    room.cancel();
+    vacancy.cancel();
     for (auto& session : sessions) session->close();
     struct stat now {};
     // Another server may have taken the path over since.
@@ -213,7 +213,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
       ::unlink(address.path.c_str());
   }
 
-  // Waits until a client comes, then makes room for it at the cost of the one that is idle longest, or waits until one
+  // Waits for a client. When too many are connected, closes the one that is idle longest, or waits until one
   // leaves.
   asio::awaitable<void> wait_for_room() {
     co_await acceptor.async_wait(Acceptor::wait_read, kAsResult);
@@ -225,8 +225,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
       if (idle && (!oldest || session->idle_since < oldest->idle_since)) oldest = session;
     }
     if (oldest) oldest->close();
-    room.expires_at(asio::steady_timer::time_point::max());
-    co_await room.async_wait(kAsResult);
+    vacancy.expires_at(asio::steady_timer::time_point::max());
+    co_await vacancy.async_wait(kAsResult);
   }
 
   static asio::awaitable<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<Session> session) {
@@ -238,7 +238,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     session->disarm();
     session->close();
     self->sessions.erase(session);
-    self->room.cancel();
+    self->vacancy.cancel();
   }
 
   static asio::awaitable<void> accept(std::shared_ptr<Impl> self) {
@@ -252,8 +252,8 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
       if (error) {
         // Out of descriptors, or the client left before: a moment later it may work.
         log::warning("cannot accept an HTTP connection: address={} reason={}", self->address.str(), error.message());
-        self->room.expires_after(std::chrono::milliseconds(100));
-        co_await self->room.async_wait(kAsResult);
+        self->vacancy.expires_after(std::chrono::milliseconds(100));
+        co_await self->vacancy.async_wait(kAsResult);
         continue;
       }
       auto session = std::make_shared<Session>(std::move(socket));
@@ -266,7 +266,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Handler handler;
   Limits limits;
   Acceptor acceptor;
-  asio::steady_timer room;  // cancelled when a client leaves
+  asio::steady_timer vacancy;  // cancelled when a client leaves
   std::set<std::shared_ptr<Session>> sessions;
   std::optional<std::pair<dev_t, ino_t>> file;
   bool closed = false;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<const char*, 5> kRequired{"PeerNameFlavour", "Name", "NickName", "UID", "ConnID"};
 
-// A stranger's words in a reason that goes into logs and the status.
+// Text of an unauthenticated peer, in a reason that goes into logs and the status.
 std::string quoted(std::string_view text) {
   constexpr size_t enough = 64;
   return printable(text.substr(0, enough));

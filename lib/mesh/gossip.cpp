@@ -156,7 +156,7 @@ void Mesh::relay_news() {
 }
 
 void Mesh::receive_broadcast(ConnectionId id, const Envelope& envelope) {
-  // Ours have no way back to us. Passing one on would start it again.
+  // A broadcast of this peer that comes back is not passed on: that would start it again.
   if (envelope.source == peers_.self().name) return;
   auto channel = channels_.find(envelope.channel);
   Result<Gossip> onward;
@@ -177,7 +177,7 @@ void Mesh::receive_unicast(ConnectionId id, PeerName from, const Envelope& envel
   }
   auto via = routes().next_hop(envelope.destination, Edges::kAll);
   auto* relay = connections_.find(via);
-  // Back where it came from: their routes and ours differ for the moment, and it would go to and fro.
+  // Not back to the neighbour that sent it: while its routes and ours differ, the message would circle.
   if (!relay || via == from || connections_.congested(*relay))
     return log::debug("a unicast is dropped: from={} to={}", envelope.source.str(), envelope.destination.str());
   ++count(envelope.channel).sent;

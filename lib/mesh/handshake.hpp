@@ -10,8 +10,8 @@
 //
 //   version 1                        features as the first value of a gob stream, in clear, with the public key
 //
-// The version is the smaller of both maxima. An acceptor that has checked the initiator first tells a stranger without
-// the password nothing; two acceptors can't meet, so nobody waits for ever.
+// The version is the smaller of both maxima. An acceptor that checks the initiator first reveals nothing to a peer
+// without the password. Two acceptors never have a connection with each other, so neither side waits without end.
 #pragma once
 #include <functional>
 #include <memory>
@@ -28,7 +28,8 @@ constexpr int kMaxVersion = 2;
 
 struct HandshakeConfig {
   bool initiator = false;  // we opened the TCP connection
-  int min_version = 2;     // 1..2; with a password anything below 2 lets strangers in as far as their first message
+  int min_version = 2;  // 1..2; with a password, versions below 2 accept one message before the peer has proved that it
+                        // has the password
   int max_version = 2;
   Secret password;  // empty: no encryption
   Features ours;    // public_key is filled in by the handshake

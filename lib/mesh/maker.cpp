@@ -35,7 +35,7 @@ void Maker::mark_direct() {
 void Maker::retry_at_once(Target& target, Time now) {
   target.interval = kFirstInterval;
   target.next = now;
-  target.ourself.clear();
+  target.own_addresses.clear();
   if (target.state == State::kNever || target.state == State::kSuspended) target.state = State::kWaiting;
 }
 
@@ -203,7 +203,7 @@ std::vector<Endpoint> Maker::resolved(const std::string& target, const std::vect
   }
   std::vector<Endpoint> others;
   for (const auto& address : entry.addresses)
-    if (!entry.ourself.contains(address)) others.push_back(address);
+    if (!entry.own_addresses.contains(address)) others.push_back(address);
   if (others.empty()) entry.state = State::kNever;
   return others;
 }
@@ -243,9 +243,9 @@ void Maker::ended_for_good(const std::string& target, const Endpoint& address, c
   if (entry.state != State::kAttempting && entry.state != State::kConnected) return;
   ended(target, reason, now);
   entry.peer.reset();
-  entry.ourself.insert(address);
+  entry.own_addresses.insert(address);
   bool others = std::any_of(entry.addresses.begin(), entry.addresses.end(),
-                            [&](const auto& other) { return !entry.ourself.contains(other); });
+                            [&](const auto& other) { return !entry.own_addresses.contains(other); });
   if (others)
     entry.next = now;
   else

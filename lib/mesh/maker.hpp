@@ -7,11 +7,11 @@
 //         ▲  ▲              │ failed       │ ended
 //         │  └──────────────┴──────────────┘        after a time that grows with each failure in a row
 //         ▼
-//     suspended: not wanted now, because its peer is connected otherwise        never: it is ourself
+//     suspended: not wanted now, because its peer is connected otherwise        never: it is this peer
 //
 // Weave Net forgets who answered at an address. Two of its routers that name each other with ports dial each other for
 // ever, and each new connection may end the one that works. Here a target remembers its peer, and rests while that one
-// is connected, whoever dialled.
+// is connected, whichever side dialled.
 //
 // Time and chance are arguments; nothing here opens a socket or asks DNS. Names are resolved anew at each attempt.
 #pragma once
@@ -86,7 +86,7 @@ class Maker {
   void connected(const std::string& target);
   // The attempt has failed, or the connection has ended.
   void ended(const std::string& target, const std::string& reason, Time now);
-  // As ended(), and there is no sense in dialling that address again: we are there ourself. A name that stands for
+  // As ended(), and the address is not dialled again: this peer itself answered there. A name that stands for
   // others, too, is tried with those.
   void ended_for_good(const std::string& target, const Endpoint& address, const std::string& reason, Time now);
 
@@ -113,9 +113,9 @@ class Maker {
     Duration interval{};
     std::string reason;
     bool tried = false;
-    std::optional<PeerName> peer;     // who answered there last
-    std::vector<Endpoint> addresses;  // what the name stood for last
-    std::set<Endpoint> ourself;       // of those
+    std::optional<PeerName> peer;      // who answered there last
+    std::vector<Endpoint> addresses;   // what the name stood for last
+    std::set<Endpoint> own_addresses;  // of those: this peer answered there
   };
   bool wanted(const Target& target) const;
   bool owns(const Target& target, const Endpoint& address) const;

@@ -4,10 +4,10 @@
 //   edge ── connection_ready, message, writable, connection_closed, overlay_established, tick ──▶ Mesh
 //        ◀── take(): Send, Close, Added, OverlayMessage, PeersGone, TopologyChanged, ... ───────
 //
-// A connection is added once its handshake is through. Then both sides exchange complete gossip if they were strangers,
-// then only news: changes go to a few random neighbours and are passed on by those to whom they are new; every half
-// minute the complete state goes to a few, which repairs what got lost. Broadcasts and unicasts follow routes that all
-// peers compute alike from the topology.
+// A connection is added after its handshake. Then both sides exchange their complete state if the peer was unknown, and
+// after that only changes: they go to a few random neighbours, and a neighbour that they are new to passes them on.
+// Every half minute the complete state goes to a few neighbours, which repairs what was lost. Broadcasts and unicasts
+// follow routes that all peers compute alike from the topology.
 //
 // After each call take() must be called, and tick() at next_tick().
 #pragma once
@@ -58,7 +58,7 @@ struct Send {  // a whole message: tag and payload; framing and encryption are t
 struct Close {  // the mesh has forgotten the connection already; connection_closed() isn't needed
   ConnectionId connection;
   std::string reason;
-  bool never_retry = false;  // it's ourself, or somebody with our name
+  bool never_retry = false;  // the other side is this peer itself, or a peer with its name
 };
 struct Added {  // the handshake's connection is in: confirm its overlay, tell the connection maker
   ConnectionId connection;
@@ -68,7 +68,7 @@ struct OverlayMessage {  // for the overlay of the connection: tag 7, at least i
   Tag tag;
   Bytes payload;
 };
-struct PeersGone {  // out of reach for good: IP allocation, names and the MAC cache forget them
+struct PeersGone {  // can no longer be reached: IP allocation, names and the MAC cache forget them
   std::vector<Peer> peers;
 };
 struct TopologyChanged {};  // peers or connections: wake the connection maker
@@ -80,9 +80,9 @@ using Effect =
 // Everything about the mesh that the report shows.
 struct Status {
   Peer self;
-  std::vector<Peer> peers;  // ascending by name, with ourself
+  std::vector<Peer> peers;  // ascending by name, this one included
   std::vector<ConnectionStatus> connections;
-  std::map<PeerName, PeerName> unicast_routes;                 // data; ourself via 0
+  std::map<PeerName, PeerName> unicast_routes;                 // data; this peer via 0
   std::map<PeerName, std::vector<PeerName>> broadcast_routes;  // data; at least our own
 };
 
@@ -96,9 +96,9 @@ class Mesh {
   // A channel of this router; to be added before the first connection.
   void add_channel(std::string name, Channel channel);
 
-  // -- What happens. Unknown connections are ignored: they may just have been closed from here.
+  // -- Events. Unknown connections are ignored: they may just have been closed from here.
 
-  // A handshake is through. Answers with Added or with Close.
+  // A handshake has succeeded. The effect is Added or Close.
   void connection_ready(ConnectionId id, Handshake remote, Time now);
   // A message came in: tag and payload. May be empty.
   void message(ConnectionId id, ByteView bytes, Time now);
@@ -114,7 +114,7 @@ class Mesh {
 
   std::vector<Effect> take() { return std::exchange(effects_, {}); }
 
-  // -- What this router wants.
+  // -- Requests of this router.
 
   // To one peer, over as many hops as it takes. Refused when there is no way, or its first connection is congested.
   Result<void> unicast(std::string_view channel, PeerName to, ByteView data, Time now);
@@ -126,7 +126,7 @@ class Mesh {
   // inner tag, an index that isn't common, a tag that doesn't belong to this connection.
   bool overlay_send(ConnectionId id, Tag tag, ByteView payload, Time now);
 
-  // -- What is known.
+  // -- State.
 
   const Peers& peers() const { return peers_; }
   // Whose message is being taken in: the neighbour that sent it, for the functions of a channel. 0 at other times.

@@ -132,7 +132,7 @@ Peers::Merged Peers::merge(std::vector<Peer> update) {
       continue;
     }
     auto at = table_.find(theirs.name);
-    if (at == table_.end()) continue;  // no room
+    if (at == table_.end()) continue;  // the table was full
     auto& known = at->second;
     if (auto entered = fresh.find(theirs.name); entered != fresh.end() && entered->second == i) {
       set_links(known, std::move(theirs.links));

@@ -1,4 +1,5 @@
-// The table of peers: ourself, everybody heard of, and placeholders for those that are only mentioned in somebody's
+// The table of peers: this peer, the peers heard of, and placeholders for those that only appear in the links of
+// others
 // connections. Only a peer itself changes its entry, raising the version; the others copy the newest.
 #pragma once
 #include <map>
@@ -18,7 +19,7 @@ inline constexpr size_t kMaxAddress = 64;     // bytes; a longer one is forgotte
 
 // What a series of calls has done to the table, beside the entries themselves.
 struct PeerChanges {
-  bool self = false;       // our version or short id: announce ourself
+  bool self = false;       // this peer's version or short id: to be announced
   bool short_ids = false;  // an id means another peer now
   bool graph = false;      // peers or links: routes are stale
   std::vector<Peer> gone;
@@ -35,7 +36,7 @@ class Peers {
   const Peer* find(PeerName name) const;
   const ShortIds& short_ids() const { return short_ids_; }
 
-  // Enters a peer that we have met, unless its name is known. False when there is no room.
+  // Adds a peer that a handshake was made with, unless its name is known. False when the table is full.
   bool introduce(const Peer& peer);
 
   // A connection of ours: new, changed, gone.
@@ -49,7 +50,7 @@ class Peers {
   // Takes in what a neighbour says.
   Merged merge(std::vector<Peer> update);
 
-  // Removes whom we don't reach over any connections, established or not.
+  // Removes the peers that no path of connections, established or not, leads to.
   void collect();
 
   // What has happened since the last call.

@@ -1,4 +1,4 @@
-// Who is reached through whom. Every peer computes the same tables from the same topology, so a broadcast reaches each
+// The next hop to each peer. Every peer computes the same tables from the same topology, so a broadcast reaches each
 // peer exactly once although nobody agrees on a tree:
 //
 //        1           2 gets a broadcast of 1 from 1. Would 4 get it from 2 or from 3? Both are one hop from 1;
@@ -25,9 +25,9 @@ class Routes {
  public:
   Routes(const std::map<PeerName, Peer>& table, PeerName self);
 
-  // Next hop by destination; ourself is reached via 0, unreachable peers are absent.
+  // Next hop by destination; this peer is reached via 0, unreachable peers are absent.
   const std::map<PeerName, PeerName>& unicast(Edges edges) const { return unicast_[index(edges)]; }
-  // 0 when unreachable or ourself.
+  // 0 when unreachable, and for this peer.
   PeerName next_hop(PeerName to, Edges edges) const;
   // The neighbours to which we pass a broadcast of `source` on, ascending; none when the source isn't known or its
   // broadcasts can't reach us.

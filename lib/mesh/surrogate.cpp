@@ -23,9 +23,9 @@ Gossip Surrogates::gossip(std::string_view channel, ByteView data, Time now) {
   if (at != seen_.end() && at->second.contains(payload)) return nullptr;
   forget(now);
   at = seen_.find(channel);
-  bool room = (at != seen_.end() || seen_.size() < kMaxChannels) && ages_.size() < kMaxPayloads &&
+  bool fits = (at != seen_.end() || seen_.size() < kMaxChannels) && ages_.size() < kMaxPayloads &&
               payload.size() <= kMaxBytes - bytes_;
-  if (!room) {
+  if (!fits) {
     log::debug("gossip of an unknown channel is not passed on, too many are known: channel={}", channel);
     return nullptr;
   }

@@ -20,8 +20,8 @@ class Surrogates {
   // `remember`: how long a payload counts as seen, at least; it is the gossip interval.
   explicit Surrogates(std::chrono::nanoseconds remember) : remember_(remember) {}
 
-  // Gossip on a channel: what to pass on, or null when it was seen before or there is no room to remember it (passing
-  // on what can't be remembered would go round for ever).
+  // Gossip on a channel: what to pass on, or null when it was seen before or it cannot be remembered, because too much
+  // is (what is passed on and not remembered would circulate without end).
   Gossip gossip(std::string_view channel, ByteView data, Time now);
 
   static constexpr size_t kMaxChannels = 64;

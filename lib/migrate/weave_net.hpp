@@ -14,10 +14,10 @@ namespace weave::migrate {
 
 // What such a file says.
 struct WeaveNetState {
-  PeerName self;                                         // 0: it ran without IP allocation, or never got so far
-  std::optional<ipam::Ring> ring;                        // absent likewise, or when the range was never shared out
+  PeerName self;                   // 0: it ran without IP allocation, or never got so far
+  std::optional<ipam::Ring> ring;  // absent likewise, or when the range was never shared out
   std::map<std::string, std::vector<ipam::Allocation>> owned;  // by container id or another ident
-  std::vector<std::string> targets;                      // as the user gave them
+  std::vector<std::string> targets;                            // as the user gave them
 
   size_t addresses() const;
 };
@@ -45,7 +45,7 @@ Imported import_weave_net(const std::string& path, Store& store);
 std::optional<Imported> import_at_first_launch(const std::string& db_prefix, Store& store);
 
 // For `weave reset`: puts away the files that would be imported at the next launch, by a new name in their place
-// (".reset" behind it). Answers the old names. Throws Error.
+// (".reset" behind it). Returns the old names. Throws Error.
 std::vector<std::string> put_away_weave_net(const std::string& db_prefix);
 
 }  // namespace weave::migrate

@@ -94,13 +94,13 @@ Gossiper::Gossiper(Database& database, GossipHooks hooks) : database_(database),
 gossip::Channel Gossiper::channel() {
   gossip::Channel channel;
   channel.gossip = [this] { return whole_state(database_, hooks_.now); };
-  // What was new goes on, as news of ours.
+  // What was new is passed on as gossip of this peer.
   channel.on_gossip = [this](ByteView data) -> Result<gossip::Gossip> {
     auto taken = take_in(hooks_.neighbour ? hooks_.neighbour() : PeerName{}, data);
     if (!taken || taken->received.changed.empty()) return nullptr;
     return update(database_, hooks_.now, hooks_.now(), std::move(taken->received.changed));
   };
-  // All of it goes on, new or not, because those behind us may not have heard it; with the time of its origin, so that
+  // All of it is passed on, new or not: peers further on may not have it; with the time of its origin, so that
   // each peer on the way judges the same clock.
   channel.on_broadcast = [this](PeerName source, ByteView data) -> Result<gossip::Gossip> {
     auto taken = take_in(source, data);

@@ -1,5 +1,5 @@
 // The names' database as a channel of the mesh, "nameserver": what comes from other peers goes into the database, what
-// is new goes on to further peers and to the DNS server, and what changes here is broadcast.
+// is new is passed on to other peers and to the DNS server, and changes made here are broadcast.
 //
 //     Registrar ── changed here ──▶ publish() ──────────────▶ hooks.broadcast ──▶ mesh
 //                                      │
@@ -26,7 +26,7 @@ inline constexpr const char* kChannelName = "nameserver";
 // What the channel needs of the router.
 struct GossipHooks {
   std::function<int64_t()> now;         // unix seconds
-  std::function<bool(PeerName)> known;  // whether the topology has a peer; it has ourself
+  std::function<bool(PeerName)> known;  // whether the topology has a peer; it has this peer, too
   std::function<void(gossip::Gossip)>
       broadcast;  // to all peers, on this channel; may be called from within the channel
   // May be empty:

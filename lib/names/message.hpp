@@ -27,7 +27,7 @@ struct Message {
 Bytes encode(Message message);
 
 // Takes what Weave Net takes: any type ids, any order of definitions and fields, more fields and fewer, bytes behind
-// the value. Nothing is said about whether the entries make sense.
+// the value. The entries themselves are not checked.
 Result<Message> decode(ByteView bytes);
 
 // About how many bytes an entry takes in a message, and somewhat less than what it takes in memory.

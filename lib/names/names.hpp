@@ -74,7 +74,7 @@ class Database {
   std::vector<Ipv4> lookup(std::string_view name) const;
   // The live name of an address, first in state order.
   std::optional<std::string> reverse(Ipv4 address) const;
-  // Live entries that DNS answers with.
+  // Live entries: those that the DNS server uses.
   const Index& index() const { return index_; }
 
   size_t live() const;      // live entries of all peers

@@ -1,4 +1,4 @@
-// The handlers behind Driver, by subject. Internal to the room.
+// The handlers behind Driver, by subject. Internal to this library.
 #pragma once
 #include <memory>
 #include <string>

@@ -128,7 +128,7 @@ class Process {
     b.create_veth = [this](std::string endpoint, std::optional<Mac> mac, std::optional<Cidr>) {
       return offload(host_, [endpoint, mac, bridge = config_.bridge] {
         auto made = host::create_endpoint_veth(endpoint, mac, 0, bridge);
-        return plugin::Veth{made.guest, made.host, made.mac};
+        return plugin::Veth{made.container, made.host, made.mac};
       });
     };
     b.delete_veth = [this](std::string endpoint) {

@@ -336,7 +336,7 @@ class Parser {
         take();
         stop_ = word == "end" ? kEndWord : kElse;
         if (stop_ == kElse && peek().kind == Token::kWord && peek().text == "if") {
-          stop_ = kElseIf;  // the condition is read by whoever asked
+          stop_ = kElseIf;  // the caller reads the condition
           return nodes;
         }
         close(word);

@@ -33,8 +33,8 @@ void on_host(Body body) {
   });
 }
 
-std::vector<std::string> rules_inside(const NetNs& guest) {
-  return guest.run([] { return Iptables().save("filter")["filter"]["INPUT"]; });
+std::vector<std::string> rules_inside(const NetNs& container) {
+  return container.run([] { return Iptables().save("filter")["filter"]["INPUT"]; });
 }
 
 }  // namespace
@@ -44,24 +44,24 @@ TEST_CASE("a plugin endpoint gets a veth with the bridge's MTU and a MAC") {
     const std::string id = "8f5cc41a38fba536c36b77e2f1912557858c3258e236d96a42374f065e70e718";
     auto veth = create_endpoint_veth(id);
     CHECK(veth.host == "vethwl8f5cc41a3");
-    CHECK(veth.guest == "vethwg8f5cc41a3");
+    CHECK(veth.container == "vethwg8f5cc41a3");
     Netlink net;
-    auto host = net.link(veth.host), guest = net.link(veth.guest);
-    CHECK(guest.mac == veth.mac);
+    auto host = net.link(veth.host), container = net.link(veth.container);
+    CHECK(container.mac == veth.mac);
     CHECK_FALSE(veth.mac.multicast());
     CHECK(host.master == net.link("weave").index);
     CHECK(host.up);
     CHECK(host.mtu == 1410);
-    CHECK(guest.mtu == 1410);
+    CHECK(container.mtu == 1410);
     CHECK_FALSE(net.hairpin(host.index));
     SECTION("repeating replaces it") {
       auto mac = Mac::parse("02:42:00:00:00:07").value();
       CHECK(create_endpoint_veth(id, mac, 1376).mac == mac);
-      CHECK(net.link(veth.guest).mtu == 1376);
+      CHECK(net.link(veth.container).mtu == 1376);
     }
     SECTION("deleting is idempotent") {
       CHECK(delete_endpoint_veth(id));
-      CHECK_FALSE(net.find_link(veth.guest));
+      CHECK_FALSE(net.find_link(veth.container));
       CHECK_FALSE(delete_endpoint_veth(id));
     }
     SECTION("pairs of the first releases are found") {
@@ -84,59 +84,60 @@ TEST_CASE("an endpoint that can't be made leaves nothing") {
 
 TEST_CASE("attach gives interface, addresses, routes and rules; again changes nothing") {
   on_host([] {
-    auto guest = NetNs::make();
+    auto container = NetNs::make();
     std::vector<Cidr> cidrs{cidr("10.32.0.4/12"), cidr("10.32.7.4/24")};
-    CHECK(attach(guest, "4711", cidrs) == cidrs);
-    CHECK(attach(guest, "4711", cidrs).empty());
+    CHECK(attach(container, "4711", cidrs) == cidrs);
+    CHECK(attach(container, "4711", cidrs).empty());
     Netlink net;
     auto host = net.link("vethwepl4711");
     CHECK(host.up);
     CHECK(net.hairpin(host.index));
-    auto inside = Netlink::in(guest.fd());
+    auto inside = Netlink::in(container.fd());
     auto link = inside.link("ethwe");
     CHECK(link.up);
     CHECK(link.mtu == 1410);
     std::vector<std::string> routes;
     for (const auto& route : inside.routes()) routes.push_back(route.destination.str());
     CHECK(routes == std::vector<std::string>{"10.32.0.0/12", "10.32.7.0/24", "224.0.0.0/4"});
-    CHECK(rules_inside(guest) == std::vector<std::string>{"-A INPUT -s 10.32.7.0/24 -d 224.0.0.0/4 -i ethwe -j ACCEPT",
-                                                          "-A INPUT -s 10.32.0.0/12 -d 224.0.0.0/4 -i ethwe -j ACCEPT",
-                                                          "-A INPUT -d 224.0.0.0/4 -i ethwe -j DROP"});
-    CHECK(guest.run([] { return read_sysctl("ipv4/neigh/ethwe/ucast_solicit"); }) == "1");
-    auto attached = list_attached(guest, container_ports());
+    CHECK(rules_inside(container) ==
+          std::vector<std::string>{"-A INPUT -s 10.32.7.0/24 -d 224.0.0.0/4 -i ethwe -j ACCEPT",
+                                   "-A INPUT -s 10.32.0.0/12 -d 224.0.0.0/4 -i ethwe -j ACCEPT",
+                                   "-A INPUT -d 224.0.0.0/4 -i ethwe -j DROP"});
+    CHECK(container.run([] { return read_sysctl("ipv4/neigh/ethwe/ucast_solicit"); }) == "1");
+    auto attached = list_attached(container, container_ports());
     REQUIRE(attached.size() == 1);
     CHECK(attached[0].interface == "ethwe");
     CHECK(attached[0].mac == link.mac);
     CHECK(attached[0].cidrs == cidrs);
     SECTION("detach removes the interface with the last address") {
-      CHECK(detach(guest, {cidr("10.32.0.4/12"), cidr("10.99.0.1/24")}) == std::vector<Cidr>{cidr("10.32.0.4/12")});
-      CHECK(rules_inside(guest).size() == 2);
-      CHECK(detach(guest, {cidr("10.32.7.4/24")}).size() == 1);
-      CHECK(rules_inside(guest).empty());
+      CHECK(detach(container, {cidr("10.32.0.4/12"), cidr("10.99.0.1/24")}) == std::vector<Cidr>{cidr("10.32.0.4/12")});
+      CHECK(rules_inside(container).size() == 2);
+      CHECK(detach(container, {cidr("10.32.7.4/24")}).size() == 1);
+      CHECK(rules_inside(container).empty());
       CHECK_FALSE(inside.find_link("ethwe"));
       CHECK_FALSE(net.find_link("vethwepl4711"));
-      CHECK_THROWS_WITH(detach(guest, cidrs), "Link not found");
+      CHECK_THROWS_WITH(detach(container, cidrs), "Link not found");
     }
   });
 }
 
 TEST_CASE("detaching the first address of a subnet keeps the second") {
   on_host([] {
-    auto guest = NetNs::make();
-    attach(guest, "1", {cidr("10.32.0.4/12"), cidr("10.32.0.5/12")});
-    detach(guest, {cidr("10.32.0.4/12")});
-    auto attached = list_attached(guest, container_ports());
+    auto container = NetNs::make();
+    attach(container, "1", {cidr("10.32.0.4/12"), cidr("10.32.0.5/12")});
+    detach(container, {cidr("10.32.0.4/12")});
+    auto attached = list_attached(container, container_ports());
     REQUIRE(attached.size() == 1);
     CHECK(attached[0].cidrs == std::vector<Cidr>{cidr("10.32.0.5/12")});
-    CHECK(rules_inside(guest).size() == 2);
+    CHECK(rules_inside(container).size() == 2);
   });
 }
 
 TEST_CASE("attach without multicast route, to its own namespace, without bridge") {
   on_host([] {
-    auto guest = NetNs::make();
-    attach(guest, "2", {cidr("10.32.0.4/12")}, {.mtu = 1300, .multicast_route = false, .keep_tx = false});
-    auto inside = Netlink::in(guest.fd());
+    auto container = NetNs::make();
+    attach(container, "2", {cidr("10.32.0.4/12")}, {.mtu = 1300, .multicast_route = false, .keep_tx = false});
+    auto inside = Netlink::in(container.fd());
     CHECK(inside.routes().size() == 1);
     CHECK(inside.link("ethwe").mtu == 1300);
     CHECK_FALSE(inside.tx_checksum("ethwe"));
@@ -148,12 +149,12 @@ TEST_CASE("attach without multicast route, to its own namespace, without bridge"
 
 TEST_CASE("a failed attach leaves no interface") {
   on_host([] {
-    auto guest = NetNs::make();
+    auto container = NetNs::make();
     AttachOptions options;
     options.iptables = Iptables("no-such-iptables");
-    CHECK_THROWS_AS(attach(guest, "5", {cidr("10.32.0.4/12")}, options), Error);
+    CHECK_THROWS_AS(attach(container, "5", {cidr("10.32.0.4/12")}, options), Error);
     CHECK_FALSE(Netlink().find_link("vethwepl5"));
-    CHECK_FALSE(Netlink::in(guest.fd()).find_link("ethwe"));
+    CHECK_FALSE(Netlink::in(container.fd()).find_link("ethwe"));
   });
 }
 
@@ -192,19 +193,19 @@ TEST_CASE("containers reach one another, and a new address is announced") {
 
 TEST_CASE("a started plugin container is announced on every weave interface") {
   on_host([] {
-    auto guest = NetNs::make();
+    auto container = NetNs::make();
     auto veth = create_endpoint_veth("0123456789abcdef");
     Netlink net;
-    auto index = net.link(veth.guest).index;
+    auto index = net.link(veth.container).index;
     net.set_name(index, "ethwe0");
-    net.set_netns(index, guest.fd());
-    auto inside = Netlink::in(guest.fd());
+    net.set_netns(index, container.fd());
+    auto inside = Netlink::in(container.fd());
     auto link = inside.link("ethwe0");
     inside.add_address(link.index, cidr("10.32.0.7/12"));
     inside.set_up(link.index);
-    announce_container(guest);
-    CHECK(guest.run([] { return read_sysctl("ipv4/neigh/ethwe0/base_reachable_time"); }) == "5");
-    auto attached = list_attached(guest, container_ports());
+    announce_container(container);
+    CHECK(container.run([] { return read_sysctl("ipv4/neigh/ethwe0/base_reachable_time"); }) == "5");
+    auto attached = list_attached(container, container_ports());
     REQUIRE(attached.size() == 1);
     CHECK(attached[0].interface == "ethwe0");
     CHECK(attached[0].cidrs == std::vector<Cidr>{cidr("10.32.0.7/12")});
