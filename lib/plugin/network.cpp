@@ -15,7 +15,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kMulticast = "works.weave.multicast";
-constexpr const char* kDns = "works.weave.dns";
 
 // Ids become names of links and keys of records.
 void check_id(const char* what, const std::string& id, size_t at_least) {
@@ -65,8 +64,6 @@ Network network_from_options(const Options& options) {
   for (const auto& [name, value] : options) {
     if (name == kMulticast)
       out.multicast = option_flag(name, value);
-    else if (name == kDns)
-      out.dns = option_flag(name, value);
     else
       log::warning("plugin: unrecognized network option {} ignored", name);
   }
@@ -76,7 +73,6 @@ Network network_from_options(const Options& options) {
 asio::awaitable<std::string> NetworkCalls::create_network(CreateNetwork request) {
   check_network(request.network);
   Network network = network_from_options(request.options);
-  network.internal = request.internal;
   for (const PoolData& data : request.ipv4) {
     network.pools.push_back(data.pool);
     if (!data.address_space.starts_with("weave")) network.foreign_ipam = true;
@@ -114,11 +110,8 @@ asio::awaitable<std::string> NetworkCalls::create_endpoint(CallPtr call, CreateE
   endpoint.network = request.network;
   endpoint.address = parse_address(request.interface->address);
   const auto wanted = parse_mac(request.interface->mac);
-  endpoint.dns_servers = request.dns_servers;
-  if (auto found = request.options.find(kDns); found != request.options.end())
-    endpoint.dns = option_flag(kDns, found->second);
 
-  const Veth veth = co_await backend_.create_veth(request.endpoint, wanted, endpoint.address);
+  const Veth veth = co_await backend_.create_veth(request.endpoint, wanted);
   endpoint.mac = veth.mac;
   std::string failure;
   try {
@@ -161,10 +154,6 @@ asio::awaitable<std::string> NetworkCalls::join(Join request) {
   if (network == table_.networks.end())
     log::warning("plugin: network {} isn't known yet; joined without multicast route", request.network.substr(0, 12));
   const bool multicast = network != table_.networks.end() && network->second.multicast;
-  if (auto endpoint = table_.endpoints.find(request.endpoint); endpoint != table_.endpoints.end()) {
-    endpoint->second.sandbox = request.sandbox;
-    co_await table_.save_endpoint(request.endpoint);
-  }
   ordered_json routes = nullptr;
   if (multicast) {
     const ordered_json route{{"Destination", "224.0.0.0/4"}, {"RouteType", 1}, {"NextHop", ""}};
@@ -179,15 +168,6 @@ asio::awaitable<std::string> NetworkCalls::join(Join request) {
       {"StaticRoutes", routes},
       {"DisableGatewayService", false}};
   co_return response.dump();
-}
-
-asio::awaitable<std::string> NetworkCalls::leave(EndpointRef request) {
-  auto endpoint = table_.endpoints.find(request.endpoint);
-  if (endpoint != table_.endpoints.end() && !endpoint->second.sandbox.empty()) {
-    endpoint->second.sandbox.clear();
-    co_await table_.save_endpoint(request.endpoint);
-  }
-  co_return "{}";
 }
 
 }  // namespace weave::plugin

@@ -125,7 +125,7 @@ class Process {
     b.allocate = [this](std::string ident, Cidr subnet) { return allocate(std::move(ident), subnet); };
     b.claim = [this](std::string ident, Cidr cidr) { return claim(std::move(ident), cidr); };
     b.release = [this](Ipv4 address) { return release(address); };
-    b.create_veth = [this](std::string endpoint, std::optional<Mac> mac, std::optional<Cidr>) {
+    b.create_veth = [this](std::string endpoint, std::optional<Mac> mac) {
       return offload(host_, [endpoint, mac, bridge = config_.bridge] {
         auto made = host::create_endpoint_veth(endpoint, mac, 0, bridge);
         return plugin::Veth{made.guest, made.host, made.mac};
