@@ -63,11 +63,9 @@ int number(const std::string& name, const std::string& text) {
 }
 
 bool truth(const std::string& name, const std::string& text) {
-  for (auto yes : {"true", "1", "t", "T", "TRUE", "True"})
-    if (text == yes) return true;
-  for (auto no : {"false", "0", "f", "F", "FALSE", "False"})
-    if (text == no) return false;
-  throw UsageError(fmt::format("{}: '{}' is neither true nor false.", name, text));
+  auto value = parse_bool(text);
+  if (!value) throw UsageError(fmt::format("{}: '{}' is neither true nor false.", name, text));
+  return *value;
 }
 
 void store(const Option& option, const Words& values) {

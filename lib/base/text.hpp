@@ -1,5 +1,6 @@
 // Text: what comes from outside, and its parts.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,11 @@ std::string printable(std::string_view text);
 std::vector<std::string> split(std::string_view text, char separator);
 // The lines, without their ends.
 std::vector<std::string> lines_of(std::string_view text);
+
+// A whole decimal number that fits, sign allowed.
+std::optional<int> parse_number(std::string_view text);
+// What Go's ParseBool takes: 1, t, T, TRUE, true, True, 0, f, F, FALSE, false, False.
+std::optional<bool> parse_bool(std::string_view text);
 
 // All but unreserved characters as %XX (RFC 3986).
 std::string percent_encode(std::string_view text);

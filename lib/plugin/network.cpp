@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "plugin/calls.hpp"
 
 namespace weave::plugin {
@@ -52,11 +52,9 @@ void Call::check() const {
 }
 
 bool option_flag(const std::string& name, const std::string& value) {
-  constexpr std::array on{"", "1", "t", "T", "TRUE", "true", "True"};
-  constexpr std::array off{"0", "f", "F", "FALSE", "false", "False"};
-  if (std::find(on.begin(), on.end(), value) != on.end()) return true;
-  if (std::find(off.begin(), off.end(), value) != off.end()) return false;
-  throw Error(fmt::format("unrecognized value \"{}\" for option {}", value, name));
+  auto on = value.empty() ? true : parse_bool(value);
+  if (!on) throw Error(fmt::format("unrecognized value \"{}\" for option {}", value, name));
+  return *on;
 }
 
 Network network_from_options(const Options& options) {
