@@ -108,8 +108,10 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
   co_await claim_found_addresses();
   start_mesh(warnings);
   serve_api();
-  bool ran_before = owners_.plugin->ran_before();
-  if (options_.plugin || ran_before) co_await owners_.plugin->start(ran_before);
+  if (owners_.plugin->ran_before())
+    co_await owners_.plugin->start_again();
+  else if (options_.plugin)
+    co_await owners_.plugin->start({});
   if (const auto& problem = owners_.plugin->network().problem(); !problem.empty()) warnings.push_back(problem);
   if (owners_.docker)
     asio::co_spawn(io_,
