@@ -6,6 +6,7 @@ namespace weave::control {
 namespace {
 
 constexpr std::chrono::seconds kReadTimeout{30};
+constexpr uint16_t kDefaultPort = 6784;
 
 std::string encoded(const http::Fields& form) {
   std::string out;
@@ -22,14 +23,7 @@ http::Address control_address(std::optional<std::string> option, const char* env
   std::string text = option.value_or("");
   if (text.empty() && environment != nullptr) text = environment;
   if (text.empty()) text = kSocketPath;
-  // A bare host has the default port; "[::1]" and "::1" are hosts, "host:" leaves the port out.
-  if (!text.starts_with('/') && text.find("://") == std::string::npos) {
-    if (text.ends_with(':') && std::count(text.begin(), text.end(), ':') == 1)
-      text += "6784";
-    else if (text.find(':') == std::string::npos || text.ends_with(']'))
-      text += ":6784";
-  }
-  auto address = http::Address::parse(text);
+  auto address = http::Address::parse(text, kDefaultPort);
   if (!address)
     throw Error(fmt::format("cannot use control address '{}': {}", text, address.error()),
                 "give a socket path or ip:port with --http-addr or WEAVE_HTTP_ADDR");
@@ -68,8 +62,9 @@ std::string Client::ask(std::string method, std::string path, const http::Fields
   auto answer = call(std::move(method), std::move(path), form, timeout);
   if (answer.status >= 400 && answer.status != 503) {
     while (answer.body.ends_with('\n')) answer.body.pop_back();
-    throw AnswerError(answer.body.empty() ? fmt::format("the router responded with status {}", answer.status) : answer.body,
-                      answer.status);
+    throw AnswerError(
+        answer.body.empty() ? fmt::format("the router responded with status {}", answer.status) : answer.body,
+        answer.status);
   }
   return std::move(answer.body);
 }

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
-#include "dns/server.hpp"
 #include "docker/client.hpp"
 #include "ipam/parse.hpp"
 #include "mesh/endpoint.hpp"
@@ -60,12 +59,14 @@ void check_init(const std::string& text) {
 
 void check_names(Options& options) {
   auto domain = names::canonical(options.dns_domain);
-  require(domain != "." && names::encodable(domain), fmt::format("--dns-domain: '{}' is not a domain", options.dns_domain),
-          "for example weave.local.");
+  require(domain != "." && names::encodable(domain),
+          fmt::format("--dns-domain: '{}' is not a domain", options.dns_domain), "for example weave.local.");
   options.dns_domain = domain;
   require(options.dns_ttl >= 0, "--dns-ttl: must be 0 or more seconds");
   require(options.dns_timeout_ms > 0, "--dns-fallback-timeout: must be more than 0");
-  for (const auto& listen : options.dns_listen) dns::parse_listen_address(listen);
+  for (const auto& listen : options.dns_listen)
+    if (auto address = SocketAddress::parse(listen); !address)
+      throw Error(fmt::format("invalid DNS listen address \"{}\": {}", listen, address.error()));
 }
 
 }  // namespace

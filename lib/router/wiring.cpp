@@ -98,7 +98,7 @@ std::unique_ptr<NamesService> Router::make_names() {
   if (!options_.dns) return nullptr;
   NamesService::Config config{.self = self_,
                               .domain = options_.dns_domain,
-                              .listen = options_.dns_listen,
+                              .listen = {},
                               .docker_bridge = options_.docker_bridge,
                               .ttl = static_cast<uint32_t>(options_.dns_ttl),
                               .local_first = options_.dns_local_first,
@@ -106,6 +106,7 @@ std::unique_ptr<NamesService> Router::make_names() {
                               .timeout = std::chrono::milliseconds(options_.dns_timeout_ms),
                               .optional = options_.dns_optional,
                               .await_docker = options_.foreground};
+  for (const auto& listen : options_.dns_listen) config.listen.push_back(SocketAddress::parse(listen).value());
   // NamesService -> Peers. What is registered before there is a node goes to each new neighbour anyway.
   NamesService::Mesh mesh;
   mesh.knows = [this](PeerName peer) { return owners_.peers && owners_.peers->knows(peer); };
