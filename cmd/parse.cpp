@@ -72,14 +72,16 @@ void store(const Option& option, const Words& values) {
   auto name = names_of(option).back();
   const auto& last = values.back();
   std::visit(
-      [&](auto target) {
-        using T = decltype(target);
-        if constexpr (std::is_same_v<T, bool*> || std::is_same_v<T, std::optional<bool>*>)
+      [&](const auto& target) {
+        using T = std::decay_t<decltype(target)>;
+        if constexpr (std::is_same_v<T, bool*>)
           *target = truth(name, last);
-        else if constexpr (std::is_same_v<T, int*> || std::is_same_v<T, std::optional<int>*>)
+        else if constexpr (std::is_same_v<T, int*>)
           *target = number(name, last);
         else if constexpr (std::is_same_v<T, Words*>)
           *target = values;
+        else if constexpr (std::is_invocable_v<T, const Words&>)
+          target(values);
         else if constexpr (!std::is_same_v<T, std::monostate>)
           *target = last;
       },

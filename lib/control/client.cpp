@@ -6,7 +6,6 @@ namespace weave::control {
 namespace {
 
 constexpr std::chrono::seconds kReadTimeout{30};
-constexpr uint16_t kDefaultPort = 6784;
 
 std::string encoded(const http::Fields& form) {
   std::string out;
@@ -18,17 +17,6 @@ std::string encoded(const http::Fields& form) {
 }
 
 }  // namespace
-
-http::Address control_address(std::optional<std::string> option, const char* environment) {
-  std::string text = option.value_or("");
-  if (text.empty() && environment != nullptr) text = environment;
-  if (text.empty()) text = kSocketPath;
-  auto address = http::Address::parse(text, kDefaultPort);
-  if (!address)
-    throw Error(fmt::format("cannot use control address '{}': {}", text, address.error()),
-                "give a socket path or ip:port with --http-addr or WEAVE_HTTP_ADDR");
-  return *address;
-}
 
 http::Response Client::send(http::Request request, std::chrono::milliseconds timeout) const {
   try {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "router/options.hpp"
+#include "router/store_table.hpp"
 
 namespace weave::router {
 namespace {

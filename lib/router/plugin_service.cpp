@@ -5,7 +5,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "control/client.hpp"
-#include "router/options.hpp"
+#include "router/store_table.hpp"
 #include "supervise/self.hpp"
 
 namespace weave::router {
@@ -60,7 +60,7 @@ void PluginService::make_service() {
     SocketPair pair;
     life_ = std::move(pair.ours);
     auto process = config_.process;
-    if (options_.log_level) process.log_level = log::level_name(*options_.log_level);
+    process.log_level = options_.log_level.value_or(process.log_level);
     return supervise::Service::Start{to_json(process), std::move(pair.theirs)};
   };
   hooks.restarts = [this] {
