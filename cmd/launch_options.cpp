@@ -41,7 +41,8 @@ std::map<std::string, std::string> unsupported() {
   std::map<std::string, std::string> reasons{
       {"--awsvpc", "routes in an AWS VPC are not supported."},
       {"--profile", "there is no built-in profiler; use perf."},
-      {"--iface", "the router finds its interface itself; --weave-bridge names the bridge."}};
+      {"--iface", "the router finds its interface itself; --weave-bridge names the bridge."},
+      {"--expect-npc", "weave has no controller of Kubernetes' network policies, so they would not be enforced."}};
   for (auto name : {"--token", "--peer-discovery-url", "--advertise-address"})
     reasons[name] = "Weave Cloud no longer exists; name the peers instead.";
   for (auto name : {"--plugin-v2", "--plugin-v2-multicast"})

@@ -247,7 +247,6 @@ const std::vector<Row>& table() {
       {.names = "--no-bridged-fastdp", .show = Show::kIgnored},
       {.names = "--no-multicast-route", .show = Show::kIgnored},
       {.names = "--no-detect-tls", .show = Show::kIgnored},
-      {.names = "--expect-npc", .show = Show::kIgnored},
   };
   return rows;
 }
