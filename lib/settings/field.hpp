@@ -72,7 +72,7 @@ Field list(const char* key, std::vector<T> Settings::*member, Parse parse, char 
     std::vector<T> values;
     for (const auto& text : texts)
       for (const auto& part : separator == 0 ? Texts{text} : split(text, separator))
-        if (!part.empty()) values.push_back(parse(source, part));
+        if (separator == 0 || !part.empty()) values.push_back(parse(source, part));
     return values;
   };
   return {.key = key,

@@ -154,6 +154,7 @@ TEST_CASE("the words are the peers, without a CIDR in the first place") {
   CHECK(line.warnings ==
         std::vector<std::string>{
             "WARNING: 10.2.0.1/24 parameter ignored; 'weave launch' no longer takes a CIDR as the first parameter"});
+  CHECK(refusal({}, {""}).message == "invalid peer name \"\", should be host[:port]");
   auto refused = refusal({}, {"host2", ":1"});
   CHECK(refused.message == "invalid peer name \":1\", should be host[:port]");
   CHECK(refused.hint == "options may be given before and after the peers");
