@@ -9,7 +9,7 @@
 namespace weave::cmd {
 namespace {
 
-using settings::Row, settings::Settings;
+using settings::Settings;
 
 std::string read_password(const std::string& file) {
   auto text = read_file(file);
