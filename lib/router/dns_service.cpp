@@ -91,8 +91,8 @@ dns::Config dns_config_from_json(std::string_view text) {
   try {
     auto json = Json::parse(text);
     dns::Config config;
-    for (const auto& text : json.at("listen")) {
-      auto address = SocketAddress::parse(text.get<std::string>());
+    for (const auto& listen : json.at("listen")) {
+      auto address = SocketAddress::parse(listen.get<std::string>());
       if (!address) throw Error(fmt::format("cannot read the address of the DNS server: {}", address.error()));
       config.listen.push_back(*address);
     }
