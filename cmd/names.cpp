@@ -96,8 +96,8 @@ int lookup(const std::string& name) {
   if (!wanted.ends_with("." + domain)) wanted += domain;
   std::set<std::string> told;
   for (const auto& entry : report.dns->entries)
-    if (entry.tombstone == 0 && names::canonical(entry.hostname) == wanted && told.insert(entry.address).second)
-      out(entry.address + "\n");
+    if (entry.tombstone == 0 && names::canonical(entry.hostname) == wanted && told.insert(entry.address.str()).second)
+      out(entry.address.str() + "\n");
   return kDone;
 }
 

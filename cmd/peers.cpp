@@ -27,10 +27,10 @@ int forget(const Words& peers) {
 
 // Taking the ranges of a peer that lives ends in two owners of one address.
 void require_dead(const control::Report& report, const std::string& word) {
-  if (word == report.router.name || word == report.router.nickname)
+  if (word == report.router.name.str() || word == report.router.nickname)
     throw Error(fmt::format("{} is this peer itself", word), "to leave the network, use 'weave reset'");
   for (const auto& peer : report.router.peers)
-    if (peer.name == word || peer.nickname == word)
+    if (peer.name.str() == word || peer.nickname == word)
       throw Error(fmt::format("{} is reachable and uses its addresses itself", word),
                   "stop that peer first; --force takes them all the same");
 }
@@ -38,7 +38,7 @@ void require_dead(const control::Report& report, const std::string& word) {
 bool owns_addresses(const control::Report& report, const std::string& word) {
   const auto& entries = report.ipam->entries;
   return std::any_of(entries.begin(), entries.end(),
-                     [&](const control::RingEntry& one) { return one.peer == word || one.nickname == word; });
+                     [&](const control::RingEntry& one) { return one.peer.str() == word || one.nickname == word; });
 }
 
 int rmpeer(const Words& peers, bool force) {

@@ -46,7 +46,7 @@ control::Report report_of(const control::Client& client) {
 
 std::string bridge_of(const control::Report& report) {
   for (const auto& link : host::Netlink().links())
-    if (link.kind == "bridge" && link.mac.str() == report.router.name) return link.name;
+    if (link.kind == "bridge" && link.mac == report.router.name.mac()) return link.name;
   return "weave";
 }
 

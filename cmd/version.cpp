@@ -22,7 +22,7 @@ int version(const Words&) {
 
 int peer_name(const Words&) {
   try {
-    out(report_of(router_client()).router.name + "\n");
+    out(report_of(router_client()).router.name.str() + "\n");
     return kDone;
   } catch (const control::NotRunning&) {
   }

@@ -19,6 +19,8 @@ std::vector<std::string> lines_of(std::string_view text);
 std::optional<int> parse_number(std::string_view text);
 // What Go's ParseBool takes: 1, t, T, TRUE, true, True, 0, f, F, FALSE, false, False.
 std::optional<bool> parse_bool(std::string_view text);
+// Whether the text is a container's id in full, as Docker's API writes it: 64 lower-case hex digits.
+bool is_container_id(std::string_view text);
 
 // All but unreserved characters as %XX (RFC 3986).
 std::string percent_encode(std::string_view text);

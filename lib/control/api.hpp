@@ -32,8 +32,8 @@ class Backend {
 
   // Which parts are on; the paths of a part that is off don't exist.
   virtual Parts parts() = 0;
-  // A consistent snapshot.
-  virtual Report report() = 0;
+  // A consistent snapshot; parts that aren't asked for may be left out.
+  virtual Report report(ReportParts parts) = 0;
   virtual Counters counters() = 0;
 
   // --- addresses (called only when parts().ipam, except leave and take_over)

@@ -68,7 +68,7 @@ void connections(Writer& out, const Report& report) {
 
 void ipam(Writer& out, const Report& report) {
   if (!report.ipam) return;
-  std::set<std::string> owners;
+  std::set<PeerName> owners;
   uint64_t size = 0;
   for (const auto& entry : report.ipam->entries) {
     if (entry.known_peer) continue;

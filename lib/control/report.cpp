@@ -2,12 +2,14 @@
 
 #include <fmt/chrono.h>
 
-#include "base/error.hpp"
+#include <charconv>
+#include <concepts>
+
 #include "control/json.hpp"
 
 namespace weave::control {
 
-std::string rfc3339(std::chrono::system_clock::time_point time) {
+std::string rfc3339(WallTime time) {
   auto whole = std::chrono::floor<std::chrono::seconds>(time);
   auto text = fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(std::chrono::system_clock::to_time_t(whole)));
   if (auto nanos = std::chrono::nanoseconds(time - whole).count(); nanos != 0) {
@@ -18,307 +20,340 @@ std::string rfc3339(std::chrono::system_clock::time_point time) {
   return text + "Z";
 }
 
+Result<WallTime> parse_rfc3339(std::string_view text) {
+  auto refused = Refused("not a time (RFC 3339)");
+  std::string copy(text);
+  std::tm fields{};
+  const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &fields);
+  if (rest == nullptr || fields.tm_year < 1678 - 1900 || fields.tm_year > 2261 - 1900) return refused;
+  auto time = WallTime(std::chrono::seconds(timegm(&fields)));
+  std::string_view tail(rest);
+  if (tail.starts_with('.')) {
+    auto digits = tail.substr(1, tail.find_first_not_of("0123456789", 1) - 1);
+    if (digits.empty() || digits.size() > 9) return refused;
+    int64_t nanos = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), nanos);
+    for (auto i = digits.size(); i < 9; ++i) nanos *= 10;
+    time += std::chrono::nanoseconds(nanos);
+    tail.remove_prefix(1 + digits.size());
+  }
+  if (tail == "Z") return time;
+  int hours = 0, minutes = 0;
+  auto number = [&](size_t at, int& value) {
+    auto [end, code] = std::from_chars(tail.data() + at, tail.data() + at + 2, value);
+    return code == std::errc() && end == tail.data() + at + 2;
+  };
+  bool offset = tail.size() == 6 && (tail[0] == '+' || tail[0] == '-') && tail[3] == ':' && number(1, hours) &&
+                number(4, minutes) && hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60;
+  if (!offset) return refused;
+  auto east = std::chrono::hours(hours) + std::chrono::minutes(minutes);
+  return tail[0] == '+' ? time - east : time + east;
+}
+
 namespace {
 
-template <class T, class F>
-Json list(const std::vector<T>& items, F write) {
-  auto out = Json::array();
-  for (const auto& item : items) out.push_back(write(item));
-  return out;
+template <class T, class U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+// -- The fields of each part, once for writing and reading. `v(key, field)`: always written; `v.given(key, field)`:
+// left out when empty, except with every_key.
+
+void describe(auto& v, Is<PeerConnection> auto& c) {
+  v("Name", c.name);
+  v("NickName", c.nickname);
+  v("Address", c.address);
+  v("Outbound", c.outbound);
+  v("Established", c.established);
 }
 
-Json write_router(const Router& r) {
-  Json diagnostics = Json::object();
-  for (const auto& [overlay, text] : r.overlay_diagnostics) {
-    auto value = Json::parse(text, nullptr, false);
-    diagnostics[overlay] = value.is_discarded() ? Json(text) : value;
+void describe(auto& v, Is<Peer> auto& p) {
+  v("Name", p.name);
+  v("NickName", p.nickname);
+  v("UID", p.uid);
+  v("ShortID", p.short_id);
+  v("Version", p.version);
+  v("Connections", p.connections);
+}
+
+void describe(auto& v, Is<UnicastRoute> auto& r) {
+  v("Dest", r.dest);
+  v("Via", r.via);
+}
+
+void describe(auto& v, Is<BroadcastRoute> auto& r) {
+  v("Source", r.source);
+  v("Via", r.via);
+}
+
+void describe(auto& v, Is<Connection> auto& c) {
+  v("Address", c.address);
+  v("Outbound", c.outbound);
+  v("State", c.state);
+  v("Info", c.info);
+  v("Attrs", c.attrs);
+  v("Since", c.since);
+  v("Reason", c.reason);
+  v("LastError", c.last_error);
+  v("RetryAt", c.retry_at);
+}
+
+void describe(auto& v, Is<MacEntry> auto& m) {
+  v("Mac", m.mac);
+  v("Name", m.name);
+  v("NickName", m.nickname);
+  v("LastSeen", m.last_seen);
+}
+
+void describe(auto& v, Is<Router> auto& r) {
+  v("Protocol", r.protocol);
+  v("ProtocolMinVersion", r.protocol_min);
+  v("ProtocolMaxVersion", r.protocol_max);
+  v("Encryption", r.encryption);
+  v("PeerDiscovery", r.peer_discovery);
+  v("Name", r.name);
+  v("NickName", r.nickname);
+  v("Port", r.port);
+  v("Peers", r.peers);
+  v("UnicastRoutes", r.unicast_routes);
+  v("BroadcastRoutes", r.broadcast_routes);
+  v("Connections", r.connections);
+  v("TerminationCount", r.termination_count);
+  v("Targets", r.targets);
+  v("OverlayDiagnostics", r.overlay_diagnostics);
+  v("TrustedSubnets", r.trusted_subnets);
+  v("Interface", r.interface);
+  v("CaptureStats", r.capture_stats);
+  v("MACs", r.macs);
+  v("ServiceID", r.service_id);
+  v("Datapath", r.datapath);
+}
+
+void describe(auto& v, Is<Paxos> auto& p) {
+  v("Elector", p.elector);
+  v("KnownNodes", p.known_nodes);
+  v("Quorum", p.quorum);
+}
+
+void describe(auto& v, Is<RingEntry> auto& e) {
+  v("Token", e.token);
+  v("Size", e.size);
+  v("Peer", e.peer);
+  v("Nickname", e.nickname);
+  v("IsKnownPeer", e.known_peer);
+  v("Version", e.version);
+}
+
+void describe(auto& v, Is<PendingClaim> auto& c) {
+  v("Ident", c.ident);
+  v.part("CIDR", [&](auto& in) {
+    in("Addr", c.cidr.address);
+    in("PrefixLen", c.cidr.prefix);
+  });
+}
+
+void describe(auto& v, Is<Ipam> auto& i) {
+  v("Paxos", i.paxos);
+  v("Range", i.range);
+  v("RangeNumIPs", i.range_size);
+  v("ActiveIPs", i.active_ips);
+  v("DefaultSubnet", i.default_subnet);
+  v("Entries", i.entries);
+  v("PendingClaims", i.pending_claims);
+  v("PendingAllocates", i.pending_allocates);
+  v.given("Problems", i.problems);
+}
+
+void describe(auto& v, Is<DnsEntry> auto& e) {
+  v("Hostname", e.hostname);
+  v("Origin", e.origin);
+  v("ContainerID", e.container_id);
+  v("Address", e.address);
+  v("Version", e.version);
+  v("Tombstone", e.tombstone);
+}
+
+void describe(auto& v, Is<Dns> auto& d) {
+  v("Domain", d.domain);
+  v("Upstream", d.upstream);
+  v("Address", d.address);
+  v("TTL", d.ttl);
+  v("Entries", d.entries);
+  v("State", d.state);
+}
+
+void describe(auto& v, Is<Proxy> auto& p) {
+  v("Addresses", p.addresses);
+}
+
+void describe(auto& v, Is<Plugin> auto& p) {
+  v.part("Config", [&](auto& in) {
+    in("Socket", p.socket);
+    in("MeshSocket", p.mesh_socket);
+    in("Enable", p.enable);
+    in("DNS", p.dns);
+    in("DefaultSubnet", p.default_subnet);
+  });
+  v("DriverName", p.driver_name);
+  v.given("MeshDriverName", p.mesh_driver_name);
+  v("ServiceID", p.service_id);
+  v("State", p.state);
+  v("Since", p.since);
+}
+
+void describe(auto& v, Is<VersionCheck> auto& c) {
+  v("Enabled", c.enabled);
+  v("Success", c.success);
+  v("NewVersion", c.new_version);
+  v("NextCheckAt", c.next_check_at);
+}
+
+void describe(auto& v, Is<Report> auto& r) {
+  v("Ready", r.ready);
+  v("Version", r.version);
+  v("VersionCheck", r.version_check);
+  v("Router", r.router);
+  v.given("IPAM", r.ipam);
+  v.given("DNS", r.dns);
+  v.given("Proxy", r.proxy);
+  v.given("Plugin", r.plugin);
+}
+
+using Attributes = std::map<std::string, Attribute>;
+
+// -- Writing.
+
+struct JsonWriter {
+  explicit JsonWriter(bool every) : every_key(every) {}
+
+  template <class T>
+  void operator()(const char* key, const T& field) {
+    object[key] = value(field);
   }
-  Json capture;
-  if (r.capture_stats) capture = *r.capture_stats;
-  return {
-      {"Protocol", r.protocol},
-      {"ProtocolMinVersion", r.protocol_min},
-      {"ProtocolMaxVersion", r.protocol_max},
-      {"Encryption", r.encryption},
-      {"PeerDiscovery", r.peer_discovery},
-      {"Name", r.name},
-      {"NickName", r.nickname},
-      {"Port", r.port},
-      {"Peers", list(r.peers,
-                     [](const Peer& p) {
-                       return Json{{"Name", p.name},
-                                   {"NickName", p.nickname},
-                                   {"UID", p.uid},
-                                   {"ShortID", p.short_id},
-                                   {"Version", p.version},
-                                   {"Connections", list(p.connections, [](const PeerConnection& c) {
-                                      return Json{{"Name", c.name},
-                                                  {"NickName", c.nickname},
-                                                  {"Address", c.address},
-                                                  {"Outbound", c.outbound},
-                                                  {"Established", c.established}};
-                                    })}};
-                     })},
-      {"UnicastRoutes", list(r.unicast_routes,
-                             [](const UnicastRoute& u) {
-                               return Json{{"Dest", u.dest}, {"Via", u.via}};
-                             })},
-      {"BroadcastRoutes", list(r.broadcast_routes,
-                               [](const BroadcastRoute& b) {
-                                 return Json{{"Source", b.source}, {"Via", b.via}};
-                               })},
-      {"Connections", list(r.connections,
-                           [](const Connection& c) {
-                             Json attrs;
-                             for (const auto& [key, value] : c.attrs)
-                               std::visit([&, name = key](const auto& v) { attrs[name] = v; }, value);
-                             return Json{{"Address", c.address}, {"Outbound", c.outbound},
-                                         {"State", c.state},     {"Info", c.info},
-                                         {"Attrs", attrs},       {"Since", c.since},
-                                         {"Reason", c.reason},   {"LastError", c.last_error},
-                                         {"RetryAt", c.retry_at}};
-                           })},
-      {"TerminationCount", r.termination_count},
-      {"Targets", r.targets},
-      {"OverlayDiagnostics", diagnostics},
-      {"TrustedSubnets", r.trusted_subnets},
-      {"Interface", r.interface},
-      {"CaptureStats", capture},
-      {"MACs",
-       list(r.macs,
-            [](const MacEntry& m) {
-              return Json{{"Mac", m.mac}, {"Name", m.name}, {"NickName", m.nickname}, {"LastSeen", m.last_seen}};
-            })},
-      {"ServiceID", r.service_id},
-      {"Datapath", r.datapath},
-  };
-}
+  template <class T>
+  void given(const char* key, const T& field) {
+    bool empty = [&] {
+      if constexpr (requires { field.empty(); })
+        return field.empty();
+      else
+        return !field.has_value();
+    }();
+    if (!empty || every_key) object[key] = value(field);
+  }
+  void part(const char* key, auto fields) {
+    JsonWriter in(every_key);
+    fields(in);
+    object[key] = std::move(in.object);
+  }
 
-Json write_ipam(const Ipam& i, bool every_key) {
-  Json paxos;
-  if (i.paxos)
-    paxos = Json{{"Elector", i.paxos->elector}, {"KnownNodes", i.paxos->known_nodes}, {"Quorum", i.paxos->quorum}};
-  Json out{{"Paxos", paxos},
-           {"Range", i.range},
-           {"RangeNumIPs", i.range_size},
-           {"ActiveIPs", i.active_ips.value_or(0)},
-           {"DefaultSubnet", i.default_subnet},
-           {"Entries", list(i.entries,
-                            [](const RingEntry& e) {
-                              return Json{{"Token", e.token},
-                                          {"Size", e.size},
-                                          {"Peer", e.peer},
-                                          {"Nickname", e.nickname},
-                                          {"IsKnownPeer", e.known_peer},
-                                          {"Version", e.version}};
-                            })},
-           {"PendingClaims",
-            list(i.pending_claims,
-                 [](const PendingClaim& c) {
-                   return Json{{"Ident", c.ident}, {"CIDR", Json{{"Addr", c.address}, {"PrefixLen", c.prefix}}}};
-                 })},
-           {"PendingAllocates", i.pending_allocates}};
-  // Ours: only when there is something to say.
-  if (every_key || !i.problems.empty()) out["Problems"] = i.problems;
-  return out;
-}
+  Json value(const PeerName& name) const { return name.str(); }
+  Json value(const Ipv4& address) const { return address.str(); }
+  Json value(const Cidr& cidr) const { return cidr.str(); }
+  Json value(const Mac& mac) const { return mac.str(); }
+  Json value(const WallTime& time) const { return rfc3339(time); }
+  // Weave Net's report has no such fields: an empty text is simpler to read than null.
+  Json value(const std::optional<WallTime>& time) const { return time ? rfc3339(*time) : ""; }
+  Json value(const Attributes& attributes) const {
+    Json out;
+    for (const auto& [key, attribute] : attributes)
+      std::visit([&, name = key](const auto& v) { out[name] = v; }, attribute);
+    return out;
+  }
+  template <class T>
+  Json value(const std::optional<T>& field) const {
+    return field ? value(*field) : Json();
+  }
+  template <class T>
+  Json value(const std::vector<T>& list) const {
+    auto out = Json::array();
+    for (const auto& item : list) out.push_back(value(item));
+    return out;
+  }
+  template <class T>
+  Json value(const T& field) const {
+    if constexpr (std::is_class_v<T> && requires(JsonWriter & v) { describe(v, field); }) {
+      JsonWriter in(every_key);
+      describe(in, field);
+      return std::move(in.object);
+    } else {
+      return field;
+    }
+  }
 
-Json write_dns(const Dns& d) {
-  return {{"Domain", d.domain},
-          {"Upstream", d.upstream},
-          {"Address", d.address},
-          {"TTL", d.ttl},
-          {"Entries", list(d.entries,
-                           [](const DnsEntry& e) {
-                             return Json{{"Hostname", e.hostname},        {"Origin", e.origin},
-                                         {"ContainerID", e.container_id}, {"Address", e.address},
-                                         {"Version", e.version},          {"Tombstone", e.tombstone}};
-                           })},
-          {"State", d.state}};
-}
+  bool every_key;  // optional parts and lists appear even when they are empty
+  Json object = Json::object();
+};
 
-Json write_plugin(const Plugin& p, bool every_key) {
-  Json out{{"Config", Json{{"Socket", p.socket},
-                           {"MeshSocket", p.mesh_socket},
-                           {"Enable", p.enable},
-                           {"DNS", p.dns},
-                           {"DefaultSubnet", p.default_subnet}}},
-           {"DriverName", p.driver_name}};
-  if (every_key || !p.mesh_driver_name.empty()) out["MeshDriverName"] = p.mesh_driver_name;
-  out["ServiceID"] = p.service_id;
-  out["State"] = p.state;
-  out["Since"] = p.since;
-  return out;
-}
+// -- Reading. Missing and null leave the default.
 
-// --- reading
-
-// A field of an object; missing and null leave the default.
 template <class T>
-void get(const Json& object, const char* key, T& out) {
-  if (auto it = object.find(key); it != object.end() && !it->is_null()) it->get_to(out);
+void parsed(const Json& from, T& out, const char* key, auto parse) {
+  auto text = from.get<std::string>();
+  if (text.empty()) return;
+  auto value = parse(text);
+  if (!value) throw Error(ErrorKind::kInvalid, fmt::format("not a report: {}: {}", key, value.error()));
+  out = *value;
 }
 
-template <class T, class F>
-void get_list(const Json& object, const char* key, std::vector<T>& out, F read) {
-  auto it = object.find(key);
-  if (it == object.end() || it->is_null()) return;
-  if (!it->is_array()) throw Error(fmt::format("not a report: {} is no list", key));
-  for (const auto& item : *it) read(item, out.emplace_back());
-}
-
-void read_router(const Json& j, Router& r) {
-  get(j, "Protocol", r.protocol);
-  get(j, "ProtocolMinVersion", r.protocol_min);
-  get(j, "ProtocolMaxVersion", r.protocol_max);
-  get(j, "Encryption", r.encryption);
-  get(j, "PeerDiscovery", r.peer_discovery);
-  get(j, "Name", r.name);
-  get(j, "NickName", r.nickname);
-  get(j, "Port", r.port);
-  get_list(j, "Peers", r.peers, [](const Json& p, Peer& peer) {
-    get(p, "Name", peer.name);
-    get(p, "NickName", peer.nickname);
-    get(p, "UID", peer.uid);
-    get(p, "ShortID", peer.short_id);
-    get(p, "Version", peer.version);
-    get_list(p, "Connections", peer.connections, [](const Json& c, PeerConnection& connection) {
-      get(c, "Name", connection.name);
-      get(c, "NickName", connection.nickname);
-      get(c, "Address", connection.address);
-      get(c, "Outbound", connection.outbound);
-      get(c, "Established", connection.established);
-    });
-  });
-  get_list(j, "UnicastRoutes", r.unicast_routes, [](const Json& u, UnicastRoute& route) {
-    get(u, "Dest", route.dest);
-    get(u, "Via", route.via);
-  });
-  get_list(j, "BroadcastRoutes", r.broadcast_routes, [](const Json& b, BroadcastRoute& route) {
-    get(b, "Source", route.source);
-    get(b, "Via", route.via);
-  });
-  get_list(j, "Connections", r.connections, [](const Json& c, Connection& connection) {
-    get(c, "Address", connection.address);
-    get(c, "Outbound", connection.outbound);
-    get(c, "State", connection.state);
-    get(c, "Info", connection.info);
-    if (auto attrs = c.find("Attrs"); attrs != c.end() && attrs->is_object()) {
-      for (const auto& [key, value] : attrs->items()) {
-        if (value.is_boolean())
-          connection.attrs[key] = value.get<bool>();
-        else if (value.is_number())
-          connection.attrs[key] = value.get<int64_t>();
-        else
-          connection.attrs[key] = value.is_string() ? value.get<std::string>() : value.dump();
-      }
-    }
-    get(c, "Since", connection.since);
-    get(c, "Reason", connection.reason);
-    get(c, "LastError", connection.last_error);
-    get(c, "RetryAt", connection.retry_at);
-  });
-  get(j, "TerminationCount", r.termination_count);
-  get(j, "Targets", r.targets);
-  if (auto overlays = j.find("OverlayDiagnostics"); overlays != j.end() && overlays->is_object())
-    for (const auto& [overlay, value] : overlays->items()) r.overlay_diagnostics[overlay] = value.dump();
-  get(j, "TrustedSubnets", r.trusted_subnets);
-  get(j, "Interface", r.interface);
-  get(j, "Datapath", r.datapath);
-  if (auto capture = j.find("CaptureStats"); capture != j.end() && capture->is_object())
-    r.capture_stats = capture->get<std::map<std::string, int64_t>>();
-  get_list(j, "MACs", r.macs, [](const Json& m, MacEntry& mac) {
-    get(m, "Mac", mac.mac);
-    get(m, "Name", mac.name);
-    get(m, "NickName", mac.nickname);
-    get(m, "LastSeen", mac.last_seen);
-  });
-  get(j, "ServiceID", r.service_id);
-}
-
-void read_ipam(const Json& j, Ipam& i) {
-  if (auto paxos = j.find("Paxos"); paxos != j.end() && paxos->is_object()) {
-    i.paxos.emplace();
-    get(*paxos, "Elector", i.paxos->elector);
-    get(*paxos, "KnownNodes", i.paxos->known_nodes);
-    get(*paxos, "Quorum", i.paxos->quorum);
+struct JsonReader {
+  template <class T>
+  void operator()(const char* key, T& field) {
+    if (auto it = object.find(key); it != object.end() && !it->is_null()) read(*it, field, key);
   }
-  get(j, "Range", i.range);
-  get(j, "RangeNumIPs", i.range_size);
-  if (auto active = j.find("ActiveIPs"); active != j.end()) i.active_ips = active->get<uint64_t>();
-  get(j, "DefaultSubnet", i.default_subnet);
-  get_list(j, "Entries", i.entries, [](const Json& e, RingEntry& entry) {
-    get(e, "Token", entry.token);
-    get(e, "Size", entry.size);
-    get(e, "Peer", entry.peer);
-    get(e, "Nickname", entry.nickname);
-    get(e, "IsKnownPeer", entry.known_peer);
-    get(e, "Version", entry.version);
-  });
-  get_list(j, "PendingClaims", i.pending_claims, [](const Json& c, PendingClaim& claim) {
-    get(c, "Ident", claim.ident);
-    if (auto cidr = c.find("CIDR"); cidr != c.end()) {
-      get(*cidr, "Addr", claim.address);
-      get(*cidr, "PrefixLen", claim.prefix);
-    }
-  });
-  get(j, "PendingAllocates", i.pending_allocates);
-  get(j, "Problems", i.problems);
-}
-
-void read_dns(const Json& j, Dns& d) {
-  get(j, "Domain", d.domain);
-  get(j, "Upstream", d.upstream);
-  get(j, "Address", d.address);
-  get(j, "TTL", d.ttl);
-  get_list(j, "Entries", d.entries, [](const Json& e, DnsEntry& entry) {
-    get(e, "Hostname", entry.hostname);
-    get(e, "Origin", entry.origin);
-    get(e, "ContainerID", entry.container_id);
-    get(e, "Address", entry.address);
-    get(e, "Version", entry.version);
-    get(e, "Tombstone", entry.tombstone);
-  });
-  get(j, "State", d.state);
-}
-
-void read_plugin(const Json& j, Plugin& p) {
-  if (auto config = j.find("Config"); config != j.end()) {
-    get(*config, "Socket", p.socket);
-    get(*config, "MeshSocket", p.mesh_socket);
-    get(*config, "Enable", p.enable);
-    get(*config, "DNS", p.dns);
-    get(*config, "DefaultSubnet", p.default_subnet);
+  template <class T>
+  void given(const char* key, T& field) {
+    (*this)(key, field);
   }
-  get(j, "DriverName", p.driver_name);
-  get(j, "MeshDriverName", p.mesh_driver_name);
-  get(j, "ServiceID", p.service_id);
-  get(j, "State", p.state);
-  get(j, "Since", p.since);
-}
+  void part(const char* key, auto fields) {
+    if (auto it = object.find(key); it != object.end() && it->is_object()) {
+      JsonReader in{*it};
+      fields(in);
+    }
+  }
+
+  void read(const Json& from, PeerName& out, const char* key) { parsed(from, out, key, PeerName::parse); }
+  void read(const Json& from, Ipv4& out, const char* key) { parsed(from, out, key, Ipv4::parse); }
+  void read(const Json& from, Cidr& out, const char* key) { parsed(from, out, key, Cidr::parse); }
+  void read(const Json& from, Mac& out, const char* key) { parsed(from, out, key, Mac::parse); }
+  void read(const Json& from, WallTime& out, const char* key) { parsed(from, out, key, parse_rfc3339); }
+  void read(const Json& from, std::optional<WallTime>& out, const char* key) { parsed(from, out, key, parse_rfc3339); }
+  void read(const Json& from, Attributes& out, const char*) {
+    if (!from.is_object()) return;
+    for (const auto& [key, value] : from.items()) {
+      if (value.is_boolean())
+        out[key] = value.get<bool>();
+      else if (value.is_number())
+        out[key] = value.get<int64_t>();
+      else
+        out[key] = value.is_string() ? value.get<std::string>() : value.dump();
+    }
+  }
+  template <class T>
+  void read(const Json& from, std::optional<T>& out, const char* key) {
+    read(from, out.emplace(), key);
+  }
+  template <class T>
+  void read(const Json& from, std::vector<T>& out, const char* key) {
+    if (!from.is_array()) throw Error(ErrorKind::kInvalid, fmt::format("not a report: {} is no list", key));
+    for (const auto& item : from) read(item, out.emplace_back(), key);
+  }
+  template <class T>
+  void read(const Json& from, T& out, const char* key) {
+    if constexpr (std::is_class_v<T> && requires(JsonReader & v) { describe(v, out); }) {
+      if (!from.is_object()) throw Error(ErrorKind::kInvalid, fmt::format("not a report: {} is no object", key));
+      JsonReader in{from};
+      describe(in, out);
+    } else {
+      from.get_to(out);
+    }
+  }
+
+  const Json& object;
+};
 
 }  // namespace
 
-Json json_value(const Report& r, bool every_key) {
-  const auto& check = r.version_check;
-  Json out{{"Ready", r.ready},
-           {"Version", r.version},
-           {"VersionCheck", Json{{"Enabled", check.enabled},
-                                 {"Success", check.success},
-                                 {"NewVersion", check.new_version},
-                                 {"NextCheckAt", check.next_check_at}}},
-           {"Router", write_router(r.router)}};
-  auto part = [&](const char* key, bool on, auto write) {
-    if (on)
-      out[key] = write();
-    else if (every_key)
-      out[key] = nullptr;
-  };
-  part("IPAM", r.ipam.has_value(), [&] { return write_ipam(*r.ipam, every_key); });
-  part("DNS", r.dns.has_value(), [&] { return write_dns(*r.dns); });
-  part("Proxy", r.proxy.has_value(), [&] { return Json{{"Addresses", r.proxy->addresses}}; });
-  part("Plugin", r.plugin.has_value(), [&] { return write_plugin(*r.plugin, every_key); });
-  return out;
+Json json_value(const Report& report, bool every_key) {
+  return JsonWriter(every_key).value(report);
 }
 
 std::string to_json(const Report& report) {
@@ -327,24 +362,13 @@ std::string to_json(const Report& report) {
 
 Report from_json(std::string_view text) {
   try {
-    auto j = Json::parse(text);
-    Report r;
-    get(j, "Ready", r.ready);
-    get(j, "Version", r.version);
-    if (auto check = j.find("VersionCheck"); check != j.end()) {
-      get(*check, "Enabled", r.version_check.enabled);
-      get(*check, "Success", r.version_check.success);
-      get(*check, "NewVersion", r.version_check.new_version);
-      get(*check, "NextCheckAt", r.version_check.next_check_at);
-    }
-    read_router(j.at("Router"), r.router);
-    if (j.contains("IPAM") && !j["IPAM"].is_null()) read_ipam(j["IPAM"], r.ipam.emplace());
-    if (j.contains("DNS") && !j["DNS"].is_null()) read_dns(j["DNS"], r.dns.emplace());
-    if (j.contains("Proxy") && !j["Proxy"].is_null()) get(j["Proxy"], "Addresses", r.proxy.emplace().addresses);
-    if (j.contains("Plugin") && !j["Plugin"].is_null()) read_plugin(j["Plugin"], r.plugin.emplace());
-    return r;
+    auto json = Json::parse(text);
+    json.at("Router");
+    Report report;
+    JsonReader{json}.read(json, report, "report");
+    return report;
   } catch (const nlohmann::json::exception& e) {
-    throw Error(fmt::format("not a report: {}", e.what()));
+    throw Error(ErrorKind::kInvalid, fmt::format("not a report: {}", e.what()));
   }
 }
 

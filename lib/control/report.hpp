@@ -3,15 +3,24 @@
 #pragma once
 #include <chrono>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "address/ipv4.hpp"
+#include "address/mac.hpp"
+#include "base/error.hpp"
+
 namespace weave::control {
 
+using WallTime = std::chrono::system_clock::time_point;
+
 // A time as the report writes it: RFC 3339 in UTC with nanoseconds, trailing zeros dropped.
-std::string rfc3339(std::chrono::system_clock::time_point time);
+std::string rfc3339(WallTime time);
+// Reads any RFC 3339 time of the years 1678 to 2261.
+Result<WallTime> parse_rfc3339(std::string_view text);
 
 struct VersionCheck {
   bool enabled = false;
@@ -22,14 +31,16 @@ struct VersionCheck {
 
 // One connection as the peer that holds it announces it.
 struct PeerConnection {
-  std::string name, nickname;
+  PeerName name;
+  std::string nickname;
   std::string address;  // "ip:port", as that peer sees it
   bool outbound = false;
   bool established = false;
 };
 
 struct Peer {
-  std::string name, nickname;
+  PeerName name;
+  std::string nickname;
   uint64_t uid = 0;  // may exceed 2^53
   int short_id = 0;
   uint64_t version = 0;
@@ -37,12 +48,12 @@ struct Peer {
 };
 
 struct UnicastRoute {
-  std::string dest, via;  // via 00:00:00:00:00:00 for ourselves
+  PeerName dest, via;  // via 0 for this peer
 };
 
 struct BroadcastRoute {
-  std::string source;
-  std::vector<std::string> via;
+  PeerName source;
+  std::vector<PeerName> via;
 };
 
 using Attribute = std::variant<bool, int64_t, std::string>;
@@ -51,32 +62,36 @@ using Attribute = std::variant<bool, int64_t, std::string>;
 struct Connection {
   std::string address;
   bool outbound = false;
-  std::string state;  // established, pending, retrying, failed, connecting
-  std::string info;
+  std::string state;                       // established, pending, retrying, failed, connecting
+  std::string info;                        // for people: see connected_info and target_info in text.hpp
   std::map<std::string, Attribute> attrs;  // name, mtu, encrypted (only if true)
-  std::string since;                       // RFC 3339, when the state began
+  std::optional<WallTime> since;           // when the state began
   std::string reason;                      // why it isn't on the fast path
   std::string last_error;
-  std::string retry_at;  // RFC 3339
+  std::optional<WallTime> retry_at;
 };
 
 struct MacEntry {
-  std::string mac, name, nickname, last_seen;
+  Mac mac;
+  PeerName name;
+  std::string nickname;
+  WallTime last_seen{};
 };
 
 struct Router {
   std::string protocol = "weave";
   int protocol_min = 1, protocol_max = 2;
   bool encryption = false, peer_discovery = true;
-  std::string name, nickname;
+  PeerName name;
+  std::string nickname;
   int port = 6783;
-  std::vector<Peer> peers;  // with ourselves
+  std::vector<Peer> peers;  // this one included
   std::vector<UnicastRoute> unicast_routes;
   std::vector<BroadcastRoute> broadcast_routes;
   std::vector<Connection> connections;
   uint64_t termination_count = 0;
   std::vector<std::string> targets;
-  std::map<std::string, std::string> overlay_diagnostics;  // overlay -> JSON text
+  std::map<std::string, nlohmann::ordered_json> overlay_diagnostics;  // by overlay
   std::vector<std::string> trusted_subnets;
   std::string interface;
   std::string datapath;  // how frames reach other hosts, with a reason when it isn't the best way
@@ -91,24 +106,25 @@ struct Paxos {
 };
 
 struct RingEntry {
-  std::string token;  // first address
+  Ipv4 token;         // first address
   uint32_t size = 0;  // addresses
-  std::string peer, nickname;
+  PeerName peer;
+  std::string nickname;
   bool known_peer = true;
   uint32_t version = 0;
 };
 
 struct PendingClaim {
-  std::string ident, address;
-  int prefix = 32;
+  std::string ident;
+  Cidr cidr;
 };
 
 struct Ipam {
   std::optional<Paxos> paxos;  // while awaiting consensus
-  std::string range;
+  Cidr range;
   uint64_t range_size = 0;
   std::optional<uint64_t> active_ips;  // absent in reports of Weave Net 1.x only
-  std::string default_subnet;
+  Cidr default_subnet;
   std::vector<RingEntry> entries;
   std::vector<PendingClaim> pending_claims;
   std::vector<std::string> pending_allocates;  // "<id> <subnet>"
@@ -117,7 +133,9 @@ struct Ipam {
 
 struct DnsEntry {
   std::string hostname;  // full, with the final dot
-  std::string origin, container_id, address;
+  PeerName origin;
+  std::string container_id;
+  Ipv4 address;
   int version = 0;
   int64_t tombstone = 0;  // Unix seconds, 0 = alive
 };
@@ -143,7 +161,7 @@ struct Plugin {
   std::string driver_name, mesh_driver_name;
   std::string service_id;
   std::string state;  // "running" or empty; else what is wrong: "restarting (exit 139, 3 s ago)"
-  std::string since;  // RFC 3339
+  std::optional<WallTime> since;
 };
 
 struct Report {
@@ -155,6 +173,18 @@ struct Report {
   std::optional<Dns> dns;
   std::optional<Proxy> proxy;
   std::optional<Plugin> plugin;
+};
+
+// The parts of a report that have to be collected. Readiness, version, name and settings of the router are always
+// there.
+struct ReportParts {
+  bool mesh = false;      // peers, routes, connections, targets, and which data path is in use
+  bool datapath = false;  // counters and MACs: read from the kernel's maps, and costly
+  bool ipam = false;
+  bool names = false;
+  bool plugin = false;
+
+  static constexpr ReportParts all() { return {true, true, true, true, true}; }
 };
 
 // Keys in Weave Net's order, then ours; four blanks of indent, no newline at the end, empty lists as [], parts that are

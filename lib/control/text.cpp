@@ -100,6 +100,23 @@ std::string ipam_state(const Ipam& ipam) {
   return fmt::format("awaiting consensus (quorum: {}, known: {})", ipam.paxos->quorum, ipam.paxos->known_nodes);
 }
 
+std::string connected_info(std::optional<bool> encrypted, std::string_view overlay, PeerName peer,
+                           std::string_view nickname) {
+  return fmt::format("{}{:<6} {}({})",
+                     encrypted ? fmt::format("{:<11} ", *encrypted ? "encrypted" : "unencrypted") : "",
+                     overlay.empty() ? "none" : overlay, peer.str(), nickname);
+}
+
+std::string target_info(std::string_view state, std::string_view reason, std::optional<WallTime> retry_at) {
+  // As Go prints a time.
+  auto when = retry_at ? fmt::format("{:%Y-%m-%d %H:%M:%S} +0000 UTC",
+                                     fmt::gmtime(std::chrono::system_clock::to_time_t(*retry_at)))
+                       : "never";
+  if (state == "failed") return fmt::format("{}, retry: {}", reason, when);
+  if (state == "waiting") return "until: " + when;
+  return std::string(reason);
+}
+
 std::string status(const Report& report) {
   const auto& r = report.router;
   auto out = line("Version", fmt::format("{} ({})", report.version, version_check_text(report.version_check)));
@@ -107,7 +124,7 @@ std::string status(const Report& report) {
   out += line("Protocol", r.protocol_min == r.protocol_max
                               ? fmt::format("{} {}", r.protocol, r.protocol_max)
                               : fmt::format("{} {}..{}", r.protocol, r.protocol_min, r.protocol_max));
-  out += line("Name", fmt::format("{}({})", r.name, r.nickname));
+  out += line("Name", fmt::format("{}({})", r.name.str(), r.nickname));
   out += line("Encryption", enabled(r.encryption));
   out += line("PeerDiscovery", enabled(r.peer_discovery));
   out += line("Targets", std::to_string(r.targets.size()));
@@ -118,8 +135,8 @@ std::string status(const Report& report) {
   if (const auto& ipam = report.ipam) {
     out += "\n" + line("Service", "ipam");
     out += line("Status", ipam_state(*ipam));
-    out += line("Range", ipam->range);
-    out += line("DefaultSubnet", ipam->default_subnet);
+    out += line("Range", ipam->range.str());
+    out += line("DefaultSubnet", ipam->default_subnet.str());
   }
   if (const auto& dns = report.dns) {
     auto live = std::count_if(dns->entries.begin(), dns->entries.end(), [](auto& e) { return e.tombstone == 0; });
@@ -158,8 +175,8 @@ std::string status_connections(const Report& report) {
     for (const auto& [key, value] : c->attrs)
       if (key != "name") attrs.push_back(key + "=" + attribute_text(value));
     if (!c->reason.empty())
-      attrs.push_back(c->since.empty() ? fmt::format("({})", c->reason)
-                                       : fmt::format("({}, since {})", c->reason, c->since));
+      attrs.push_back(c->since ? fmt::format("({}, since {})", c->reason, rfc3339(*c->since))
+                               : fmt::format("({})", c->reason));
     out += fmt::format("{} {:<21} {:<11} {} {}\n", c->outbound ? "->" : "<-", c->address, c->state, c->info,
                        fmt::join(attrs, " "));
   }
@@ -174,10 +191,10 @@ std::string status_peers(const Report& report) {
   });
   std::string out;
   for (const auto* peer : order) {
-    out += fmt::format("{}({})\n", peer->name, peer->nickname);
+    out += fmt::format("{}({})\n", peer->name.str(), peer->nickname);
     for (const auto& c : peer->connections)
       out += fmt::format("   {} {:<21} {:<37} {}\n", c.outbound ? "->" : "<-", c.address,
-                         fmt::format("{}({})", c.name, c.nickname), c.established ? "established" : "pending");
+                         fmt::format("{}({})", c.name.str(), c.nickname), c.established ? "established" : "pending");
   }
   return out;
 }
@@ -188,14 +205,13 @@ std::string status_dns(const Report& report) {
   std::vector<std::pair<Key, const DnsEntry*>> order;
   for (const auto& e : report.dns->entries) {
     if (e.tombstone != 0) continue;
-    auto origin = PeerName::parse(e.origin);
-    order.emplace_back(Key{lower(e.hostname), origin ? origin->value : 0, e.container_id, e.address}, &e);
+    order.emplace_back(Key{lower(e.hostname), e.origin.value, e.container_id, e.address.str()}, &e);
   }
   std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first < b.first; });
   std::string out;
   for (const auto& [key, e] : order)
-    out += fmt::format("{:<12} {:<15} {:>12.12} {}\n", short_name(e->hostname, report.dns->domain), e->address,
-                       e->container_id, e->origin);
+    out += fmt::format("{:<12} {:<15} {:>12.12} {}\n", short_name(e->hostname, report.dns->domain), e->address.str(),
+                       e->container_id, e->origin.str());
   return out;
 }
 
@@ -207,7 +223,7 @@ std::string status_ipam(const Report& report) {
     bool known = true;
   };
   const auto& ipam = *report.ipam;
-  std::map<std::pair<bool, std::string>, Owner> owners;  // ourselves first, then by name
+  std::map<std::pair<bool, PeerName>, Owner> owners;  // this peer first, then by name
   for (const auto& e : ipam.entries) {
     auto& owner = owners[{e.peer != report.router.name, e.peer}];
     owner.nickname = e.nickname;
@@ -223,8 +239,8 @@ std::string status_ipam(const Report& report) {
       rest = "- unreachable!";
     double percent =
         ipam.range_size == 0 ? 0 : 100.0 * static_cast<double>(owner.size) / static_cast<double>(ipam.range_size);
-    out += fmt::format("{:<37} {:>8} IPs ({:04.1f}% of total) {}\n", fmt::format("{}({})", key.second, owner.nickname),
-                       owner.size, percent, rest);
+    out += fmt::format("{:<37} {:>8} IPs ({:04.1f}% of total) {}\n",
+                       fmt::format("{}({})", key.second.str(), owner.nickname), owner.size, percent, rest);
   }
   for (const auto& problem : ipam.problems) out += "PROBLEM: " + problem + "\n";
   return out;
@@ -239,7 +255,7 @@ std::string status_plugin(const Report& report) {
   };
   optional_line("ServiceID", p.service_id);
   optional_line("State", p.state);
-  optional_line("Since", p.since);
+  if (p.since) out += line("Since", rfc3339(*p.since));
   out += line("DriverName", p.driver_name);
   optional_line("Socket", p.socket);
   optional_line("MeshDriverName", p.mesh_driver_name);

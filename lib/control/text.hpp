@@ -24,6 +24,14 @@ std::string status_ipam(const Report& report);
 // Ours: a block like those of status() about the plugin server; empty when it is off.
 std::string status_plugin(const Report& report);
 
+// Connection::info as Weave Net writes it. Of a connection with a peer: "encrypted   sleeve <peer>(<nickname>)",
+// without the first word when no password is set (`encrypted` is nothing).
+std::string connected_info(std::optional<bool> encrypted, std::string_view overlay, PeerName peer,
+                           std::string_view nickname);
+// Of a target without a connection; `state` as mesh::Maker has it. "<reason>, retry: 2026-11-23 20:36:11 +0000 UTC",
+// "until: <time>", or the reason.
+std::string target_info(std::string_view state, std::string_view reason, std::optional<WallTime> retry_at);
+
 // "version check update disabled" and so on, times local.
 std::string version_check_text(const VersionCheck& check);
 // The value of "Status:" in the ipam block.

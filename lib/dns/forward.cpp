@@ -113,7 +113,8 @@ void Forwarder::reload() {
   checked_ = now;
   struct stat status {};
   if (stat(config_.resolv_conf.c_str(), &status) != 0) {
-    log::warning("can't read the name servers, keeping the old ones: {}: {}", config_.resolv_conf, errno_text(errno));
+    log::warning("cannot read the name servers, the old ones stay in use: file={} reason={}", config_.resolv_conf,
+                 errno_text(errno));
     return;
   }
   std::tuple<int64_t, int64_t, uint64_t, int64_t> version{status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ino,
@@ -122,7 +123,7 @@ void Forwarder::reload() {
   try {
     upstreams_ = parse_resolv_conf(read_file(config_.resolv_conf));
   } catch (const Error& error) {
-    log::warning("can't read the name servers, keeping the old ones: {}", error.what());
+    log::warning("cannot read the name servers, the old ones stay in use: reason={}", error.what());
     return;
   }
   version_ = version;
@@ -131,7 +132,7 @@ void Forwarder::reload() {
     boost::system::error_code code;
     auto address = asio::ip::make_address(text, code);
     if (code)
-      log::warning("{}: not an address, ignored: {}", config_.resolv_conf, text);
+      log::warning("a name server is ignored, it is not an IP address: file={} server={}", config_.resolv_conf, text);
     else if (!is_loop(address))
       servers_.push_back(std::make_shared<Server>(Server{address}));
   }

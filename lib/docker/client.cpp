@@ -181,8 +181,8 @@ asio::awaitable<void> watch(Client& client, std::function<void(const Event&)> on
     }
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
     if (opened && Steady::now() - *opened > longest) pause = shortest;
-    log::warning("docker: event stream lost, again in {:g} s: reason={}", std::chrono::duration<double>(pause).count(),
-                 reason);
+    log::warning("Docker's event stream is lost: retry_in={:g}s reason={}",
+                 std::chrono::duration<double>(pause).count(), reason);
     asio::steady_timer timer(co_await asio::this_coro::executor, pause);
     co_await timer.async_wait(asio::use_awaitable);
     pause = std::min(pause * 2, longest);

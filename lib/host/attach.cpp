@@ -30,7 +30,7 @@ void remove_quietly(Netlink& net, const std::string& name) noexcept {
   try {
     net.remove_link(name);
   } catch (const std::exception& error) {
-    log::warning("clean-up: {}", error.what());
+    log::warning("clean-up failed: reason={}", error.what());
   }
 }
 
@@ -38,7 +38,7 @@ void announce_quietly(const std::string& interface, Ipv4 address) noexcept {
   try {
     announce_address(interface, address);
   } catch (const std::exception& error) {
-    log::debug("{}", error.what());
+    log::debug("an optional step failed: reason={}", error.what());
   }
 }
 

@@ -36,7 +36,7 @@ void pin_mac(Netlink& net, const std::string& name) {
     auto link = net.find_link(name);
     if (link && link->kind == "bridge") net.set_mac(link->index, link->mac);
   } catch (const Error& error) {
-    log::warning("cannot pin the MAC of {}: {}", name, error.what());
+    log::warning("cannot fix the MAC of a bridge: interface={} reason={}", name, error.what());
   }
 }
 

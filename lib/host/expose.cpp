@@ -13,7 +13,7 @@ bool add_bridge_address(const Cidr& cidr, const std::string& bridge) {
   try {
     announce_address(bridge, cidr.address);
   } catch (const Error& error) {
-    log::debug("{}", error.what());
+    log::debug("an optional step failed: reason={}", error.what());
   }
   return true;
 }

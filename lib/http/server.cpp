@@ -35,7 +35,7 @@ asio::awaitable<Response> guarded(const Handler& handler, Request request) {
     co_return Response::text(error.what(), 500);
   } catch (const std::exception& error) {
     // Also what a cancelled handler throws; nobody is there to read that answer.
-    log::debug("http: a handler failed: {}", error.what());
+    log::debug("a request handler failed: reason={}", error.what());
     co_return Response::text(error.what(), 500);
   } catch (...) {
     co_return Response::text("internal error", 500);
@@ -235,7 +235,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
     try {
       co_await converse(*session, self->handler, self->limits);
     } catch (const std::exception& error) {
-      log::debug("http: {}: a connection failed: {}", self->address.str(), error.what());
+      log::debug("an HTTP connection failed: address={} reason={}", self->address.str(), error.what());
     }
     session->disarm();
     session->close();
@@ -253,7 +253,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
       if (self->closed) co_return;
       if (error) {
         // Out of descriptors, or the client left before: a moment later it may work.
-        log::warning("http: {}: cannot accept: {}", self->address.str(), error.message());
+        log::warning("cannot accept an HTTP connection: address={} reason={}", self->address.str(), error.message());
         self->room.expires_after(std::chrono::milliseconds(100));
         co_await self->room.async_wait(kAsResult);
         continue;

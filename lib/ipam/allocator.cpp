@@ -1,30 +1,36 @@
-#include "base/log.hpp"
+#include "ipam/allocator.hpp"
+
+#include <algorithm>
+
 #include "base/text.hpp"
-#include "ipam/work.hpp"
+#include "ipam/diagnosis.hpp"
 
 namespace weave::ipam {
 
 Allocator::Allocator(Config config, const Persisted& stored, Save save, Links links)
-    : config_(std::move(config)),
-      save_(std::move(save)),
-      links_(std::move(links)),
-      ring_(config_.range.range(), config_.self),
-      stored_ring_(ring_) {
-  nicknames_[config_.self] = config_.nickname;
-  if (!config_.observer) paxos_.emplace(NodeId{config_.self, config_.uid});
-  bool same_peer = stored.self == config_.self, same_range = stored.range == ring_.range();
+    : core_(std::move(config), std::move(save), std::move(links)),
+      exchange_(core_, {[this] { process_pending(); },
+                        [this](Ipv4 address, PeerName owner) { refuse_claims(address, owner); }}),
+      attempts_(core_, [this] { exchange_.establish(); }) {
+  start(stored);
+}
+
+void Allocator::start(const Persisted& stored) {
+  const auto& config = core_.config;
+  bool same_peer = stored.self == config.self, same_range = stored.range == core_.ledger.ring.range();
   if (same_peer && same_range) {
     // Claims outside the range may have been filed before there was a ring.
-    restore(stored);
-    if (!ring_.empty()) {
-      mode_ = config_.seed.empty() ? "Initialising with persisted data"
-                                   : "Found persisted IPAM data, ignoring supplied IPAM seed";
+    core_.ledger.restore(stored);
+    core_.nicknames.restore(stored.nicknames);
+    if (!core_.ledger.ring.empty()) {
+      mode_ = config.seed.empty() ? "Initialising with persisted data"
+                                  : "Found persisted IPAM data, ignoring supplied IPAM seed";
       return;
     }
-    if (left_) {
-      // A division of our own, be it by seed or by election, would part us again.
-      paxos_.reset();
-      awaiting_ = true;
+    if (stored.election) core_.election.restore(*stored.election);
+    if (core_.ledger.abandoned_seeds) {
+      core_.election.abstain();
+      core_.election.set_awaited(true);
       mode_ = "Initialising as observer - our ring was given up, awaiting that of another peer";
       return;
     }
@@ -36,188 +42,194 @@ Allocator::Allocator(Config config, const Persisted& stored, Save save, Links li
       note_ = "Deleting persisted data for peername " + stored.self.str();
     else
       note_ = fmt::format("Deleting persisted data for IPAM range {}; our range is {}", range_text(stored.range),
-                          config_.range.str());
-    save_(start_anew(stored, ring_));
+                          config.range.str());
+    core_.ledger.save(start_anew(stored, core_.ledger.ring));
   }
-  mode_ = config_.observer ? "Initialising as observer - awaiting IPAM data from another peer"
-                           : "Initialising via deferred consensus";
-  if (!config_.seed.empty()) {
+  mode_ = config.observer ? "Initialising as observer - awaiting IPAM data from another peer"
+                          : "Initialising via deferred consensus";
+  if (!config.seed.empty()) {
     mode_ = "Initialising with supplied IPAM seed";
-    std::set<PeerName> seed(config_.seed.begin(), config_.seed.end());
-    create_ring(std::vector<PeerName>(seed.begin(), seed.end()));
+    std::set<PeerName> seed(config.seed.begin(), config.seed.end());
+    exchange_.create_ring(Seeds(seed.begin(), seed.end()));
   }
 }
 
-void Allocator::restore(const Persisted& stored) {
-  auto ring = Ring::assemble(stored.range, config_.self, stored.entries, stored.seeds);
-  if (!ring) throw Error("restore the ring of addresses: " + ring.error(), "Run `weave reset` to start anew.");
-  ring_ = stored_ring_ = *ring;
-  space_.update(ring_.owned(config_.self));
-  if (ring_.empty()) left_ = stored_left_ = stored.left;
-  if (stored.election && paxos_ && ring_.empty()) {
-    paxos_.emplace(stored.election->first, stored.election->second);
-    election_stored_ = true;
-  }
-  stored_nicknames_ = stored.nicknames;
-  for (const auto& [peer, nickname] : stored.nicknames) nicknames_.try_emplace(peer, nickname);
-  owned_ = stored.owned;
-  for (const auto& [ident, list] : owned_) {
-    for (const auto& held : list) {
-      holders_.emplace(held.cidr.address, ident);
-      if (in_range(held.cidr.address)) space_.hold(held.cidr.address);
+// -- Requests.
+
+Ticket Allocator::submit(Request request) {
+  auto ticket = core_.requests.submit(std::move(request), [&](Request& one) { return attempts_.attempt(one); });
+  process_pending();
+  return ticket;
+}
+
+Ticket Allocator::ask_allocate(const std::string& ident, Cidr subnet, bool container) {
+  return submit({.kind = Request::Kind::kAllocate, .ident = ident, .cidr = subnet, .container = container});
+}
+
+Ticket Allocator::ask_claim(const std::string& ident, Cidr cidr, bool container, ClaimMode mode) {
+  return submit({.kind = Request::Kind::kClaim, .ident = ident, .cidr = cidr, .container = container, .mode = mode});
+}
+
+Ticket Allocator::ask_ring() {
+  return submit({.kind = Request::Kind::kRing});
+}
+
+Answer<Cidr> Allocator::allocate(const std::string& ident, Cidr subnet, bool container) {
+  return core_.requests.outcome(ask_allocate(ident, subnet, container));
+}
+
+Answer<void> Allocator::claim(const std::string& ident, Cidr cidr, bool container) {
+  auto outcome = core_.requests.outcome(ask_claim(ident, cidr, container));
+  if (!outcome) return tl::unexpected(std::move(outcome.error()));
+  return {};
+}
+
+void Allocator::process_pending() {
+  if (processing_) return;
+  if (std::exchange(core_.ledger.needs_notice, false)) core_.broadcast();
+  processing_ = true;
+  auto attempt = [&](Request& request) -> AttemptResult {
+    try {
+      return attempts_.attempt(request);
+    } catch (const Error& error) {
+      core_.trouble(error.what());
+      return refuse(error.what());
     }
-  }
+  };
+  // A claim may take what another request waited for, and so on; each round decides something.
+  while (std::exchange(core_.ledger.changed, false) && !core_.requests.empty()) core_.requests.retry(attempt);
+  processing_ = false;
 }
 
-Answer<void> Allocator::claim_outside(const std::string& ident, Cidr cidr, bool container) {
-  auto holder = holders_.find(cidr.address);
-  Work work(*this);
-  if (holder != holders_.end()) {
-    if (ident == kAnonymous) return {};
-    std::string other = holder->second;
-    if (!dead_.contains(other)) return refuse(fmt::format("address {} already in use by {}", cidr.str(), other));
-    work.unfile(other, cidr.address);
-  }
-  work.file(filed_as(ident, cidr.address), {cidr, container});
-  work.commit();
-  return {};
+void Allocator::refuse_claims(Ipv4 address, PeerName owner) {
+  core_.requests.retry([&](Request& request) -> AttemptResult {
+    if (request.kind != Request::Kind::kClaim || request.cidr.address != address) return std::nullopt;
+    auto text = attempts_.owned_by_other(request.cidr, owner);
+    if (request.mode == ClaimMode::kFound)
+      core_.trouble(fmt::format("{} is in use here, found for {}, but {}: give that container another address",
+                                request.cidr.str(), printable(request.ident), text));
+    return refuse(text, Refusal::Kind::kElsewhere);
+  });
 }
 
-Answer<void> Allocator::claim_inside(const std::string& ident, Cidr cidr, bool container) {
-  if (auto holder = holders_.find(cidr.address); holder != holders_.end()) {
-    const auto& other = holder->second;
-    if (other == cidr.address.str()) return refuse(fmt::format("address {} already in use", cidr.str()));
-    if (ident == kAnonymous) return {};
-    return refuse(fmt::format("address {} is already owned by {}", cidr.str(), other));
-  }
-  Work work(*this);
-  if (auto claimed = space_.claim(cidr.address); !claimed) return refuse(claimed.error());
-  work.taken(cidr.address);
-  work.file(filed_as(ident, cidr.address), {cidr, container});
-  work.commit();
-  return {};
-}
+// -- Addresses in use.
 
 Result<void> Allocator::release(const std::string& ident, Ipv4 address) {
-  auto known = owned_.find(ident);
-  if (known == owned_.end() ||
-      std::ranges::none_of(known->second, [&](const Held& held) { return held.cidr.address == address; }))
+  if (!core_.ledger.allocations.has(ident, address))
     return Refused(fmt::format("Free: address {} not found for {}", address.str(), ident));
-  Work work(*this);
-  work.unfile(ident, address);
-  work.commit();
-  settle();
+  LedgerTransaction change(core_.ledger);
+  change.remove(ident, address);
+  change.commit();
+  process_pending();
   return {};
 }
 
 Result<void> Allocator::release_all(const std::string& ident) {
-  auto known = owned_.find(ident);
-  if (known == owned_.end()) return Refused(fmt::format("Delete: no addresses for {}", ident));
-  Work work(*this);
-  for (const auto& held : std::vector(known->second)) work.unfile(ident, held.cidr.address);
-  work.commit();
-  dead_.erase(ident);
-  settle();
+  auto list = core_.ledger.allocations.of(ident);
+  if (list.empty()) return Refused(fmt::format("Delete: no addresses for {}", ident));
+  LedgerTransaction change(core_.ledger);
+  for (const auto& one : std::vector(list.begin(), list.end())) change.remove(ident, one.cidr.address);
+  change.commit();
+  core_.ledger.allocations.container_started(ident);
+  process_pending();
   return {};
 }
 
 std::vector<Cidr> Allocator::lookup(const std::string& ident, std::optional<Cidr> subnet) const {
   std::vector<Cidr> list;
-  auto hosts = subnet.value_or(config_.default_subnet).host_range();
-  if (auto known = owned_.find(ident); known != owned_.end())
-    for (const auto& held : known->second)
-      if (hosts.contains(held.cidr.address)) list.push_back(held.cidr);
+  auto hosts = subnet.value_or(core_.config.default_subnet).host_range();
+  for (const auto& one : core_.ledger.allocations.of(ident))
+    if (hosts.contains(one.cidr.address)) list.push_back(one.cidr);
   return list;
 }
 
 std::vector<Allocator::Owned> Allocator::owned() const {
   std::vector<Owned> list;
-  for (const auto& [ident, held] : owned_) {
+  for (const auto& [ident, allocations] : core_.ledger.allocations.by_ident()) {
     list.push_back({ident, {}});
-    for (const auto& one : held) list.back().addresses.push_back(one.cidr);
+    for (const auto& one : allocations) list.back().addresses.push_back(one.cidr);
   }
   return list;
 }
 
-std::optional<std::string> Allocator::holder(Ipv4 address) const {
-  auto found = holders_.find(address);
-  return found == holders_.end() ? std::nullopt : std::optional(found->second);
-}
-
-PeerName Allocator::owner_of(Ipv4 address) const {
-  return in_range(address) ? ring_.owner(address) : PeerName{};
-}
-
-bool Allocator::has_container(const std::string& ident) const {
-  auto known = owned_.find(ident);
-  return known != owned_.end() && std::ranges::any_of(known->second, &Held::container);
-}
+// -- Containers and time.
 
 void Allocator::container_died(const std::string& ident, Time now) {
-  if (has_container(ident)) dead_[ident] = now;
-  give_up([&](const Pending& one) { return one.ident == ident; });
-}
-
-void Allocator::container_started(const std::string& ident) {
-  dead_.erase(ident);
-}
-
-void Allocator::free_containers(Work& work, const std::string& ident) {
-  for (const auto& held : std::vector(owned_[ident]))
-    if (held.container) work.unfile(ident, held.cidr.address);
+  core_.ledger.allocations.container_died(ident, now);
+  core_.requests.retry([&](Request& request) -> AttemptResult {
+    if (request.ident != ident) return std::nullopt;
+    return refuse("cancelled", Refusal::Kind::kCancelled);
+  });
 }
 
 void Allocator::container_destroyed(const std::string& ident) {
-  if (!has_container(ident)) return;
-  Work work(*this);
-  free_containers(work, ident);
-  work.commit();
-  dead_.erase(ident);
-  settle();
+  if (!core_.ledger.allocations.has_container(ident)) return;
+  LedgerTransaction change(core_.ledger);
+  change.remove_container(ident);
+  change.commit();
+  core_.ledger.allocations.container_started(ident);
+  process_pending();
 }
 
-std::vector<std::string> Allocator::prune(const std::set<std::string>& running) {
-  std::vector<std::string> gone;
-  for (const auto& [ident, held] : owned_)
-    if (!running.contains(ident) && has_container(ident)) gone.push_back(ident);
-  if (gone.empty()) return gone;
-  Work work(*this);
-  for (const auto& ident : gone) free_containers(work, ident);
-  work.commit();
-  for (const auto& ident : gone) dead_.erase(ident);
-  settle();
-  return gone;
+void Allocator::reconcile(const std::set<std::string>& running, const std::set<std::string>& existing, Time now) {
+  for (const auto& [ident, addresses] : owned()) {
+    if (running.contains(ident)) continue;
+    existing.contains(ident) ? container_died(ident, now) : container_destroyed(ident);
+  }
 }
 
 std::vector<std::string> Allocator::tick(Time now) {
-  now_ = now;
-  std::vector<std::string> gone;
-  for (const auto& [ident, died] : dead_)
-    if (now - died > kDeathGrace) gone.push_back(ident);
+  core_.now = now;
+  auto gone = core_.ledger.allocations.expired(now);
   if (!gone.empty()) {
-    Work work(*this);
-    for (const auto& ident : gone)
-      if (has_container(ident)) free_containers(work, ident);
-    work.commit();
+    LedgerTransaction change(core_.ledger);
+    for (const auto& ident : gone) change.remove_container(ident);
+    change.commit();
   }
-  for (const auto& ident : gone) dead_.erase(ident);
-  asked_.clear();
-  for (auto& one : pending_) ++one.ticks;
-  if (!pending_.empty() || awaiting_) {
+  for (const auto& ident : gone) core_.ledger.allocations.container_started(ident);
+  core_.space_requests.next_round();
+  core_.requests.tick();
+  if (!core_.requests.empty() || core_.election.awaited()) {
     try {
-      elect();
+      exchange_.elect();
     } catch (const Error& error) {
-      trouble(error.what());
+      core_.trouble(error.what());
     }
   }
-  stale_ = true;
-  settle();
-  ask_back();
+  core_.ledger.changed = true;
+  process_pending();
+  exchange_.ask_for_stranded();
   return gone;
 }
 
-void Allocator::set_nickname(PeerName peer, std::string nickname) {
-  take_nicknames({{peer, std::move(nickname)}});
+// -- The other peers.
+
+Result<uint32_t> Allocator::takeover(const std::string& name_or_nickname, bool force) {
+  return exchange_.takeover(name_or_nickname, force);
+}
+
+std::optional<PeerName> Allocator::leave(const std::function<bool(PeerName)>& can_reach) {
+  auto heir = exchange_.leave(can_reach);
+  core_.requests.retry([&](Request& request) { return attempts_.attempt(request); });
+  return heir;
+}
+
+std::vector<Finding> Allocator::diff() const {
+  return ipam::diff(core_);
+}
+
+Report Allocator::report(const std::function<bool(PeerName)>& can_reach) const {
+  return ipam::report(core_, can_reach);
+}
+
+AskedBack Allocator::repair() {
+  AskedBack out;
+  out.waiting = core_.ledger.abandoned_seeds.has_value();
+  if (core_.leaving || core_.ledger.ring.empty()) return out;
+  core_.space_requests.retry_addresses();
+  out.stranded = core_.ledger.space.stranded(SIZE_MAX).size();
+  out.asked = exchange_.ask_for_stranded();
+  return out;
 }
 
 }  // namespace weave::ipam

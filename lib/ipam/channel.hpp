@@ -2,8 +2,8 @@
 #pragma once
 #include <functional>
 
-#include "ipam/allocator.hpp"
 #include "gossip/channel.hpp"
+#include "ipam/allocator.hpp"
 
 namespace weave::ipam {
 

@@ -58,8 +58,8 @@ Result<Entry> parse_entry(std::string_view token_text, std::string_view text) {
   return entry;
 }
 
-Result<std::vector<Held>> parse_held(std::string_view text) {
-  std::vector<Held> list;
+Result<std::vector<Allocation>> parse_allocations(std::string_view text) {
+  std::vector<Allocation> list;
   for (auto line : split(text, '\n')) {
     auto words = split(line, ' ');
     if (words.empty() || words.size() > 2 || (words.size() == 2 && words[1] != kContainer))
@@ -146,11 +146,11 @@ Persisted load(const Rows& rows) {
     data.entries.push_back(must(parse_entry(token, text), kRing, token));
   // The store sorts by text.
   std::ranges::sort(data.entries, {}, &Entry::token);
-  for (const auto& [ident, text] : rows.all(kOwned)) data.owned[ident] = must(parse_held(text), kOwned, ident);
+  for (const auto& [ident, text] : rows.all(kOwned)) data.owned[ident] = must(parse_allocations(text), kOwned, ident);
   for (const auto& [peer, nickname] : rows.all(kNicknames))
     data.nicknames[must(PeerName::parse(peer), kNicknames, peer)] = nickname;
   if (auto text = rows.get(kMeta, kElection)) data.election = must(parse_election(data.self, *text), kMeta, kElection);
-  if (auto text = rows.get(kMeta, kLeft)) data.left = must(parse_names(*text), kMeta, kLeft);
+  if (auto text = rows.get(kMeta, kLeft)) data.abandoned_seeds = must(parse_names(*text), kMeta, kLeft);
   return data;
 }
 
@@ -171,7 +171,7 @@ std::vector<Change> changes(const Ring& before, const Ring& now) {
   return list;
 }
 
-Change owned_change(const std::string& ident, std::span<const Held> held) {
+Change owned_change(const std::string& ident, std::span<const Allocation> held) {
   if (held.empty()) return {kOwned, ident, {}};
   std::string text;
   for (const auto& one : held)
@@ -188,7 +188,7 @@ Change election_change(const std::optional<std::pair<NodeId, Claims>>& election)
           election ? std::optional(election_text(election->first, election->second)) : std::optional<std::string>()};
 }
 
-Change left_change(const std::optional<std::vector<PeerName>>& seeds) {
+Change abandoned_seeds_change(const std::optional<std::vector<PeerName>>& seeds) {
   return {kMeta, kLeft, seeds ? std::optional(names_text(*seeds)) : std::optional<std::string>()};
 }
 

@@ -13,12 +13,12 @@
 
 namespace weave::ipam {
 
-// An address filed under an ident.
-struct Held {
+// An address that is in use, filed under an ident.
+struct Allocation {
   Cidr cidr;
-  bool container = false;  // the ident is a container: its end frees the address
+  bool container = false;  // the ident is a container: the address becomes free when the container ends
 
-  bool operator==(const Held&) const = default;
+  bool operator==(const Allocation&) const = default;
 };
 
 struct Persisted {
@@ -26,12 +26,12 @@ struct Persisted {
   Ipv4Range range;  // what was to be shared out
   std::vector<Entry> entries;
   std::vector<PeerName> seeds;
-  std::map<std::string, std::vector<Held>> owned;  // by ident, in the order of acquisition
-  std::map<PeerName, std::string> nicknames;       // of other peers, so that those can be named that are gone
+  std::map<std::string, std::vector<Allocation>> owned;  // by ident, in the order of acquisition
+  std::map<PeerName, std::string> nicknames;             // of other peers, so that those can be named that are gone
   // What we have promised in an election that isn't over, and as which acceptor.
   std::optional<std::pair<NodeId, Claims>> election;
-  // The first division of a ring that was given up, while another one is awaited.
-  std::optional<std::vector<PeerName>> left;
+  // The seeds of a ring that was given up, while the ring of another cluster is awaited.
+  std::optional<std::vector<PeerName>> abandoned_seeds;
 };
 
 // Writes all of the changes or none, and returns when they are safe; throws Error otherwise.
@@ -51,12 +51,12 @@ Save save_to(Store& store);  // the store must outlive it
 
 // What has to be written so that the store says `now` where it says `before`.
 std::vector<Change> changes(const Ring& before, const Ring& now);
-Change owned_change(const std::string& ident, std::span<const Held> held);
+Change owned_change(const std::string& ident, std::span<const Allocation> held);
 Change nickname_change(PeerName peer, const std::string& nickname);  // an empty one erases
 // Nothing: the election is over.
 Change election_change(const std::optional<std::pair<NodeId, Claims>>& election);
-// Nothing: a ring has come, or none was given up.
-Change left_change(const std::optional<std::vector<PeerName>>& seeds);
+// Nothing: a ring was received, or none was given up.
+Change abandoned_seeds_change(const std::optional<std::vector<PeerName>>& seeds);
 // Erases what was loaded, and says whose data and which range this is from now on.
 std::vector<Change> start_anew(const Persisted& old, const Ring& ring);
 

@@ -147,12 +147,6 @@ std::vector<Ipv4Range> Ring::owned(PeerName peer) const {
   return list;
 }
 
-double Ring::fraction_owned(PeerName peer) const {
-  double size = 0;
-  for (auto range : owned(peer)) size += range.size();
-  return size / range_.size();
-}
-
 std::vector<PeerName> Ring::owners() const {
   std::vector<PeerName> list;
   for (const auto& entry : entries_) list.push_back(entry.peer);

@@ -76,8 +76,6 @@ class Ring {
   PeerName owner(Ipv4 address) const;
   // Ascending; neighbours of one owner stay apart, an entry that wraps gives two.
   std::vector<Ipv4Range> owned(PeerName peer) const;
-  // 0..1
-  double fraction_owned(PeerName peer) const;
   // Everybody who owns something, ascending by name.
   std::vector<PeerName> owners() const;
   // Other peers that may have space in the range, with the sum of free addresses of those of their entries that touch

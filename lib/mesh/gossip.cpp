@@ -62,11 +62,11 @@ Channel Mesh::topology_channel() {
     for (const auto& [name, peer] : peers_.table()) all.insert(all.end(), name);
     return topology_of(std::move(all));
   };
-  // relay() passes on what is new, once it is known from whom it came.
+  // relay_news() passes on what is new, once it is known which neighbour sent it.
   channel.on_gossip = [this, merge](ByteView data) -> Result<Gossip> {
     auto merged = merge(data);
     if (!merged) return Refused(merged.error());
-    topology_news_ = std::move(merged->changed);
+    news_.received(std::move(merged->changed));
     return nullptr;
   };
   // Weave Net up to 2.5 announces changes like this.
@@ -81,10 +81,10 @@ Channel Mesh::topology_channel() {
 
 void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
   now_ = std::max(now_, now);
-  auto* connection = find(id);
+  auto* connection = connections_.find(id);
   if (!connection) return;
   connection->status.last_received = now_;
-  if (bytes.empty()) return log::debug("ignoring blank msg");
+  if (bytes.empty()) return log::debug("an empty message is ignored");
   auto tag = static_cast<Tag>(bytes[0]);
   auto payload = bytes.subspan(1);
   switch (tag) {
@@ -100,13 +100,15 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
     case Tag::kBroadcast:
       break;
     default:
-      return log::debug("ignoring unknown protocol tag: {}", bytes[0]);
+      return log::debug("a message of unknown kind is ignored: tag={}", bytes[0]);
   }
   auto envelope = decode_envelope(tag, payload);
   if (!envelope) return close(id, envelope.error());
-  if (envelope->channel.size() > kMaxChannelName) return log::debug("ignoring a channel with an endless name");
+  if (envelope->channel.size() > kMaxChannelName)
+    return log::debug("a message of a channel with too long a name is ignored");
   auto from = connection->status.remote.name;
   speaker_ = from;
+  ++count(envelope->channel).received;
   if (tag == Tag::kGossip)
     receive_gossip(id, from, *envelope);
   else if (tag == Tag::kBroadcast)
@@ -119,7 +121,7 @@ void Mesh::message(ConnectionId id, ByteView bytes, Time now) {
 void Mesh::receive_overlay(const Connection& connection, Tag tag, ByteView payload) {
   size_t overlays = connection.status.remote.overlays;
   bool fits = tag == Tag::kOverlayControl ? payload.size() >= 2 && payload[0] < overlays : overlays == 0;
-  if (!fits) return log::debug("ignoring overlay control that this connection doesn't have");
+  if (!fits) return log::debug("an overlay control message that does not belong to the connection is ignored");
   effects_.push_back(OverlayMessage{connection.status.id, tag, Bytes(payload.begin(), payload.end())});
 }
 
@@ -129,22 +131,11 @@ void Mesh::receive_gossip(ConnectionId id, PeerName from, const Envelope& envelo
                                          : channel->second.on_gossip(envelope.data);
   if (!news) return close(id, news.error());
   if (*news) gossip_except(from, std::string(envelope.channel), *news);
-  if (!topology_news_.empty()) relay(from, std::exchange(topology_news_, {}));
+  if (news_.attribute_to(from, now_)) relay_news();
 }
 
-void Mesh::relay(PeerName from, const std::set<PeerName>& news) {
-  // The last to tell has the newest, so it is the one who needn't hear it.
-  for (auto name : news) to_relay_[name] = from;
-  if (now_ - last_relay_ >= relay_every_) return flush_relay();
-  if (!next_relay_) next_relay_ = last_relay_ + relay_every_;
-}
-
-void Mesh::flush_relay() {
-  last_relay_ = now_;
-  next_relay_.reset();
-  auto news = std::exchange(to_relay_, {});
-  std::map<PeerName, std::set<PeerName>> by_source;
-  for (auto [name, from] : news) by_source[from].insert(name);
+void Mesh::relay_news() {
+  auto by_source = news_.take_relay(now_);
   // Many neighbours miss nothing, or the same: they share one encoding.
   std::map<PeerName, Gossip> without;
   auto only_source = by_source.size() == 1 ? by_source.begin()->first : PeerName{};
@@ -157,7 +148,7 @@ void Mesh::flush_relay() {
         if (from != key) names.insert(list.begin(), list.end());
       data = topology_of(std::move(names));
     }
-    auto* connection = find(neighbour);
+    auto* connection = connections_.find(neighbour);
     if (!connection) continue;
     connection->outbox.put_gossip("topology", peers_.self().name, data);
     pump(*connection);
@@ -185,15 +176,16 @@ void Mesh::receive_unicast(ConnectionId id, PeerName from, const Envelope& envel
     return;
   }
   auto via = routes().next_hop(envelope.destination, Edges::kAll);
-  auto* relay = find(via);
+  auto* relay = connections_.find(via);
   // Back where it came from: their routes and ours differ for the moment, and it would go to and fro.
-  if (!relay || via == from || congested(*relay))
-    return log::debug("dropping a unicast from {} to {}", envelope.source.str(), envelope.destination.str());
+  if (!relay || via == from || connections_.congested(*relay))
+    return log::debug("a unicast is dropped: from={} to={}", envelope.source.str(), envelope.destination.str());
+  ++count(envelope.channel).sent;
   send(*relay, Bytes(message.begin(), message.end()));
 }
 
-bool Mesh::congested(const Connection& connection) const {
-  return connection.in_flight > kUnicastWindow || in_flight_ > kUnicastWindowOfAll;
+GossipCounts& Mesh::count(std::string_view channel) {
+  return gossip_counts_[std::string(channels_.contains(channel) ? channel : kOtherChannels)];
 }
 
 Result<void> Mesh::unicast(std::string_view channel, PeerName to, ByteView data, Time now) {
@@ -204,11 +196,13 @@ Result<void> Mesh::unicast(std::string_view channel, PeerName to, ByteView data,
   }
   auto via = routes().next_hop(to, Edges::kAll);
   if (!via.value) return Refused(fmt::format("unknown relay destination: {}", to.str()));
-  auto* relay = find(via);
+  auto* relay = connections_.find(via);
   if (!relay) return Refused(fmt::format("unable to find connection to relay peer {}", via.str()));
-  if (congested(*relay)) return Refused(fmt::format("connection to relay peer {} is congested", via.str()));
+  if (connections_.congested(*relay))
+    return Refused(fmt::format("connection to relay peer {} is congested", via.str()));
   auto bytes = encode_envelope(Tag::kUnicast, {channel, peers_.self().name, to, data});
   if (bytes.size() > kMaxMessage) return Refused(fmt::format("message of {} bytes is too long", bytes.size()));
+  ++count(channel).sent;
   send(*relay, std::move(bytes));
   return {};
 }
@@ -225,7 +219,7 @@ void Mesh::gossip(const std::string& channel, Gossip data, Time now) {
 
 void Mesh::gossip_except(PeerName except, const std::string& channel, const Gossip& data) {
   for (auto name : routes().random_neighbours(except, random_)) {
-    auto* connection = find(name);
+    auto* connection = connections_.find(name);
     if (!connection) continue;
     connection->outbox.put_gossip(channel, peers_.self().name, data);
     pump(*connection);
@@ -234,7 +228,7 @@ void Mesh::gossip_except(PeerName except, const std::string& channel, const Goss
 
 void Mesh::broadcast_from(PeerName source, const std::string& channel, const Gossip& data) {
   for (auto name : routes().broadcast(source, Edges::kAll)) {
-    auto* connection = find(name);
+    auto* connection = connections_.find(name);
     if (!connection) continue;
     connection->outbox.put_broadcast(channel, source, data);
     pump(*connection);
@@ -243,12 +237,13 @@ void Mesh::broadcast_from(PeerName source, const std::string& channel, const Gos
 
 bool Mesh::overlay_send(ConnectionId id, Tag tag, ByteView payload, Time now) {
   now_ = std::max(now_, now);
-  auto* connection = find(id);
-  if (!connection || connection->in_flight > kUnicastWindow) return false;
+  auto* connection = connections_.find(id);
+  if (!connection || connection->in_flight > Connections::kUnicastWindow) return false;
   size_t overlays = connection->status.remote.overlays;
   bool raw = tag == Tag::kConnectionEstablished || tag == Tag::kFragmentationReceived || tag == Tag::kPmtuVerified;
   if (tag == Tag::kOverlayControl ? payload.size() < 2 || payload[0] >= overlays : !raw || overlays != 0) {
-    log::error("an overlay control message that could crash {} was not sent", connection->status.remote.name.str());
+    log::error("an overlay control message was not sent, it could crash the peer: peer={}",
+               connection->status.remote.name.str());
     return false;
   }
   Bytes message{static_cast<uint8_t>(tag)};
@@ -258,24 +253,24 @@ bool Mesh::overlay_send(ConnectionId id, Tag tag, ByteView payload, Time now) {
 }
 
 void Mesh::send(Connection& connection, Bytes message) {
-  connection.in_flight += message.size();
-  in_flight_ += message.size();
+  connections_.note_sent(connection, message.size());
   effects_.push_back(Send{connection.status.id, std::move(message)});
 }
 
 void Mesh::pump(Connection& connection) {
-  while (connection.in_flight < kGossipWindow) {
-    auto message = connection.outbox.next();
-    if (!message) return;
-    send(connection, std::move(*message));
+  while (connection.in_flight < Connections::kGossipWindow) {
+    auto next = connection.outbox.next();
+    if (!next) return;
+    ++count(next->channel).sent;
+    send(connection, std::move(next->bytes));
   }
 }
 
 void Mesh::writable(ConnectionId id, Time now) {
   now_ = std::max(now_, now);
-  auto* connection = find(id);
+  auto* connection = connections_.find(id);
   if (!connection) return;
-  in_flight_ -= std::exchange(connection->in_flight, 0);
+  connections_.note_written(*connection);
   pump(*connection);
 }
 

@@ -19,15 +19,14 @@ Peer checked(Peer self) {
 }
 
 std::string label(const Handshake& remote) {
-  return fmt::format("->[{}|{}({})]", remote.address, remote.name.str(), printable(remote.nickname));
+  return fmt::format("{}({})", remote.name.str(), printable(remote.nickname));
+}
+
+void log_closed(const Handshake& remote, std::string_view reason) {
+  log::info("connection closed: peer={} address={} reason={}", label(remote), remote.address, reason);
 }
 
 }  // namespace
-
-Mesh::Connection::Connection(ConnectionId connection, Handshake handshake, Time now, size_t& held)
-    : status{connection, std::move(handshake), false, now, now},
-      next_heartbeat(now + kHeartbeatInterval),
-      outbox(held) {}
 
 Mesh::Mesh(Options options, Time now)
     : connection_limit_(options.connection_limit),
@@ -36,8 +35,7 @@ Mesh::Mesh(Options options, Time now)
       surrogates_(kGossipInterval),
       now_(now),
       next_gossip_(now + kGossipInterval),
-      relay_every_(options.relay_every),
-      last_relay_(now - options.relay_every) {
+      news_(options.relay_every, now) {
   add_channel("topology", topology_channel());
 }
 
@@ -45,21 +43,11 @@ void Mesh::add_channel(std::string name, Channel channel) {
   channels_[std::move(name)] = std::move(channel);
 }
 
-Mesh::Connection* Mesh::find(ConnectionId id) {
-  auto at = connections_.find(id);
-  return at == connections_.end() ? nullptr : &at->second;
-}
-
-Mesh::Connection* Mesh::find(PeerName name) {
-  auto at = by_name_.find(name);
-  return at == by_name_.end() ? nullptr : find(at->second);
-}
-
 // Whether the connection may be added, in the order and with the words of Weave Net; Close if not.
 bool Mesh::admit(ConnectionId id, const Handshake& remote) {
   const auto& self = peers_.self();
   auto refuse = [&](std::string reason, bool never_retry = false) {
-    log::info("{}: connection refused: {}", label(remote), reason);
+    log::info("connection refused: peer={} address={} reason={}", label(remote), remote.address, reason);
     effects_.push_back(Close{id, std::move(reason), never_retry});
     return false;
   };
@@ -71,7 +59,7 @@ bool Mesh::admit(ConnectionId id, const Handshake& remote) {
   if (!remote.introduces && !peers_.find(remote.name))
     return refuse(fmt::format("Found unknown remote name: {} at {}", remote.name.str(), remote.address));
 
-  if (const auto* old = find(remote.name)) {
+  if (const auto* old = connections_.find(remote.name)) {
     auto reason = fmt::format("Multiple connections to {} added to {}", shown, self.str());
     auto old_uid = old->status.remote.conn_uid;
     if (remote.conn_uid == old_uid) close(old->status.id, reason);
@@ -85,7 +73,7 @@ bool Mesh::admit(ConnectionId id, const Handshake& remote) {
 
 void Mesh::connection_ready(ConnectionId id, Handshake remote, Time now) {
   now_ = std::max(now_, now);
-  if (find(id)) return;
+  if (connections_.find(id)) return;
   if (!admit(id, remote)) return apply_changes();
   const auto* known = peers_.find(remote.name);
   bool restarted = known && known->uid != remote.uid;
@@ -95,22 +83,21 @@ void Mesh::connection_ready(ConnectionId id, Handshake remote, Time now) {
     return apply_changes();
   }
   auto name = remote.name;
-  auto& connection = connections_.try_emplace(id, id, std::move(remote), now_, held_).first->second;
-  by_name_[name] = id;
+  auto& connection = connections_.add(id, std::move(remote), now_);
   const auto& handshake = connection.status.remote;
   peers_.set_link({name, handshake.address, handshake.outbound, false});
   announce(name);
   apply_changes();
   effects_.push_back(Added{id});
-  log::info("{}: connection added{}", label(handshake),
-            restarted   ? " (restarted peer)"
-            : reachable ? ""
-                        : " (new peer)");
-  if (restarted || !reachable) greet(connection);
+  log::info("connection added: peer={} address={} known={}", label(handshake), handshake.address,
+            restarted   ? "restarted"
+            : reachable ? "yes"
+                        : "no");
+  if (restarted || !reachable) send_full_state(connection);
 }
 
-// A stranger gets everything that we know.
-void Mesh::greet(Connection& connection) {
+// A peer that wasn't in the topology gets everything that is known.
+void Mesh::send_full_state(Connection& connection) {
   for (const auto& [name, channel] : channels_)
     if (auto data = channel.gossip()) connection.outbox.put_gossip(name, peers_.self().name, std::move(data));
   pump(connection);
@@ -118,7 +105,7 @@ void Mesh::greet(Connection& connection) {
 
 void Mesh::overlay_established(ConnectionId id, Time now) {
   now_ = std::max(now_, now);
-  auto* connection = find(id);
+  auto* connection = connections_.find(id);
   if (!connection || connection->status.established) return;
   connection->status.established = true;
   connection->status.since = now_;
@@ -126,56 +113,44 @@ void Mesh::overlay_established(ConnectionId id, Time now) {
   peers_.set_link({remote.name, remote.address, remote.outbound, true});
   announce(remote.name);
   apply_changes();
-  log::info("{}: connection fully established", label(remote));
+  log::info("connection established: peer={} address={}", label(remote), remote.address);
 }
 
 void Mesh::connection_closed(ConnectionId id, std::string_view reason, Time now) {
   now_ = std::max(now_, now);
-  if (auto* connection = find(id))
-    log::info("{}: connection shutting down due to error: {}", label(connection->status.remote), reason);
+  if (auto* connection = connections_.find(id)) log_closed(connection->status.remote, reason);
   remove(id);
 }
 
 void Mesh::close(ConnectionId id, const std::string& reason) {
-  auto* connection = find(id);
+  auto* connection = connections_.find(id);
   if (!connection) return;
-  log::info("{}: connection shutting down due to error: {}", label(connection->status.remote), reason);
+  log_closed(connection->status.remote, reason);
   effects_.push_back(Close{id, reason});
   remove(id);
 }
 
-// Ends a connection whose place another one takes at once. Its link stays meanwhile: without it we would forget the
-// peer and everybody behind it, with their addresses and names.
+// Ends a connection whose place another one takes at once. Its link stays meanwhile: without it the peer and
+// all peers behind it would be forgotten, with their addresses and names.
 void Mesh::replace(ConnectionId id, const std::string& reason) {
   effects_.push_back(Close{id, reason});
-  forget(id);
-}
-
-// Takes a connection out of our books; answers whose it was.
-PeerName Mesh::forget(ConnectionId id) {
-  auto at = connections_.find(id);
-  auto name = at->second.status.remote.name;
-  in_flight_ -= at->second.in_flight;
-  connections_.erase(at);
-  by_name_.erase(name);
-  return name;
+  connections_.remove(id);
 }
 
 void Mesh::remove(ConnectionId id) {
-  if (!connections_.contains(id)) return;
-  auto name = forget(id);
-  peers_.remove_link(name);
-  // At once, so that we never gossip about peers that we don't reach.
+  auto name = connections_.remove(id);
+  if (!name) return;
+  peers_.remove_link(*name);
+  // At once: no gossip mentions peers that can't be reached.
   peers_.collect();
-  announce(name);
+  announce(*name);
   apply_changes();
 }
 
-// Ourself and that peer go out in the next topology update.
+// This peer and the other one are part of the next topology update.
 void Mesh::announce(PeerName peer) {
-  to_announce_.insert(peers_.self().name);
-  to_announce_.insert(peer);
-  if (!next_announcement_) next_announcement_ = now_ + kUpdateDelay;
+  news_.announce(peers_.self().name, now_);
+  news_.announce(peer, now_);
 }
 
 void Mesh::apply_changes() {
@@ -188,7 +163,7 @@ void Mesh::apply_changes() {
     effects_.push_back(TopologyChanged{});
   }
   if (changes.gone.empty()) return;
-  for (const auto& peer : changes.gone) log::info("Removed unreachable peer {}", peer.str());
+  for (const auto& peer : changes.gone) log::info("unreachable peer removed: peer={}", peer.str());
   effects_.push_back(PeersGone{std::move(changes.gone)});
 }
 
@@ -199,11 +174,9 @@ const Routes& Mesh::routes() const {
 
 Time Mesh::next_tick() const {
   Time next = next_gossip_;
-  for (const auto& timer : {next_announcement_, next_collection_, next_routes_, next_relay_})
+  for (const auto& timer : {next_collection_, next_routes_})
     if (timer) next = std::min(next, *timer);
-  for (const auto& [id, connection] : connections_)
-    next = std::min({next, connection.next_heartbeat, connection.status.last_received + kReceiveTimeout});
-  return next;
+  return connections_.next(news_.next(next));
 }
 
 void Mesh::tick(Time now) {
@@ -213,45 +186,25 @@ void Mesh::tick(Time now) {
     timer.reset();
     return true;
   };
-  std::vector<ConnectionId> silent;
-  for (auto& [id, connection] : connections_) {
-    if (connection.status.last_received + kReceiveTimeout <= now_) {
-      silent.push_back(id);
-    } else if (connection.next_heartbeat <= now_) {
-      connection.next_heartbeat = now_ + kHeartbeatInterval;
-      // Bytes that wait to be written are as good a sign of life.
-      if (connection.in_flight < kGossipWindow) send(connection, {static_cast<uint8_t>(Tag::kHeartbeat)});
-    }
-  }
-  for (auto id : silent) close(id, fmt::format("no message for {} s", kReceiveTimeout.count()));
+  auto connections = connections_.due(now_);
+  for (auto id : connections.heartbeat)
+    if (auto* connection = connections_.find(id)) send(*connection, {static_cast<uint8_t>(Tag::kHeartbeat)});
+  for (auto id : connections.silent) close(id, fmt::format("no message for {} s", kReceiveTimeout.count()));
   if (due(next_collection_)) {
     peers_.collect();
     apply_changes();
   }
-  if (due(next_announcement_)) {
-    auto names = std::exchange(to_announce_, {});
+  if (auto names = news_.take_announcement(now_); !names.empty())
     gossip_except({}, "topology", topology_of(std::move(names)));
-  }
-  if (due(next_relay_)) flush_relay();
+  if (news_.relay_due(now_)) relay_news();
   if (next_gossip_ <= now_) {
     next_gossip_ += kGossipInterval;
-    if (next_gossip_ <= now_) next_gossip_ = now_ + kGossipInterval;  // we slept; don't make up for it
+    if (next_gossip_ <= now_)
+      next_gossip_ = now_ + kGossipInterval;  // after a pause of the process, missed rounds are skipped
     for (const auto& [name, channel] : channels_)
       if (auto data = channel.gossip()) gossip_except({}, name, data);
   }
   if (due(next_routes_)) effects_.push_back(RoutesChanged{});
-}
-
-std::vector<ConnectionStatus> Mesh::connections() const {
-  std::vector<ConnectionStatus> list;
-  for (const auto& [id, connection] : connections_) list.push_back(connection.status);
-  return list;
-}
-
-std::optional<ConnectionStatus> Mesh::connection_to(PeerName name) const {
-  auto at = by_name_.find(name);
-  if (at == by_name_.end()) return std::nullopt;
-  return connections_.at(at->second).status;
 }
 
 Status Mesh::status() const {

@@ -20,11 +20,13 @@
 #include <vector>
 
 #include "gossip/channel.hpp"
+#include "mesh/connections.hpp"
 #include "mesh/envelope.hpp"
-#include "mesh/outbox.hpp"
+#include "mesh/gossip_counts.hpp"
 #include "mesh/peers.hpp"
 #include "mesh/routes.hpp"
 #include "mesh/surrogate.hpp"
+#include "mesh/topology_news.hpp"
 
 namespace weave::mesh {
 
@@ -34,29 +36,9 @@ using gossip::GossipData;
 using gossip::OpaqueData;
 
 inline constexpr std::chrono::seconds kGossipInterval{30};
-inline constexpr std::chrono::seconds kHeartbeatInterval{30};
-inline constexpr std::chrono::seconds kReceiveTimeout{60};
-inline constexpr std::chrono::seconds kUpdateDelay{1};   // from a change of ours to its announcement
-inline constexpr std::chrono::seconds kCollectDelay{1};  // from topology gossip to the removal of who is unreachable
-inline constexpr std::chrono::milliseconds kRoutesDelay{100};    // changes within it are told as one
-inline constexpr std::chrono::milliseconds kRelayInterval{100};  // see Options
+inline constexpr std::chrono::seconds kCollectDelay{1};  // from topology gossip to the removal of unreachable peers
+inline constexpr std::chrono::milliseconds kRoutesDelay{100};  // route changes within it are reported as one
 inline constexpr size_t kDefaultConnectionLimit = 200;
-
-// Chosen by the edge, unique for the life of the process.
-using ConnectionId = uint64_t;
-
-// What a handshake has found out.
-struct Handshake {
-  PeerName name;
-  std::string nickname;
-  uint64_t uid = 0;
-  std::optional<ShortId> short_id;
-  uint64_t conn_uid = 0;  // the XOR of both sides' connection ids: the tie-break
-  std::string address;    // "ip:port": dialled when outbound, the remote socket otherwise
-  bool outbound = false;
-  bool introduces = true;  // may bring in a name that we don't know: inbound, or to a target that the user gave
-  size_t overlays = 0;     // common overlays; 0: the peer announces none and gets plain sleeve (tags 1 to 3)
-};
 
 struct Options {
   Peer self;  // name, nickname, uid (not 0), short id; version and links are the mesh's business
@@ -94,15 +76,6 @@ struct RoutesChanged {};    // the data plane drops what it derived from routes
 struct ShortIdsChanged {};  // an id means another peer: the fast datapath drops its flows
 using Effect =
     std::variant<Send, Close, Added, OverlayMessage, PeersGone, TopologyChanged, RoutesChanged, ShortIdsChanged>;
-
-// A connection of ours, for the status and the connection maker.
-struct ConnectionStatus {
-  ConnectionId id = 0;
-  Handshake remote;
-  bool established = false;
-  Time since;          // when it became what it is, pending or established
-  Time last_received;  // any message
-};
 
 // Everything about the mesh that the report shows.
 struct Status {
@@ -159,32 +132,19 @@ class Mesh {
   // Whose message is being taken in: the neighbour that sent it, for the functions of a channel. 0 at other times.
   PeerName speaker() const { return speaker_; }
   const Routes& routes() const;
-  std::vector<ConnectionStatus> connections() const;
+  std::vector<ConnectionStatus> connections() const { return connections_.status(); }
   // The connection to a peer; nothing when there is none.
-  std::optional<ConnectionStatus> connection_to(PeerName name) const;
+  std::optional<ConnectionStatus> connection_to(PeerName name) const { return connections_.status_of(name); }
   Status status() const;
+  // Messages since the start, relayed ones included.
+  const GossipCountsByChannel& gossip_counts() const { return gossip_counts_; }
 
-  // Bytes under way on one connection, from which on gossip waits, and unicasts are refused.
-  static constexpr size_t kGossipWindow = 64 * 1024;
-  static constexpr size_t kUnicastWindow = 4 * 1024 * 1024;
-  static constexpr size_t kUnicastWindowOfAll = 128 * 1024 * 1024;
   static constexpr size_t kMaxChannelName = 255;
 
  private:
-  struct Connection {
-    Connection(ConnectionId connection, Handshake handshake, Time now, size_t& held);
-    ConnectionStatus status;
-    Time next_heartbeat;
-    Outbox outbox;
-    size_t in_flight = 0;
-  };
-
-  Connection* find(ConnectionId id);
-  Connection* find(PeerName name);
   bool admit(ConnectionId id, const Handshake& remote);
-  void greet(Connection& connection);
+  void send_full_state(Connection& connection);
   void replace(ConnectionId id, const std::string& reason);
-  PeerName forget(ConnectionId id);
   void remove(ConnectionId id);
   void close(ConnectionId id, const std::string& reason);
 
@@ -197,23 +157,19 @@ class Mesh {
   void pump(Connection& connection);
   void gossip_except(PeerName except, const std::string& channel, const Gossip& data);
   void broadcast_from(PeerName source, const std::string& channel, const Gossip& data);
-  bool congested(const Connection& connection) const;
+  GossipCounts& count(std::string_view channel);
 
   Channel topology_channel();
   Gossip topology_of(std::set<PeerName> names) const;
   void announce(PeerName peer);
-  void relay(PeerName from, const std::set<PeerName>& news);
-  void flush_relay();
+  void relay_news();
   void apply_changes();
 
   size_t connection_limit_;
   Random random_;
   Peers peers_;
   mutable std::unique_ptr<Routes> routes_;  // null: stale
-  size_t held_ = 0;                         // by all outboxes, which must go first
-  size_t in_flight_ = 0;
-  std::map<ConnectionId, Connection> connections_;
-  std::map<PeerName, ConnectionId> by_name_;
+  Connections connections_;
   std::map<std::string, Channel, std::less<>> channels_;
   Surrogates surrogates_;
   std::vector<Effect> effects_;
@@ -221,12 +177,9 @@ class Mesh {
   PeerName speaker_;
   Time now_;
   Time next_gossip_;
-  std::set<PeerName> to_announce_;
-  std::chrono::milliseconds relay_every_;
-  std::set<PeerName> topology_news_;       // of the message just taken in
-  std::map<PeerName, PeerName> to_relay_;  // whose news, by whom we got it
-  Time last_relay_;
-  std::optional<Time> next_announcement_, next_collection_, next_routes_, next_relay_;
+  std::optional<Time> next_collection_, next_routes_;
+  TopologyNews news_;
+  GossipCountsByChannel gossip_counts_;
 };
 
 }  // namespace weave::mesh

@@ -19,14 +19,14 @@ void Outbox::account(size_t held, size_t released) {
 
 void Outbox::put(Key key, Gossip data) {
   if (held_ + data->held() > kMaxHeld || total_ + data->held() > kMaxHeldByAll || boxes_.size() >= kMaxBoxes)
-    return log::debug("channel {}: queue full, message dropped", std::get<1>(key));
+    return log::debug("a gossip message is dropped, the queue is full: channel={}", std::get<1>(key));
   auto [at, fresh] = boxes_.try_emplace(std::move(key), data);
   size_t before = fresh ? 0 : at->second->held();
   if (!fresh) at->second = at->second->merged(*data);
   account(at->second->held(), before);
 }
 
-std::optional<Bytes> Outbox::next() {
+std::optional<Outbox::Message> Outbox::next() {
   while (encoded_.empty() && !boxes_.empty()) {
     auto box = boxes_.extract(boxes_.begin());
     account(0, box.mapped()->held());
@@ -34,9 +34,9 @@ std::optional<Bytes> Outbox::next() {
     for (const auto& payload : box.mapped()->encode()) {
       auto message = encode_envelope(tag, {channel, source, {}, payload});
       if (message.size() <= kMaxMessage)
-        encoded_.push_back(std::move(message));
+        encoded_.push_back({channel, std::move(message)});
       else
-        log::warning("channel {}: a message of {} bytes is too long to be sent", channel, message.size());
+        log::warning("a gossip message is too long to be sent: channel={} bytes={}", channel, message.size());
     }
   }
   if (encoded_.empty()) return std::nullopt;

@@ -25,7 +25,11 @@ class Outbox {
   void put_broadcast(const std::string& channel, PeerName source, Gossip data);
 
   // The next message, gossip first; nothing when all boxes are empty. Messages longer than max_message are dropped.
-  std::optional<Bytes> next();
+  struct Message {
+    std::string channel;
+    Bytes bytes;  // tag and envelope
+  };
+  std::optional<Message> next();
 
   // Bytes of data that keeps its own, and boxes; more is dropped.
   static constexpr size_t kMaxHeld = 16 * 1024 * 1024;
@@ -41,7 +45,7 @@ class Outbox {
   void account(size_t held, size_t released);
 
   std::map<Key, Gossip> boxes_;
-  std::deque<Bytes> encoded_;  // the rest of a box that gave several messages
+  std::deque<Message> encoded_;  // the rest of a box that gave several messages
   size_t held_ = 0;
   size_t& total_;
 };

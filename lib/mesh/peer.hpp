@@ -1,5 +1,6 @@
 // What the mesh knows of one peer: the entry that the peer itself announces and that everybody else copies.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 namespace weave::mesh {
 
 using weave::printable;
+using Time = std::chrono::steady_clock::time_point;  // virtual in tests
 
 // A connection as the peer that holds it announces it.
 struct Link {

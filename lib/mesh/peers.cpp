@@ -124,7 +124,7 @@ Peers::Merged Peers::merge(std::vector<Peer> update) {
       // Somebody remembers us from before our restart; only a higher version gets past that. The highest of all can't
       // be passed, and nobody gets there by counting.
       if (theirs.version == UINT64_MAX) {
-        log::warning("ignoring version {} of ourself in topology gossip", theirs.version);
+        log::warning("gossip about this peer itself is ignored: version={}", theirs.version);
         continue;
       }
       us.version = theirs.version;

@@ -26,11 +26,11 @@ Gossip Surrogates::gossip(std::string_view channel, ByteView data, Time now) {
   bool room = (at != seen_.end() || seen_.size() < kMaxChannels) && ages_.size() < kMaxPayloads &&
               payload.size() <= kMaxBytes - bytes_;
   if (!room) {
-    log::debug("no room to remember gossip of the unknown channel {}", channel);
+    log::debug("gossip of an unknown channel is not passed on, too many are known: channel={}", channel);
     return nullptr;
   }
   if (at == seen_.end()) {
-    log::info("[gossip {}]: created surrogate channel", channel);
+    log::info("gossip of an unknown channel is passed on from now on: channel={}", channel);
     at = seen_.try_emplace(std::string(channel)).first;
   }
   at->second.insert(payload);

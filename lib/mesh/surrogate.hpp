@@ -8,13 +8,12 @@
 #include <string>
 
 #include "gossip/channel.hpp"
+#include "mesh/peer.hpp"
 
 namespace weave::mesh {
 
 using gossip::Gossip;
 using gossip::OpaqueData;
-
-using Time = std::chrono::steady_clock::time_point;
 
 class Surrogates {
  public:

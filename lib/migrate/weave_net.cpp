@@ -113,8 +113,8 @@ Result<ipam::Ring> ring_of(const StoredRing& stored, PeerName self) {
   return ring;
 }
 
-Result<std::vector<ipam::Held>> held_of(const StoredOwned& stored) {
-  std::vector<ipam::Held> list;
+Result<std::vector<ipam::Allocation>> allocations_of(const StoredOwned& stored) {
+  std::vector<ipam::Allocation> list;
   for (const auto& cidr : stored.cidrs) {
     if (cidr.prefix < 0 || cidr.prefix > 32) return Refused("ownedAddresses: no prefix length");
     list.push_back({{cidr.address, static_cast<int>(cidr.prefix)}, stored.container});
@@ -187,7 +187,7 @@ Result<WeaveNetState> decode_weave_net(ByteView file) {
   if (!owned) return Refused(owned.error());
   for (const auto& [ident, stored] : *owned) {
     if (ident.empty() || ident.size() > kLongestIdent) return Refused("ownedAddresses: a name of no sensible length");
-    auto held = held_of(stored);
+    auto held = allocations_of(stored);
     if (!held) return Refused(held.error());
     if (!held->empty()) state.owned[ident] = std::move(*held);
   }

@@ -16,7 +16,7 @@ namespace weave::migrate {
 struct WeaveNetState {
   PeerName self;                                         // 0: it ran without IP allocation, or never got so far
   std::optional<ipam::Ring> ring;                        // absent likewise, or when the range was never shared out
-  std::map<std::string, std::vector<ipam::Held>> owned;  // by container id or another ident
+  std::map<std::string, std::vector<ipam::Allocation>> owned;  // by container id or another ident
   std::vector<std::string> targets;                      // as the user gave them
 
   size_t addresses() const;

@@ -118,7 +118,8 @@ std::optional<Gossiper::Taken> Gossiper::take_in(PeerName from, ByteView data) {
   if (!message) {
     ++malformed_;
     if (now - malformed_logged_ >= kLogInterval)
-      log::warning("names from {} can't be understood and are dropped: reason={}", who(from), message.error());
+      log::warning("names of a peer are dropped, they cannot be decoded: peer={} reason={}", who(from),
+                   message.error());
     if (now - malformed_logged_ >= kLogInterval) malformed_logged_ = now;
     return std::nullopt;
   }
@@ -150,7 +151,7 @@ void Gossiper::note_skew(PeerName peer, int64_t seconds, int64_t now) {
   seen.seen = now;
   if (now - seen.logged < kLogInterval) return;
   seen.logged = now;
-  log::warning("names from {} are dropped: reason=host clock skew of {}s exceeds {}s limit", who(peer), seconds,
+  log::warning("names of a peer are dropped, its clock is wrong: peer={} skew={}s limit={}s", who(peer), seconds,
                kMaxClockSkew);
 }
 

@@ -25,9 +25,10 @@ inline constexpr const char* kChannelName = "nameserver";
 
 // What the channel needs of the router.
 struct GossipHooks {
-  std::function<int64_t()> now;                 // unix seconds
-  std::function<bool(PeerName)> known;          // whether the topology has a peer; it has ourself
-  std::function<void(gossip::Gossip)> broadcast;  // to all peers, on this channel; may be called from within the channel
+  std::function<int64_t()> now;         // unix seconds
+  std::function<bool(PeerName)> known;  // whether the topology has a peer; it has ourself
+  std::function<void(gossip::Gossip)>
+      broadcast;  // to all peers, on this channel; may be called from within the channel
   // May be empty:
   std::function<void(const Entries&)> changed;  // new or changed entries of any peer, tombstones included
   std::function<void(const Entries&)> erased;   // entries that are gone without a tombstone
@@ -85,7 +86,8 @@ class Gossiper {
 };
 
 // Gossip that carries some entries. Takes up to about max_held bytes when it is merged with others.
-gossip::Gossip update(const Database& database, const std::function<int64_t()>& now, int64_t timestamp, Entries entries);
+gossip::Gossip update(const Database& database, const std::function<int64_t()>& now, int64_t timestamp,
+                      Entries entries);
 // Gossip that says all that the database holds when it is sent.
 gossip::Gossip whole_state(const Database& database, const std::function<int64_t()>& now);
 

@@ -64,7 +64,6 @@ struct ConnectionRow {
   std::string address;
   bool outbound = false;
   std::string state;     // established, pending; of targets: failed, waiting, connecting, retrying
-  std::string info;      // Weave Net's text: overlay and peer, or the error and the time of the next attempt
   PeerName peer;         // 0 for targets
   std::string nickname;  // printable
   std::string overlay;   // in use; empty: none

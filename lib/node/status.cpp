@@ -1,5 +1,3 @@
-#include <ctime>
-
 #include "node/node_impl.hpp"
 
 namespace weave::mesh {
@@ -12,15 +10,6 @@ using Wall = std::chrono::system_clock::time_point;
 Wall wall(Time time) {
   auto since = time - std::chrono::steady_clock::now();
   return std::chrono::round<std::chrono::milliseconds>(std::chrono::system_clock::now() + since);
-}
-
-std::string utc(Wall time) {
-  auto seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm fields{};
-  gmtime_r(&seconds, &fields);
-  std::array<char, 64> text{};
-  auto size = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S +0000 UTC", &fields);
-  return {text.data(), size};
 }
 
 // Why a connection isn't what it could be: the first overlay that has something to say about itself, down to the one in
@@ -63,8 +52,6 @@ NodeStatus Node::Impl::status() const {
     row.since = wall(std::max(connection.since, session.overlay_since));
     row.overlays = session.overlays->rows();
     row.reason = reason_of(row.overlays, row.overlay);
-    if (out.encryption) row.info = fmt::format("{:<11} ", row.encrypted ? "encrypted" : "unencrypted");
-    row.info += fmt::format("{:<6} {}", row.overlay.empty() ? "none" : row.overlay, session.theirs.label());
     out.connections.push_back(std::move(row));
   }
   for (const auto& target : maker.rows()) {
@@ -72,12 +59,8 @@ NodeStatus Node::Impl::status() const {
     row.address = target.address;
     row.outbound = true;
     row.state = target.state;
-    row.reason = row.info = target.reason;
+    row.reason = target.reason;
     if (target.retry) row.retry_at = wall(*target.retry);
-    if (target.state == "failed")
-      row.info += ", retry: " + (row.retry_at ? utc(*row.retry_at) : std::string("never"));
-    else if (target.state == "waiting")
-      row.info = "until: " + utc(*row.retry_at);
     out.connections.push_back(std::move(row));
   }
   return out;

@@ -155,15 +155,15 @@ asio::awaitable<http::Response> Driver::Impl::answer(std::shared_ptr<Impl> self,
     co_return http::Response::text("404 page not found\n", 404);
   try {
     auto body = co_await route->second.call(self->network, self->ipam, call, mesh, request.body);
-    log::debug("plugin: {} answered", path);
+    log::debug("Docker's call is answered: call={}", path);
     co_return json_response(std::move(body), 200);
   } catch (const Undecodable& error) {
     co_return http::Response::text(fmt::format("Unable to decode JSON payload: {}\n", error.what()), 400);
   } catch (const Error& error) {
-    log::warning("plugin: {} failed, reason: {}", path, error.what());
+    log::warning("Docker's call failed: call={} reason={}", path, error.what());
     co_return failure(error.hint().empty() ? error.what() : fmt::format("{} ({})", error.what(), error.hint()));
   } catch (const std::exception& error) {
-    log::warning("plugin: {} failed, reason: {}", path, error.what());
+    log::warning("Docker's call failed: call={} reason={}", path, error.what());
     co_return failure(error.what());
   }
 }
@@ -193,7 +193,8 @@ asio::awaitable<http::Response> Driver::Impl::handle(std::shared_ptr<Impl> self,
   // The call goes on without us: it sees that it is abandoned, and undoes what it did.
   pending->call.abandoned = true;
   pending->cancel.emit(asio::cancellation_type::terminal);
-  log::warning("plugin: {} abandoned, reason: no result within {} ms", path, self->deadline.count());
+  log::warning("Docker's call was given up, there was no result in time: call={} limit={}ms", path,
+               self->deadline.count());
   co_return failure(path == "/IpamDriver.RequestAddress"
                         ? "IP allocation isn't ready: waiting for peers (see weave status ipam)"
                         : fmt::format("no result within {} s", self->deadline.count() / 1000));

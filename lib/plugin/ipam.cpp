@@ -45,8 +45,8 @@ asio::awaitable<std::string> IpamCalls::request_pool(CallPtr call, RequestPool r
   if (!id) throw Error(id.error());
   for (const auto& [text, pool] : table_.pools)
     if (auto other = PoolId::parse(text, default_subnet); other && other->subnet.overlaps(id->subnet))
-      log::warning("plugin: subnet {} overlaps {} of another network: a container can't be on both", id->subnet.str(),
-                   other->subnet.str());
+      log::warning("a network overlaps another one, a container cannot be on both: subnet={} other={}",
+                   id->subnet.str(), other->subnet.str());
   const std::string key = id->str();
   Pool& pool = table_.pools[key];
   ++pool.uses;
@@ -85,7 +85,7 @@ asio::awaitable<void> IpamCalls::check_unused(Ipv4 address) {
   if (found == table_.addresses.end()) co_return;
   stale = stale && !found->second.reserved && !found->second.fresh && found->second.endpoint == use.endpoint;
   if (stale) {
-    log::warning("plugin: addr {} was left over by endpoint {} and is given out again", address.str(),
+    log::warning("the address of an endpoint that is gone is given out again: address={} endpoint={}", address.str(),
                  use.endpoint.substr(0, 12));
     co_return;
   }

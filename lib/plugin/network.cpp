@@ -63,7 +63,7 @@ Network network_from_options(const Options& options) {
     if (name == kMulticast)
       out.multicast = option_flag(name, value);
     else
-      log::warning("plugin: unrecognized network option {} ignored", name);
+      log::warning("an unknown network option is ignored: option={}", name);
   }
   return out;
 }
@@ -77,9 +77,8 @@ asio::awaitable<std::string> NetworkCalls::create_network(CreateNetwork request)
   }
   if (network.foreign_ipam)
     log::warning(
-        "plugin: network {} gets its addresses from Docker, which doesn't coordinate them between hosts; create it "
-        "with "
-        "--ipam-driver=weavemesh",
+        "a network gets its addresses from Docker, which does not coordinate them between hosts; create it with "
+        "--ipam-driver=weavemesh: network={}",
         request.network.substr(0, 12));
   table_.networks[request.network] = network;
   co_await table_.save_network(request.network);
@@ -150,7 +149,8 @@ asio::awaitable<std::string> NetworkCalls::join(Join request) {
   check_endpoint(request.endpoint);
   const auto network = table_.networks.find(request.network);
   if (network == table_.networks.end())
-    log::warning("plugin: network {} isn't known yet; joined without multicast route", request.network.substr(0, 12));
+    log::warning("a container joined a network that is not known yet, without multicast route: network={}",
+                 request.network.substr(0, 12));
   const bool multicast = network != table_.networks.end() && network->second.multicast;
   ordered_json routes = nullptr;
   if (multicast) {

@@ -74,7 +74,7 @@ asio::awaitable<void> Table::load() {
         addresses[*address] = {value.value("pool", ""), value.value("endpoint", ""), value.value("reserved", false)};
       }
     } catch (const std::exception& error) {
-      log::warning("plugin: stored record {} dropped, reason: {}", key, error.what());
+      log::warning("a stored record of the plugin is dropped: key={} reason={}", key, error.what());
     }
   }
 }

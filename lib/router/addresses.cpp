@@ -4,17 +4,13 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "ipam/channel.hpp"
 
 namespace weave::router {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// A container that a name stands for, as Docker writes it in full.
-bool is_container(const std::string& ident) {
-  return ident.size() == 64 && ident.find_first_not_of("0123456789abcdef") == ident.npos;
-}
 
 // Runs at the end of its scope.
 struct Finally {
@@ -35,7 +31,7 @@ void Addresses::deliver() {
     auto waits = waiting_.find(one.ticket);
     if (waits == waiting_.end()) {
       // Of a claim found at the start.
-      if (!one.answer) log::error("[allocator] {}", one.answer.error().text);
+      if (!one.answer) log::error("a claim found at the start failed: reason={}", one.answer.error().text);
       continue;
     }
     waits->second.answer = std::move(one.answer);
@@ -57,7 +53,7 @@ asio::awaitable<bool> Addresses::gone(const std::string& ident, bool check_alive
   try {
     co_return !co_await alive_(ident);
   } catch (const Error& error) {
-    log::warning("can't tell whether the container runs: container={} reason={}", ident, error.what());
+    log::warning("cannot tell whether a container runs: container={} reason={}", ident, error.what());
     co_return false;
   }
 }
@@ -70,7 +66,7 @@ asio::awaitable<std::optional<Cidr>> Addresses::answer(ipam::Ticket ticket, std:
   }};
   deliver();
   for (bool told = false; !self.answer;) {
-    if (!std::exchange(told, true)) log::info("waiting for an address: {}", what);
+    if (!std::exchange(told, true)) log::info("an address request waits: request=\"{}\"", what);
     self.woken.expires_at(asio::steady_timer::time_point::max());
     co_await self.woken.async_wait(asio::as_tuple(asio::use_awaitable));
     // The timer is cancelled to wake us; the whole coroutine is cancelled when the asker hangs up.
@@ -86,23 +82,23 @@ asio::awaitable<std::optional<Cidr>> Addresses::answer(ipam::Ticket ticket, std:
 asio::awaitable<std::optional<Cidr>> Addresses::allocate(std::string ident, Cidr subnet, bool check_alive) {
   if (co_await gone(ident, check_alive)) co_return std::nullopt;
   auto ticket = allocator_.ask_allocate(ident, subnet, check_alive);
-  co_return co_await answer(ticket, fmt::format("container={} subnet={}", ident, subnet.str()));
+  co_return co_await answer(ticket, fmt::format("allocate {} for {}", subnet.str(), ident));
 }
 
 asio::awaitable<bool> Addresses::claim(std::string ident, Cidr address, bool check_alive, bool lenient) {
   if (co_await gone(ident, check_alive)) co_return false;
-  using Claim = ipam::Allocator::Claim;
+  using Claim = ipam::ClaimMode;
   auto ticket = allocator_.ask_claim(ident, address, check_alive, lenient ? Claim::kLenient : Claim::kAsked);
-  co_return (co_await answer(ticket, fmt::format("container={} address={}", ident, address.str()))).has_value();
+  co_return (co_await answer(ticket, fmt::format("claim {} for {}", address.str(), ident))).has_value();
 }
 
 void Addresses::found(const std::string& ident, Cidr address, bool container) {
-  allocator_.ask_claim(ident, address, container, ipam::Allocator::Claim::kFound);
+  allocator_.ask_claim(ident, address, container, ipam::ClaimMode::kFound);
   deliver();
 }
 
 asio::awaitable<void> Addresses::prime() {
-  co_await answer(allocator_.ask_ring(), "until the peers have agreed who owns what");
+  co_await answer(allocator_.ask_ring(), "ring");
 }
 
 bool Addresses::release(const std::string& ident, std::optional<Ipv4> address) {
@@ -121,14 +117,11 @@ void Addresses::container_destroyed(const std::string& ident) {
   deliver();
 }
 
-void Addresses::reconcile(const std::set<std::string>& running, const std::set<std::string>& existing) {
-  for (const auto& owned : allocator_.owned()) {
-    if (!is_container(owned.ident) || running.contains(owned.ident)) continue;
-    if (existing.contains(owned.ident))
-      allocator_.container_died(owned.ident, Clock::now());
-    else
-      allocator_.container_destroyed(owned.ident);
-  }
+void Addresses::reconcile(std::set<std::string> running, const std::set<std::string>& existing) {
+  // Docker lists full ids: it can't be told whether another ident is that of a container.
+  for (const auto& owned : allocator_.owned())
+    if (!is_container_id(owned.ident)) running.insert(owned.ident);
+  allocator_.reconcile(running, existing, Clock::now());
   deliver();
 }
 

@@ -46,7 +46,7 @@ class Addresses {
   void container_started(const std::string& ident) { allocator_.container_started(ident); }
   void container_destroyed(const std::string& ident);
   // What Docker says runs and exists: what doesn't exist is freed, what doesn't run has its grace.
-  void reconcile(const std::set<std::string>& running, const std::set<std::string>& existing);
+  void reconcile(std::set<std::string> running, const std::set<std::string>& existing);
   // To be called every ipam::Allocator::kTick.
   void tick();
 
@@ -68,8 +68,6 @@ class Addresses {
 
   ipam::Allocator& allocator() { return allocator_; }
   const ipam::Allocator& allocator() const { return allocator_; }
-  // "<ident> <subnet>" of the allocations that wait.
-  std::vector<std::string> waiting() const { return allocator_.waiting(); }
 
  private:
   struct Waiting {

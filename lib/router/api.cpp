@@ -25,6 +25,7 @@ control::Backend::Parts Api::parts() {
 
 control::Counters Api::counters() {
   control::Counters counters;
+  if (owners_.peers) owners_.peers->count(counters);
   if (owners_.names) owners_.names->count(counters);
   owners_.plugin->count(counters);
   if (owners_.datapath) owners_.datapath->count(counters);

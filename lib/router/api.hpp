@@ -11,7 +11,7 @@ namespace weave::router {
 class Api final : public control::Backend {
  public:
   struct Hooks {
-    std::function<control::Report()> report;
+    std::function<control::Report(control::ReportParts)> report;
     std::function<void()> stop;  // called once, after the response to `weave stop` has been sent
   };
 
@@ -21,7 +21,7 @@ class Api final : public control::Backend {
       : executor_(executor), pool_(pool), owners_(owners), default_subnet_(default_subnet), hooks_(std::move(hooks)) {}
 
   Parts parts() override;
-  control::Report report() override { return hooks_.report(); }
+  control::Report report(control::ReportParts parts) override { return hooks_.report(parts); }
   control::Counters counters() override;
 
   asio::awaitable<std::optional<Cidr>> allocate(std::string id, std::optional<Cidr> subnet, bool check_alive) override;

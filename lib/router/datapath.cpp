@@ -178,21 +178,19 @@ void Datapath::report(control::Router& router, const std::vector<mesh::Peer>& pe
   auto now = std::chrono::system_clock::now();
   auto mac = [&](const Mac& address, PeerName name, std::chrono::minutes age) {
     auto peer = std::ranges::find(peers, name, &mesh::Peer::name);
-    router.macs.push_back({address.str(), name.str(), peer == peers.end() ? "" : mesh::printable(peer->nickname),
-                           control::rfc3339(now - age)});
+    router.macs.push_back({address, name, peer == peers.end() ? "" : mesh::printable(peer->nickname), now - age});
   };
-  router.datapath = text();
-  router.overlay_diagnostics["sleeve"] = "null";
+  router.overlay_diagnostics["sleeve"] = nullptr;
   if (auto* sleeve = node_->sleeve()) {
     auto known = sleeve->diagnostics();
     if (!known.interface.empty()) router.interface = known.interface + " (via TAP)";
-    router.overlay_diagnostics["sleeve"] = sleeve_json(known).dump();
+    router.overlay_diagnostics["sleeve"] = sleeve_json(known);
     for (const auto& entry : known.macs) mac(entry.mac, entry.peer, entry.age);
   }
   if (!fast_) return;
   auto status = fast_->status();
   router.interface = fmt::format("vethwe-datapath (via eBPF, {})", to_string(status.mode));
-  router.overlay_diagnostics["fastdp"] = fast_json(status).dump();
+  router.overlay_diagnostics["fastdp"] = fast_json(status);
   for (const auto& place : status.macs) {
     auto name = config_.self;
     if (place.peer) {

@@ -97,7 +97,7 @@ void NamesService::report(control::Report& report) const {
   }
   dns.ttl = static_cast<int>(config_.ttl);
   for (const auto& entry : database_.entries())
-    dns.entries.push_back({entry.hostname, entry.origin.str(), entry.container, entry.address.str(),
+    dns.entries.push_back({entry.hostname, entry.origin, entry.container, entry.address,
                            static_cast<int>(entry.version), entry.tombstone});
   dns.state = dns_->service().state();
   // Names of a peer whose clock is wrong are missing; this line is what tells why.

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/text.hpp"
 #include "router/store_table.hpp"
 
 namespace weave::router {
@@ -9,10 +10,6 @@ namespace {
 
 constexpr const char* kTargetsKey = "targets";
 constexpr const char* kLaunchKey = "launch";
-
-std::string rfc3339(std::chrono::system_clock::time_point time) {
-  return time == std::chrono::system_clock::time_point{} ? "" : control::rfc3339(time);
-}
 
 }  // namespace
 
@@ -50,6 +47,13 @@ void Peers::forget(const std::vector<std::string>& peers) {
   store_targets();
 }
 
+void Peers::count(control::Counters& counters) const {
+  for (const auto& [channel, counts] : node_.mesh().gossip_counts()) {
+    counters.gossip[{channel, "in"}] = counts.received;
+    counters.gossip[{channel, "out"}] = counts.sent;
+  }
+}
+
 void Peers::report(control::Router& router, bool fast_datapath) const {
   auto status = node_.status();
   router.protocol_min = status.min_version;
@@ -59,26 +63,23 @@ void Peers::report(control::Router& router, bool fast_datapath) const {
   std::map<PeerName, std::string> nicknames;
   for (const auto& peer : status.mesh.peers) nicknames[peer.name] = mesh::printable(peer.nickname);
   for (const auto& peer : status.mesh.peers) {
-    control::Peer shown{.name = peer.name.str(),
+    control::Peer shown{.name = peer.name,
                         .nickname = nicknames[peer.name],
                         .uid = peer.uid,
                         .short_id = peer.short_id.value_or(0),
                         .version = peer.version,
                         .connections = {}};
     for (const auto& link : peer.links)
-      shown.connections.push_back({link.to.str(), nicknames[link.to], link.address, link.outbound, link.established});
+      shown.connections.push_back({link.to, nicknames[link.to], link.address, link.outbound, link.established});
     router.peers.push_back(std::move(shown));
   }
-  for (auto [destination, via] : status.mesh.unicast_routes)
-    router.unicast_routes.push_back({destination.str(), via.str()});
-  for (const auto& [source, hops] : status.mesh.broadcast_routes) {
-    control::BroadcastRoute route{source.str(), {}};
-    for (auto hop : hops) route.via.push_back(hop.str());
-    router.broadcast_routes.push_back(std::move(route));
-  }
+  for (auto [destination, via] : status.mesh.unicast_routes) router.unicast_routes.push_back({destination, via});
+  for (const auto& [source, hops] : status.mesh.broadcast_routes) router.broadcast_routes.push_back({source, hops});
   for (const auto& row : status.connections) {
-    control::Connection shown{.address = row.address, .outbound = row.outbound, .state = row.state, .info = row.info};
+    control::Connection shown{.address = row.address, .outbound = row.outbound, .state = row.state};
     if (row.peer.value != 0) {
+      auto encrypted = status.encryption ? std::optional(row.encrypted) : std::nullopt;
+      shown.info = control::connected_info(encrypted, row.overlay, row.peer, row.nickname);
       shown.attrs["name"] = row.overlay.empty() ? "none" : row.overlay;
       if (row.mtu) shown.attrs["mtu"] = int64_t{*row.mtu};
       if (row.encrypted) shown.attrs["encrypted"] = true;
@@ -88,10 +89,11 @@ void Peers::report(control::Router& router, bool fast_datapath) const {
         shown.reason =
             "its version is too old for frames to pass beside the fast datapath: launch with --datapath=none";
     } else {
+      shown.info = control::target_info(row.state, row.reason, row.retry_at);
       shown.last_error = row.reason;
     }
-    shown.since = rfc3339(row.since);
-    if (row.retry_at) shown.retry_at = rfc3339(*row.retry_at);
+    if (row.since != control::WallTime{}) shown.since = row.since;
+    shown.retry_at = row.retry_at;
     router.connections.push_back(std::move(shown));
   }
 }

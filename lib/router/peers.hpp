@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/asio.hpp"
+#include "control/metrics.hpp"
 #include "control/report.hpp"
 #include "node/node.hpp"
 #include "store/store.hpp"
@@ -35,6 +36,7 @@ class Peers {
 
   bool knows(PeerName peer) const { return node_.mesh().peers().find(peer) != nullptr; }
 
+  void count(control::Counters& counters) const;
   // `fast_datapath`: peers without short ID get no frames then, and the report says so.
   void report(control::Router& router, bool fast_datapath) const;
 

@@ -177,7 +177,7 @@ class Process {
       try {
         auto known = co_await what_docker_knows();
         for (const auto& line : co_await driver_.reconcile(std::move(known)))
-          log::info("given back, as Docker no longer knows it: {}", line);
+          log::info("released, Docker no longer knows it: item={}", line);
       } catch (const Error& error) {
         log::warning("cannot compare with Docker: reason={}", error.what());
       }

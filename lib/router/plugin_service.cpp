@@ -117,7 +117,7 @@ void PluginService::report(control::Report& report) const {
   plugin.mesh_driver_name = driver_name(plugin.mesh_socket);
   plugin.service_id = id_;
   plugin.state = service_->state();
-  plugin.since = control::rfc3339(service_->since());
+  plugin.since = service_->since();
   report.plugin = std::move(plugin);
 }
 

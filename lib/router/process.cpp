@@ -85,7 +85,7 @@ class RouterProcess {
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    log::error("cannot start: {}{}", failure, hint.empty() ? "" : " (" + hint + ")");
+    log::error("the router cannot start: reason=\"{}{}\"", failure, hint.empty() ? "" : " (" + hint + ")");
     supervise::report_failure(ready_, failure, hint);
     status_ = 1;
     router_.io().stop();

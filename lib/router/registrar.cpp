@@ -3,16 +3,12 @@
 #include <chrono>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 namespace weave::router {
 namespace {
 
 constexpr std::string_view kTable = "names";  // key "<container> <address> <name>", registered by hand
-
-// Ids that no container of Docker has: they don't die.
-bool is_container(std::string_view id) {
-  return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == id.npos;
-}
 
 std::string key_of(const std::string& container, const std::pair<std::string, Ipv4>& one) {
   return fmt::format("{} {} {}", container, one.second.str(), one.first);
@@ -47,13 +43,13 @@ Registrar::Registrar(names::Database& names, Store& store, Changed changed)
     auto address =
         second == key.npos ? Refused(std::string("cut")) : Ipv4::parse(key.substr(first + 1, second - first - 1));
     if (!address) {
-      log::warning("a stored name can't be read: '{}'", key);
+      log::warning("a stored name cannot be read: key='{}'", key);
       continue;
     }
     auto container = key.substr(0, first);
     manual_[container].insert({key.substr(second + 1), *address});
     // Of containers only when they turn out to run.
-    if (!is_container(container))
+    if (!is_container_id(container))
       if (auto added = names_.add(key.substr(second + 1), container, *address)) publish(*added);
   }
 }
@@ -105,7 +101,7 @@ void Registrar::keep_only(const std::set<std::string>& running) {
   for (const auto& entry : names_.own_live_entries()) gone.insert(entry.container);
   for (const auto& [container, wanted] : manual_) gone.insert(container);
   for (const auto& container : gone)
-    if (is_container(container) && !running.contains(container)) died(container);
+    if (is_container_id(container) && !running.contains(container)) died(container);
 }
 
 std::optional<std::string> Registrar::add(const std::string& container, Ipv4 address, const std::string& fqdn) {

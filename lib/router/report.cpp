@@ -13,15 +13,13 @@ control::Ipam report_ipam(const Addresses& addresses) {
   if (known.election)
     ipam.paxos = control::Paxos{known.election->elector, static_cast<int>(known.election->known),
                                 static_cast<int>(known.election->quorum)};
-  ipam.range = known.range.str();
+  ipam.range = known.range;
   ipam.range_size = known.range_num_ips;
   ipam.active_ips = known.active_ips;
-  ipam.default_subnet = known.default_subnet.str();
+  ipam.default_subnet = known.default_subnet;
   for (const auto& share : known.entries)
-    ipam.entries.push_back(
-        {share.token.str(), share.size, share.peer.str(), share.nickname, share.known, share.version});
-  for (const auto& [ident, cidr] : known.pending_claims)
-    ipam.pending_claims.push_back({ident, cidr.address.str(), cidr.prefix});
+    ipam.entries.push_back({share.token, share.size, share.peer, share.nickname, share.known, share.version});
+  for (const auto& [ident, cidr] : known.pending_claims) ipam.pending_claims.push_back({ident, cidr});
   ipam.pending_allocates = known.pending_allocates;
   ipam.problems = known.problems;
   return ipam;
@@ -29,7 +27,7 @@ control::Ipam report_ipam(const Addresses& addresses) {
 
 }  // namespace
 
-control::Report Router::report() const {
+control::Report Router::report(control::ReportParts parts) const {
   control::Report report;
   report.ready = ready_ && (!owners_.names || owners_.names->up()) && owners_.plugin->up();
   report.version = kVersion;
@@ -37,20 +35,21 @@ control::Report Router::report() const {
   auto& router = report.router;
   router.encryption = !settings_.password.empty();
   router.peer_discovery = settings_.discovery;
-  router.name = self_.str();
+  router.name = self_;
   router.nickname = settings_.nickname;
   router.port = settings_.port;
   router.interface = "no overlay bridge";
-  if (owners_.peers) {
-    owners_.datapath->report(router, owners_.peers->node().status().mesh.peers);
+  if (owners_.peers && parts.mesh) {
+    router.datapath = owners_.datapath->text();
     owners_.peers->report(router, owners_.datapath->has_fast());
   }
+  if (owners_.peers && parts.datapath) owners_.datapath->report(router, owners_.peers->node().status().mesh.peers);
   for (const auto& subnet : settings_.trusted_subnets) router.trusted_subnets.push_back(subnet.str());
   router.service_id = settings_.service_id;
 
-  if (owners_.addresses) report.ipam = report_ipam(*owners_.addresses);
-  if (owners_.names) owners_.names->report(report);
-  owners_.plugin->report(report);
+  if (owners_.addresses && parts.ipam) report.ipam = report_ipam(*owners_.addresses);
+  if (owners_.names && parts.names) owners_.names->report(report);
+  if (parts.plugin) owners_.plugin->report(report);
   return report;
 }
 

@@ -46,7 +46,7 @@ void Router::open_store() {
   std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all, code);
   store_.emplace(settings_.state_dir + "/weave.db");
   if (auto imported = migrate::import_at_first_launch(settings_.db_prefix, *store_))
-    log::info("imported Weave Net's state: file={} {}", imported->path, imported->str());
+    log::info("Weave Net's state was imported: file={} items=\"{}\"", imported->path, imported->str());
 }
 
 // The peer name: the one given; else the bridge's MAC, this machine's, or a stored random one.
@@ -98,7 +98,7 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
   if (owners_.addresses) {
     addresses_channel_ = owners_.addresses->channel();
     for (const auto& line : {owners_.addresses->allocator().note(), owners_.addresses->allocator().mode()})
-      if (!line.empty()) log::info("[allocator {}] {}", self_.str(), line);
+      if (!line.empty()) log::info("address allocation starts: mode=\"{}\"", line);
   }
   owners_.names = make_names();
   owners_.containers = make_containers();
@@ -129,7 +129,7 @@ asio::awaitable<void> Router::claim_found_addresses() {
   auto claim = [&](const std::string& ident, const Cidr& cidr, bool container) {
     auto holder = owners_.addresses->allocator().holder(cidr.address);
     if (holder && (*holder == ident || ident == kUnknownIdent)) return;
-    log::info("Found address {} for ID {}", cidr.str(), ident);
+    log::info("an address in use was found: address={} ident={}", cidr.str(), ident);
     owners_.addresses->found(ident, cidr, container);
   };
   for (const auto& cidr : co_await owners_.host->exposed()) claim(std::string(names::kExposeId), cidr, false);
@@ -153,7 +153,8 @@ void Router::start_mesh(std::vector<std::string>& warnings) {
 
 void Router::serve_api() {
   api_ = std::make_unique<Api>(io_.get_executor(), blocking_pool_, owners_, settings_.subnet(),
-                               Api::Hooks{.report = [this] { return report(); }, .stop = [this] { on_stop_(); }});
+                               Api::Hooks{.report = [this](control::ReportParts parts) { return report(parts); },
+                                          .stop = [this] { on_stop_(); }});
   routes_ = std::make_unique<control::Routes>(*api_);
   auto serve = [&](const http::Address& address, control::Door door) {
     servers_.push_back(

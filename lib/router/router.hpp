@@ -51,7 +51,7 @@ class Router {
   // Called once when `weave stop` asks for the end over the control API.
   void on_stop(std::function<void()> call) { on_stop_ = std::move(call); }
 
-  control::Report report() const;
+  control::Report report(control::ReportParts parts) const;
 
  private:
   // router.cpp: the order of things

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "supervise/backoff.hpp"
 #include "supervise/lock.hpp"
 #include "supervise/self.hpp"
 
@@ -23,9 +24,9 @@ namespace {
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
 using Steady = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kShortest = 100ms, kLongest = 30000ms;  // pause before a restart
-constexpr auto kHealthy = 60s;    // of life, after which the pause is short again
-constexpr auto kStopLimit = 15s;  // for a router that was told to stop; then it is killed
+constexpr auto kLongestPause = 30s;  // before a restart
+constexpr auto kHealthy = 60s;       // of life, after which the pause is short again
+constexpr auto kStopLimit = 15s;     // for a router that was told to stop; then it is killed
 
 struct Ended {
   bool asked = false;  // a stop was requested
@@ -120,7 +121,7 @@ int run_monitor(const MonitorConfig& config, UniqueFd ready, UniqueFd life) {
 
   pid_t pid = config.adopt;
   bool adopted = pid != 0, has_been_ready = adopted;
-  auto pause = kShortest;
+  Backoff backoff(kLongestPause, kHealthy);
   for (;;) {
     auto began = Steady::now();
     if (!adopted) {
@@ -137,10 +138,8 @@ int run_monitor(const MonitorConfig& config, UniqueFd ready, UniqueFd life) {
     // A first launch that failed has told its user.
     if (!config.restart || !has_been_ready) return adopted ? 0 : ended.status;
     adopted = false;
-    log::error("the router has died, restarting it: reason=\"exit {}\"", ended.status);
-    if (Steady::now() - began > kHealthy) pause = kShortest;
-    if (stop_requested_within(pause, signals.get())) return 0;
-    pause = std::min(pause * 2, kLongest);
+    log::error("the router has died, restarting it: status={}", ended.status);
+    if (stop_requested_within(backoff.next(Steady::now() - began), signals.get())) return 0;
   }
 }
 

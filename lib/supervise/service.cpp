@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "supervise/backoff.hpp"
 #include "supervise/ready.hpp"
 #include "supervise/self.hpp"
 
@@ -21,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
-constexpr auto kShortest = 100ms, kLongest = 5000ms, kHealthy = 10000ms, kGrace = 5000ms, kReadyLimit = 30000ms;
+constexpr auto kGrace = 5000ms, kReadyLimit = 30000ms;
 
 }  // namespace
 
@@ -129,8 +130,9 @@ asio::awaitable<void> Service::start_or_retry() {
 }
 
 asio::awaitable<void> Service::supervise() {
-  auto pause = kShortest;
+  Backoff backoff(5s, 10s);
   while (wanted_) {
+    std::chrono::nanoseconds lived{0};  // of a process that was up
     if (pid_ != 0) {
       co_await reaped();
       if (!wanted_) break;
@@ -140,11 +142,10 @@ asio::awaitable<void> Service::supervise() {
         break;
       }
       log::error("service has died, restarting it: service={} reason={}", name_, failure_);
-      if (Steady::now() - up_at_ > kHealthy) pause = kShortest;
+      lived = Steady::now() - up_at_;
     }
-    wake_.expires_after(pause);
+    wake_.expires_after(backoff.next(lived));
     co_await wake_.async_wait(kAsResult);
-    pause = std::min<std::chrono::milliseconds>(pause * 2, kLongest);
     if (!wanted_) break;
     ++restarts_;
     try {

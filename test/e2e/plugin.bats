@@ -109,7 +109,7 @@ plugin_run() {  # NAME OPTIONS...
   on h1 weave stop-plugin
   on h1 weave launch-plugin --no-restart --log-level debug
   plugin_run web1
-  on h1 grep -q ' debug plugin: ' /var/log/weave.log
+  on h1 grep -q ' debug Docker.s call is answered' /var/log/weave.log
   on h1 pkill -9 -f '^weave plugin-server'
   eventually on h1 sh -c '! weave status plugin'
   sleep 1  # longer than the pause before a restart

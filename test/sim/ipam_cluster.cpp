@@ -318,7 +318,7 @@ void IpamCluster::restart(size_t peer) {
   start(peer);
   if (!alive(peer)) return;
   // Containers that the user was never told about, or that are gone, are found out.
-  call(peer, [&](ipam::Allocator& allocator) { allocator.prune(containers_[peer]); });
+  call(peer, [&](ipam::Allocator& allocator) { allocator.reconcile(containers_[peer], containers_[peer], now_); });
 }
 
 void IpamCluster::destroy(size_t peer) {

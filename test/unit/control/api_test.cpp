@@ -18,9 +18,9 @@ void start_like_captured(MemoryBackend& backend) {
   r.trusted_subnets.clear();
   r.targets.clear();
   r.peers.resize(2);
-  r.peers[0].connections = {{"e6:b1:90:cd:76:da", "docker2", "192.168.48.12:39215", false, true}};
-  r.peers[1] = {
-      "e6:b1:90:cd:76:da", "docker2", 1, 2, 3, {{"12:d2:fe:7a:c1:f2", "docker1", "192.168.48.11:6783", true, true}}};
+  auto docker1 = *PeerName::parse("12:d2:fe:7a:c1:f2"), docker2 = *PeerName::parse("e6:b1:90:cd:76:da");
+  r.peers[0].connections = {{docker2, "docker2", "192.168.48.12:39215", false, true}};
+  r.peers[1] = {docker2, "docker2", 1, 2, 3, {{docker1, "docker1", "192.168.48.11:6783", true, true}}};
   r.connections = {{"192.168.48.12:39215",
                     false,
                     "established",
@@ -102,6 +102,26 @@ TEST_CASE("a captured session replays with the reference's answers") {
     if (status == 405) CHECK_FALSE(answer.headers["allow"].empty());
   }
   CHECK(replayed > 120);
+}
+
+TEST_CASE("a path that says one thing has only that collected") {
+  MemoryBackend backend;
+  start_like_captured(backend);
+  Routes routes(backend);
+  auto asked = [&](const std::string& path) {
+    backend.asked_for = ReportParts::all();
+    CHECK(ask(routes, "GET", path).status == 200);
+    return backend.asked_for;
+  };
+  CHECK_FALSE(asked("/healthz").mesh);
+  CHECK_FALSE(asked("/healthz").names);
+  CHECK_FALSE(asked("/healthz").datapath);
+  CHECK(asked("/domain").names);
+  CHECK_FALSE(asked("/domain").datapath);
+  CHECK_FALSE(asked("/dns-address").mesh);
+  CHECK_FALSE(asked("/ipinfo/defaultsubnet").datapath);
+  CHECK_FALSE(asked("/status").datapath);
+  CHECK(asked("/metrics").datapath);
 }
 
 TEST_CASE("HEAD works where GET does, without a body") {

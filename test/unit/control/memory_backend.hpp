@@ -25,10 +25,28 @@ class MemoryBackend : public Backend {
   std::optional<PluginStart> plugin_started_with;
   std::optional<AttachRequest> attached_with;
   bool stopped = false;
+  ReportParts asked_for;
   Cidr range = *Cidr::parse("10.32.0.0/12");
 
   Parts parts() override { return on; }
-  Report report() override { return state; }
+  // Only what was asked for, so that a path that asks for too little fails.
+  Report report(ReportParts asked) override {
+    asked_for = asked;
+    auto report = state;
+    if (!asked.mesh) {
+      report.router.peers.clear();
+      report.router.connections.clear();
+      report.router.targets.clear();
+    }
+    if (!asked.datapath) {
+      report.router.overlay_diagnostics.clear();
+      report.router.macs.clear();
+    }
+    if (!asked.ipam) report.ipam.reset();
+    if (!asked.names) report.dns.reset();
+    if (!asked.plugin) report.plugin.reset();
+    return report;
+  }
   Counters counters() override { return numbers; }
 
   asio::awaitable<std::optional<Cidr>> allocate(std::string id, std::optional<Cidr> subnet, bool check_alive) override {
@@ -84,14 +102,14 @@ class MemoryBackend : public Backend {
     if (!fqdn.ends_with('.')) fqdn += '.';
     if (!lower(fqdn).ends_with(".weave.local.")) co_return fqdn + " isn't below weave.local.";
     if (check_alive && !alive.contains(id)) co_return "container isn't running";
-    state.dns->entries.push_back({fqdn, state.router.name, id, address.str(), 0, 0});
+    state.dns->entries.push_back({fqdn, state.router.name, id, address, 0, 0});
     co_return std::nullopt;
   }
   void delete_name(std::optional<std::string> fqdn, std::optional<std::string> id,
                    std::optional<Ipv4> address) override {
     for (auto& e : state.dns->entries)
       if ((!fqdn || lower(e.hostname) == lower(*fqdn) + ".") && (!id || e.container_id == *id) &&
-          (!address || e.address == address->str()))
+          (!address || e.address == *address))
         e.tombstone = 1;
   }
 

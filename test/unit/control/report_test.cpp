@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "golden.hpp"
 
+using namespace weave;
 using namespace weave::control;
 
 TEST_CASE("a captured report survives reading and writing, with our additions at the end of objects") {
@@ -42,7 +43,7 @@ TEST_CASE("a captured report survives reading and writing, with our additions at
 TEST_CASE("JSON is written as Go writes it") {
   Report report;
   report.router.connections.push_back({"1.2.3.4:1", true, "failed", "dial tcp :0->1.2.3.4:1 & <more>"});
-  report.router.peers.push_back({"a", "b", 13470347234961095101u});
+  report.router.peers.push_back({PeerName{1}, "b", 13470347234961095101u});
   auto text = to_json(report);
   CHECK(text.starts_with("{\n    \"Ready\": false,\n    \"Version\": \"\""));
   CHECK(text.back() == '}');
@@ -62,10 +63,24 @@ TEST_CASE("from_json refuses what isn't a report") {
   CHECK_THROWS_AS(from_json("{"), weave::Error);
   CHECK_THROWS_AS(from_json("{}"), weave::Error);
   CHECK_THROWS_AS(from_json(R"({"Router": {"Peers": 3}})"), weave::Error);
+  CHECK_THROWS_AS(from_json(R"({"Router": {"Peers": [3]}})"), weave::Error);
+  CHECK_THROWS_AS(from_json(R"({"Router": {"Port": "x"}})"), weave::Error);
+  CHECK_THROWS_WITH(from_json(R"({"Router": {}, "IPAM": {"Range": "10.32.0.0"}})"),
+                    Catch::Contains("not a report: Range: "));
 }
 
 TEST_CASE("times are RFC 3339 in UTC") {
   std::chrono::system_clock::time_point time{std::chrono::seconds(1795466171)};
   CHECK(rfc3339(time) == "2026-11-23T20:36:11Z");
   CHECK(rfc3339(time + std::chrono::milliseconds(250)) == "2026-11-23T20:36:11.25Z");
+  CHECK(parse_rfc3339("2026-11-23T20:36:11Z") == time);
+  CHECK(parse_rfc3339("2026-11-23T20:36:11.25Z") == time + std::chrono::milliseconds(250));
+  CHECK(parse_rfc3339("2026-11-23T22:06:11+01:30") == time);
+  CHECK(parse_rfc3339("2026-11-23T19:36:11-01:00") == time);
+  for (auto bad :
+       {"", "2026-11-23", "2026-11-23T20:36:11", "2026-11-23T20:36:11.Z", "2026-11-23T20:36:11.0123456789Z",
+        "2026-11-23T20:36:11+1:00", "2026-11-23T20:36:11+01:60", "0001-01-01T00:00:00Z", "2026-11-23T20:36:11Zz"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_rfc3339(bad));
+  }
 }

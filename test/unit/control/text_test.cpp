@@ -2,6 +2,7 @@
 
 #include "golden.hpp"
 
+using namespace weave;
 using namespace weave::control;
 
 namespace {
@@ -36,7 +37,7 @@ TEST_CASE("the sub-status texts have the reference's lines") {
 
 TEST_CASE("lists come in a fixed order, ourselves first") {
   auto report = golden_report("cluster3-peer-lost/docker1");
-  report.router.name = "e6:b1:90:cd:76:da";
+  report.router.name = *PeerName::parse("e6:b1:90:cd:76:da");
   auto ipam = status_ipam(report);
   CHECK(ipam.find("e6:b1") < ipam.find("12:d2"));
   CHECK(ipam.find("12:d2") < ipam.find("7a:16"));
@@ -50,8 +51,9 @@ TEST_CASE("a name registered in capitals loses its domain all the same") {
   Report report;
   report.dns.emplace();
   report.dns->domain = "weave.local.";
-  report.dns->entries = {{"FOO2.Weave.Local.", "12:d2:fe:7a:c1:f2", "cid1", "10.1.1.3", 0, 0},
-                         {"gone.weave.local.", "12:d2:fe:7a:c1:f2", "cid1", "10.1.1.4", 1, 1700000000}};
+  auto origin = *PeerName::parse("12:d2:fe:7a:c1:f2");
+  report.dns->entries = {{"FOO2.Weave.Local.", origin, "cid1", *Ipv4::parse("10.1.1.3"), 0, 0},
+                         {"gone.weave.local.", origin, "cid1", *Ipv4::parse("10.1.1.4"), 1, 1700000000}};
   CHECK(status_dns(report) == "FOO2         10.1.1.3                cid1 12:d2:fe:7a:c1:f2\n");
   CHECK(status(report).find("Entries: 1\n") != std::string::npos);
 }
@@ -59,7 +61,8 @@ TEST_CASE("a name registered in capitals loses its domain all the same") {
 TEST_CASE("a ring whose owners are all gone is said to be") {
   Ipam ipam;
   CHECK(ipam_state(ipam) == "idle");
-  ipam.entries = {{"10.32.0.0", 0, "a", "", true, 0}, {"10.32.0.1", 5, "b", "", false, 0}};
+  ipam.entries = {{*Ipv4::parse("10.32.0.0"), 0, PeerName{1}, "", true, 0},
+                  {*Ipv4::parse("10.32.0.1"), 5, PeerName{2}, "", false, 0}};
   CHECK(ipam_state(ipam) == "all IP ranges owned by unreachable peers - use 'rmpeer' if they are dead");
 }
 
@@ -93,11 +96,26 @@ TEST_CASE("a connection off the fast path ends with the reason") {
   Report report;
   Connection slow{"1.2.3.4:5", true, "established", "sleeve a(b)", {{"mtu", int64_t{1438}}}};
   slow.reason = "no answer on UDP 6784";
-  slow.since = "2026-11-23T20:36:11Z";
+  slow.since = parse_rfc3339("2026-11-23T20:36:11Z").value();
   report.router.connections = {slow};
   CHECK(status_connections(report) ==
         "-> 1.2.3.4:5             established sleeve a(b) mtu=1438 (no answer on UDP 6784, since "
         "2026-11-23T20:36:11Z)\n");
+}
+
+TEST_CASE("the info of a connection has Weave Net's words") {
+  PeerName peer = *PeerName::parse("7a:16:dd:5b:83:de");
+  CHECK(connected_info(true, "sleeve", peer, "docker3") == "encrypted   sleeve 7a:16:dd:5b:83:de(docker3)");
+  CHECK(connected_info(false, "fastdp", peer, "docker3") == "unencrypted fastdp 7a:16:dd:5b:83:de(docker3)");
+  CHECK(connected_info({}, "", peer, "docker3") == "none   7a:16:dd:5b:83:de(docker3)");
+}
+
+TEST_CASE("the info of a target says why it failed and when it is tried again") {
+  WallTime time{std::chrono::seconds(1795466171)};
+  CHECK(target_info("failed", "no route", time) == "no route, retry: 2026-11-23 20:36:11 +0000 UTC");
+  CHECK(target_info("failed", "no route", {}) == "no route, retry: never");
+  CHECK(target_info("waiting", "no route", time) == "until: 2026-11-23 20:36:11 +0000 UTC");
+  CHECK(target_info("connecting", "", {}).empty());
 }
 
 TEST_CASE("status ipam ends with what is wrong, and the report has it only then") {

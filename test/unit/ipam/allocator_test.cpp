@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "unit/ipam/allocator_helpers.hpp"
 #include "unit/ipam/vectors.hpp"
 
 using namespace weave;
@@ -147,11 +148,10 @@ TEST_CASE("A seed divides the range at once; stored data goes before it") {
   CHECK(answer.error().kind == Refusal::Kind::kElsewhere);
   CHECK(answer.error().text ==
         "address 10.32.0.200/24 is owned by other peer 02:00:00:00:00:02 - no way to other peers");
-  ipam.set_nickname(kOther, "host2");
+  set_nickname(ipam, kOther, "host2");
   CHECK(ipam.claim("c", cidr("10.32.0.200/24")).error().text ==
         "address 10.32.0.200/24 is owned by other peer 02:00:00:00:00:02 (host2) - no way to other peers");
-  CHECK(ipam.owner_of(ip("10.32.0.200")) == kOther);
-  CHECK(ipam.owner_of(ip("10.33.0.0")) == PeerName{});
+  CHECK(ipam.ring().owner(ip("10.32.0.200")) == kOther);
   auto again = disk.start(config({kSelf}));
   CHECK(again.mode() == "Found persisted IPAM data, ignoring supplied IPAM seed");
   CHECK(again.ring() == ipam.ring());
@@ -241,7 +241,7 @@ TEST_CASE("Only containers die") {
   ipam.container_died("weave:expose", {});
   ipam.container_destroyed("weave:expose");
   CHECK(ipam.tick(Allocator::Time(1h)).empty());
-  CHECK(ipam.prune({}).empty());
+  ipam.reconcile({}, {}, {});
   CHECK(ipam.holder(ip("10.32.0.1")) == "weave:expose");
 }
 
@@ -256,21 +256,27 @@ TEST_CASE("An address outside the range goes from a dead container to the next c
   CHECK(ipam.ring().empty());
 }
 
-TEST_CASE("Pruning frees containers that no longer run") {
+TEST_CASE("A comparison with the host's containers frees what doesn't exist at once and what doesn't run later") {
   Disk disk;
   auto ipam = disk.start();
   REQUIRE(ipam.allocate("gone", kRange, true));
   REQUIRE(ipam.allocate("alive", kRange, true));
   REQUIRE(ipam.allocate("other", kRange));
-  CHECK(disk.start().prune({"alive"}) == std::vector<std::string>{"gone"});
-  CHECK(contents(disk.start()) ==
-        std::map<std::string, std::vector<Cidr>>{{"alive", {cidr("10.32.0.2/24")}}, {"other", {cidr("10.32.0.3/24")}}});
+  REQUIRE(ipam.allocate("stopped", kRange, true));
+  auto again = disk.start();
+  again.reconcile({"alive"}, {"alive", "stopped"}, {});
+  std::map<std::string, std::vector<Cidr>> left{
+      {"alive", {cidr("10.32.0.2/24")}}, {"other", {cidr("10.32.0.3/24")}}, {"stopped", {cidr("10.32.0.4/24")}}};
+  CHECK(contents(again) == left);
+  CHECK(again.tick(Allocator::Time(31s)) == std::vector<std::string>{"stopped"});
+  left.erase("stopped");
+  CHECK(contents(disk.start()) == left);
 }
 
 TEST_CASE("A dead peer's ranges can be taken over") {
   Disk disk;
   auto ipam = disk.start(config({kSelf, kOther}));
-  ipam.set_nickname(kOther, "host2");
+  set_nickname(ipam, kOther, "host2");
   CHECK(ipam.takeover("host1") == 0);
   CHECK(ipam.takeover("nobody") == 0);
   CHECK(ipam.takeover("host2") == 128);
@@ -331,7 +337,8 @@ TEST_CASE("What was promised in an election, and as whom, survives a restart unt
 
 TEST_CASE("Nicknames survive a restart, so that the dead can be named") {
   Disk disk;
-  disk.start(config({kSelf, kOther})).set_nickname(kOther, "host2");
+  auto ipam = disk.start(config({kSelf, kOther}));
+  set_nickname(ipam, kOther, "host2");
   auto again = disk.start();
   CHECK(again.nickname(kOther) == "host2");
   CHECK(again.takeover("host2") == 128);

@@ -1,6 +1,7 @@
 // Several allocators with one another.
 #include <catch2/catch.hpp>
 
+#include "unit/ipam/allocator_helpers.hpp"
 #include "unit/ipam/network.hpp"
 
 using namespace weave;
@@ -186,7 +187,7 @@ TEST_CASE("Rings of two separate divisions close the connection, and the report 
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2, names({2}));
-  one.set_nickname(Network::name(2), "host2");
+  set_nickname(one, Network::name(2), "host2");
   auto refused = one.on_state(*two.state(), std::nullopt);
   CHECK(reason(refused) ==
         "IP allocation was seeded by different peers (received: [02:00:00:00:00:02(host2)], ours: "
@@ -234,7 +235,7 @@ TEST_CASE("A donor keeps back the first and last address of a subnet, and denies
   auto waits = two.ask_allocate("d", subnet);
   net.settle();
   CHECK_FALSE(answer(two, waits));
-  CHECK(two.waiting() == std::vector<std::string>{"d 10.0.0.8/29"});
+  CHECK(allocations_waiting(two) == std::vector<std::string>{"d 10.0.0.8/29"});
   CHECK(two.report(kEveryone).status == "waiting for IP(s) to become available");
   CHECK(one.ring().entries().size() == 1);
   one.release_all("c3");
@@ -305,8 +306,8 @@ TEST_CASE("A claim whose owner is out of reach fails after a while, a lenient on
   net.greet(1, 2);
   net.away(1);
   auto plain = two.ask_claim("c", cidr("10.0.0.9/24"));
-  auto lenient = two.ask_claim("d", cidr("10.0.0.10/24"), false, Allocator::Claim::kLenient);
-  auto found = two.ask_claim("e", cidr("10.0.0.11/24"), true, Allocator::Claim::kFound);
+  auto lenient = two.ask_claim("d", cidr("10.0.0.10/24"), false, ClaimMode::kLenient);
+  auto found = two.ask_claim("e", cidr("10.0.0.11/24"), true, ClaimMode::kFound);
   CHECK(answer(two, lenient));
   CHECK(two.report(kEveryone).pending_claims.size() == 3);
   for (int i = 0; i < 4; ++i) net.tick();
@@ -345,7 +346,7 @@ TEST_CASE("A denial fails only the claim that was denied") {
 TEST_CASE("What was found at the start waits a tick for a ring of others, and is filed before anything is given out") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1);
-  one.ask_claim("bridge", cidr("10.0.0.1/24"), false, Allocator::Claim::kFound);
+  one.ask_claim("bridge", cidr("10.0.0.1/24"), false, ClaimMode::kFound);
   CHECK(one.report(kEveryone).status == "idle");
   SECTION("a request calls for the ring") {
     CHECK(one.allocate("c", cidr("10.0.0.0/24"))->str() == "10.0.0.2/24");
@@ -367,7 +368,7 @@ TEST_CASE("A waiting request is cancelled by its end, its container's death and 
   CHECK(answer(one, b).error().kind == Refusal::Kind::kCancelled);
   one.leave(kEveryone);
   CHECK(answer(one, c).error().kind == Refusal::Kind::kCancelled);
-  CHECK(one.waiting().empty());
+  CHECK(allocations_waiting(one).empty());
 }
 
 TEST_CASE("A peer that comes back after it was taken over keeps what is in use, and gets it back if it can") {
@@ -407,12 +408,12 @@ TEST_CASE("A peer that can be reached isn't taken over, nor one of several with 
   net.greet(1, 2);
   CHECK(reason(one.takeover("host2")).find("can be reached") != std::string::npos);
   CHECK(one.takeover("host2", true) == 64);
-  one.set_nickname(Network::name(3), "host2");
+  set_nickname(one, Network::name(3), "host2");
   CHECK(one.takeover("host2") == 64);
   Network other("10.0.0.0/24");
   auto& four = other.add(4, names({1, 2, 4}));
-  four.set_nickname(Network::name(1), "twin");
-  four.set_nickname(Network::name(2), "twin");
+  set_nickname(four, Network::name(1), "twin");
+  set_nickname(four, Network::name(2), "twin");
   CHECK(reason(four.takeover("twin")).find("several peers are called twin") == 0);
 }
 
@@ -457,7 +458,7 @@ TEST_CASE("Nicknames are shown fit to be shown, and forgotten with their peers")
   CHECK(one.nickname(Network::name(1)) == "host1");
   one.peer_gone(PeerName{7});
   CHECK(one.nickname(PeerName{7}).empty());
-  one.set_nickname(Network::name(2), "owner");
+  set_nickname(one, Network::name(2), "owner");
   one.peer_gone(Network::name(2));
   CHECK(one.nickname(Network::name(2)) == "owner");
 }

@@ -204,7 +204,7 @@ TEST_CASE("A ring that was given up stays so over a restart, whatever the launch
   REQUIRE(net.at(2).rejoin());
   auto stored = net.stored(2);
   CHECK(stored.entries.empty());
-  CHECK(stored.left == names({2}));
+  CHECK(stored.abandoned_seeds == names({2}));
   auto& two = net.add(2, names({2}), stored);
   net.queue.clear();
   CHECK(two.ring().empty());
@@ -216,7 +216,7 @@ TEST_CASE("A ring that was given up stays so over a restart, whatever the launch
   CHECK(two.ring().seeds() == names({1}));
   CHECK(two.holder(ip("10.0.0.77")) == "b");
   CHECK(two.ring().owner(ip("10.0.0.77")) == Network::name(2));
-  CHECK_FALSE(net.stored(2).left);
+  CHECK_FALSE(net.stored(2).abandoned_seeds);
   CHECK(net.stored(2).entries == two.ring().entries());
 }
 

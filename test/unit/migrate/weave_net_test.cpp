@@ -40,8 +40,8 @@ Cidr cidr(std::string_view text) {
   return Cidr::parse(text).value();
 }
 
-std::map<std::string, std::vector<ipam::Held>> owned_from(const Json& json) {
-  std::map<std::string, std::vector<ipam::Held>> owned;
+std::map<std::string, std::vector<ipam::Allocation>> owned_from(const Json& json) {
+  std::map<std::string, std::vector<ipam::Allocation>> owned;
   for (const auto& [ident, one] : json.items())
     for (const auto& text : one.at("Cidrs"))
       owned[ident].push_back({cidr(text.get<std::string>()), one.at("IsContainer").get<bool>()});

@@ -6,8 +6,8 @@
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 
-#include "node/node.hpp"
 #include "mesh/topology.hpp"
+#include "node/node.hpp"
 #include "overlay/sleeve/packet.hpp"
 
 using namespace weave;

@@ -112,8 +112,6 @@ TEST_CASE("two routers connect, establish by heartbeats over UDP, and agree on t
   CHECK(row.overlay == "sleeve");
   CHECK(row.mtu.value_or(0) >= 1376);
   CHECK(row.encrypted != password.empty());
-  CHECK(row.info ==
-        (password.empty() ? "sleeve 02:00:00:00:01:01(host1)" : "encrypted   sleeve 02:00:00:00:01:01(host1)"));
   CHECK(row.reason.empty());
   CHECK(status.terminations == 0);
   CHECK(status.mesh.unicast_routes.size() == 2);
@@ -144,8 +142,6 @@ TEST_CASE("trusted networks on both sides leave the frames in clear, on one side
   two->connect({address(1, *one)});
   REQUIRE(net.until([&] { return in_state(*one, "established") == 1 && in_state(*two, "established") == 1; }));
   for (const auto* node : {one.get(), two.get()}) CHECK(node->status().connections.at(0).encrypted != both);
-  CHECK(one->status().connections.at(0).info ==
-        (both ? "unencrypted sleeve 02:00:00:00:01:02(host2)" : "encrypted   sleeve 02:00:00:00:01:02(host2)"));
 }
 
 TEST_CASE("three routers in a line learn of each other, carry broadcasts and unicasts, and survive a restart") {
@@ -209,7 +205,6 @@ TEST_CASE("another password is refused, with a reason on both sides") {
   CHECK(two->mesh().peers().table().size() == 1);
   auto row = two->status().connections.at(0);
   CHECK(row.retry_at);
-  CHECK_THAT(row.info, Catch::Contains(", retry: 2"));
 }
 
 TEST_CASE("a password on one side only is refused with Weave Net's words") {
@@ -251,7 +246,6 @@ TEST_CASE("dialling ourself is given up for good, dialling nobody is retried") {
   one->connect({address(1, *one)});
   REQUIRE(net.until([&] { return in_state(*one, "failed") == 1; }));
   CHECK(reason(*one) == "cannot connect to ourself");
-  CHECK(one->status().connections.at(0).info == "cannot connect to ourself, retry: never");
   CHECK(one->status().connections.at(0).retry_at == std::nullopt);
   CHECK(one->targets(true).empty());
   one->connect({"127.0.77.9:1"}, true);
