@@ -7,13 +7,15 @@
 #include "router/last_launch.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
+#include "settings/read.hpp"
 
 namespace weave::cmd {
 namespace {
 
 std::string docker_bridge() {
-  if (auto name = non_empty_environment("DOCKER_BRIDGE")) return *name;
-  return router::last_launch_or_defaults().docker_bridge;
+  auto settings = router::last_launch_or_defaults();
+  settings::read_one("--docker-bridge", {}, non_empty_environment, settings);
+  return settings.docker_bridge;
 }
 
 // The bridge of the router that runs, else of the last launch.

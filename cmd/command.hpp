@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "settings/table.hpp"
 
 namespace weave::cmd {
 
@@ -24,11 +25,8 @@ enum Exit : int {
   kNotRunning = 7
 };
 
-// A mistake on the command line: one sentence. The dispatcher adds where help is.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
+// The dispatcher adds where help is.
+using settings::UsageError;
 
 // A failure with an exit status of its own.
 class Failure : public Error {
@@ -41,9 +39,10 @@ class Failure : public Error {
   int exit_code_;
 };
 
-// Where an option's value goes. Optional ones tell "not given" from "given empty"; monostate: accepted and ignored.
-using Target = std::variant<std::monostate, bool*, std::optional<bool>*, int*, std::optional<int>*, std::string*,
-                            std::optional<std::string>*, Words*>;
+// Where an option's value goes. Optional ones tell "not given" from "given empty"; a function gets the values as they
+// were given; monostate: accepted and ignored.
+using Target = std::variant<std::monostate, bool*, int*, std::string*, std::optional<std::string>*, Words*,
+                            std::function<void(const Words&)>>;
 
 enum class Show { kListed, kHidden };
 
@@ -53,6 +52,7 @@ struct Option {
   std::string help;
   Target target;
   Show show = Show::kListed;
+  Words choices;  // what the value can be, for completion; empty: anything
 };
 
 // What the words of a command are, for completion.

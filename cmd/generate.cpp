@@ -35,6 +35,15 @@ Words option_names(const Command& command, bool with_value_only) {
   return out;
 }
 
+// The options whose values can be listed.
+std::map<std::string, Words> choices_of(const std::vector<Command>& table) {
+  std::map<std::string, Words> out;
+  for (const auto& command : table)
+    for (const auto& option : command.options)
+      if (!option.choices.empty()) out[option.names] = option.choices;
+  return out;
+}
+
 // What the shell runs to find words, or the words themselves.
 std::string words_for(const Command& command, const std::vector<Command>& table) {
   switch (command.word_kind) {
@@ -126,8 +135,10 @@ std::string bash_completion() {
   text +=
       "  esac\n"
       "  if [[ $values == *\" $prev \"* ]]; then\n"
-      "    case $prev in\n"
-      "      --log-level) COMPREPLY=($(compgen -W \"debug info warning error\" -- \"$cur\")) ;;\n"
+      "    case $prev in\n";
+  for (const auto& [name, choices] : choices_of(table))
+    text += "      " + name + ") COMPREPLY=($(compgen -W \"" + joined(choices, " ") + "\" -- \"$cur\")) ;;\n";
+  text +=
       "      *) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
       "    esac\n"
       "  elif [[ $cur == -* ]]; then\n"

@@ -7,55 +7,74 @@
 #include "output.hpp"
 #include "router/last_launch.hpp"
 #include "router/launch.hpp"
+#include "router_client.hpp"
 #include "rows.hpp"
 
 namespace weave::cmd {
 namespace {
 
-std::string own_name(const LaunchGiven& given) {
-  if (given.name) return *given.name;
-  auto name = host::peer_name(given.bridge.value_or("weave"));
+struct Given {
+  settings::Given options;
+  bool quiet = false, print_peer_name = false, version = false;
+};
+
+// What some options give, over the defaults.
+settings::Settings some_of(const settings::Given& given, const Words& options) {
+  settings::Settings settings;
+  for (const auto& option : options) settings::read_one(option, given, non_empty_environment, settings);
+  return settings;
+}
+
+std::string own_name(const settings::Given& given) {
+  auto settings = some_of(given, {"--name", "--weave-bridge"});
+  auto name = settings.name ? settings.name : host::peer_name(settings.bridge);
   if (!name) throw Error("cannot derive a peer name: this machine has no id", "give one with --name");
   return name->str();
 }
 
-int launch(const LaunchGiven& given, const Words& peers, const std::string& command, bool with_plugin) {
+// The settings that the options of this launch override.
+settings::Settings base_of(const settings::Given& given) {
+  if (!some_of(given, {"--resume"}).resume || ::geteuid() != 0) return {};
+  bool named = given.has("--state-dir");
+  return router::last_launch_or_defaults(named ? some_of(given, {"--state-dir"}).state_dir : router::last_state_dir());
+}
+
+int launch(const Given& given, const std::string& command, bool with_plugin) {
   if (given.version) {
     out(std::string("weave ") + kVersion + "\n");
     return kDone;
   }
   if (given.print_peer_name) {
-    out(own_name(given) + "\n");
+    out(own_name(given.options) + "\n");
     return kDone;
   }
   Words warnings;
-  router::Options base;
-  if (given.resume && ::geteuid() == 0)
-    base = router::last_launch_or_defaults(given.state_dir.value_or(router::last_state_dir()));
-  auto options = launch_options(given, peers, warnings, std::move(base));
-  if (!with_plugin) options.plugin = false;
+  auto settings = launch_settings(given.options, warnings, base_of(given.options));
+  if (!with_plugin) settings.plugin = false;
   require_root(command);
   for (const auto& line : warnings) say(line);
   // The processes to come are told over a pipe; their environment is none of the password's business.
   ::unsetenv("WEAVE_PASSWORD");
-  if (options.foreground) return router::run_foreground(std::move(options));
-  auto launched = router::launch(std::move(options));
+  if (settings.foreground) return router::run_foreground(std::move(settings));
+  auto launched = router::launch(std::move(settings));
   for (const auto& line : launched.warnings) say(line);
   if (!given.quiet) out(launched.service_id + "\n");
   return kDone;
 }
 
 Command row(const std::string& name, const std::string& summary, bool with_plugin) {
-  auto given = std::make_shared<LaunchGiven>();
+  auto given = std::make_shared<Given>();
   Command command{.name = name, .group = "Launching", .summary = summary, .words = "[<peer> ...]"};
-  command.details =
-      "A peer is <host>[:<port>]. Prints the router's service id. Needs root.\n\n"
-      "Options override the environment (WEAVE_PASSWORD, WEAVE_PORT, WEAVE_MTU, WEAVE_NO_FASTDP, WEAVE_HTTP_ADDR, "
-      "WEAVE_STATUS_ADDR, WEAVE_NO_PLUGIN, DOCKER_HOST, DOCKER_BRIDGE), which overrides the defaults. --resume uses the stored settings of the last launch in "
-      "place of the defaults; of a password only the path of --password-file is stored.";
+  command.details = "A peer is <host>[:<port>]. Prints the router's service id. Needs root.";
   command.word_kind = WordKind::kPeer;
-  declare_launch_options(command, *given);
-  command.run = [given, name, with_plugin](const Words& peers) { return launch(*given, peers, name, with_plugin); };
+  declare_launch_options(command, given->options);
+  command.options.push_back({"-q,--quiet", "", "don't print the service id", &given->quiet});
+  command.options.push_back({"--print-peer-name", "", "print the name of this peer and exit", &given->print_peer_name});
+  command.options.push_back({"--version", "", "", &given->version, Show::kHidden});
+  command.run = [given, name, with_plugin](const Words& peers) {
+    given->options.words = peers;
+    return launch(*given, name, with_plugin);
+  };
   return command;
 }
 

@@ -1,29 +1,17 @@
-// The options of `weave launch` and `launch-router`, and what becomes of them.
+// The options of `weave launch` and `launch-router`: those of the table in lib/settings.
 #pragma once
 #include "command.hpp"
-#include "router/options.hpp"
+#include "settings/read.hpp"
 
 namespace weave::cmd {
 
-// The words as given. What wasn't given is looked for in the environment, and has a default in router::Options.
-struct LaunchGiven {
-  std::optional<std::string> password, password_file, name, nickname, host, range, default_subnet, ipam_init,
-      init_peer_count, dns_domain, dns_timeout, resolv_conf, bridge, docker_bridge, http_addr, status_addr,
-      metrics_addr, docker_api, plugin_socket, plugin_mesh_socket, state_dir, log_level, db_prefix, datapath;
-  std::optional<int> port, connection_limit, min_protocol, dns_ttl, mtu;
-  std::optional<bool> plugin;
-  Words trusted_subnets, dns_listen;
-  bool proxy = false, resume = false, no_discovery = false, no_dns = false, dns_optional = false,
-       dns_local_first = false, no_fastdp = false, no_masq_local = false, no_restart = false, foreground = false,
-       packet_debug = false, quiet = false, print_peer_name = false, version = false;
-};
+// Adds the options, old spellings, refusals, and what help says about all of them, to a command; `given` must outlive
+// it.
+void declare_launch_options(Command& command, settings::Given& given);
 
-// Adds the options, old spellings and refusals to a command; `given` must outlive it.
-void declare_launch_options(Command& command, LaunchGiven& given);
-
-// Options over environment over `base` (the defaults, or the settings of the last launch); checked. Warnings go to
-// `warnings`. Throws UsageError for contradictions, Error for values that cannot be parsed.
-router::Options launch_options(const LaunchGiven& given, const Words& peers, Words& warnings,
-                               router::Options base = {});
+// The options over the environment over `base` (the defaults, or the settings of the last launch), with the password
+// read from its file. Warnings go to `warnings`. Throws UsageError for words that make no sense, Error for values that
+// cannot be used.
+settings::Settings launch_settings(const settings::Given& given, Words& warnings, settings::Settings base = {});
 
 }  // namespace weave::cmd

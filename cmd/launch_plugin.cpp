@@ -1,6 +1,7 @@
 // weave launch-plugin, stop-plugin
 #include <nlohmann/json.hpp>
 
+#include "base/log.hpp"
 #include "output.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
@@ -9,8 +10,8 @@ namespace weave::cmd {
 namespace {
 
 struct Given {
-  bool no_restart = false, no_multicast_route = false;
-  std::string log_level;
+  bool no_restart = false;
+  std::optional<std::string> log_level;
 };
 
 constexpr std::chrono::seconds kReady{60};
@@ -23,6 +24,7 @@ std::string service_id(const std::string& answer) {
 }
 
 int launch(const Given& given) {
+  if (given.log_level) log::parse_level(*given.log_level);
   auto client = router_client(Door::kSocket);
   bool ran = false;
   std::string answer;
@@ -30,8 +32,7 @@ int launch(const Given& given) {
     ran = report_of(client).plugin.has_value();
     http::Fields form;
     if (given.no_restart) form.emplace_back("no-restart", "true");
-    if (given.no_multicast_route) form.emplace_back("no-multicast-route", "true");
-    if (!given.log_level.empty()) form.emplace_back("log-level", given.log_level);
+    if (given.log_level) form.emplace_back("log-level", *given.log_level);
     answer = client.ask("POST", "/plugin", form, kReady);
   } catch (const control::NotRunning&) {
     throw Error("ERROR: weave must be running before plugin can be launched", "start it with 'weave launch'");
@@ -60,14 +61,14 @@ Command launch_plugin_row() {
   auto given = std::make_shared<Given>();
   Command command{.name = "launch-plugin", .group = "Launching", .summary = "Start Docker's network plugin"};
   command.details =
-      "Serves Docker's drivers weave and weavemesh, makes the network 'weave', and prints the plugin's service id. "
-      "When "
-      "it runs already, prints the same id again.";
+      "Serves Docker's drivers weave and weavemesh, makes the network 'weave', and prints the plugin's service id. When it runs already, prints the same id again and leaves it as it is.";
   command.options = {
-      {"--no-multicast-route", "", "accepted; multicast is off unless a network's options say otherwise",
-       &given->no_multicast_route},
-      {"--log-level", "<level>", "accepted; the plugin uses the router's level", &given->log_level},
-      {"--no-restart", "", "accepted; the router always restarts its plugin", &given->no_restart},
+      {"--no-multicast-route",
+       "",
+       "accepted for compatibility, without effect: multicast is off unless a network's options say otherwise",
+       {}},
+      {"--log-level", "<level>", "debug, info, warning or error (default: the router's level)", &given->log_level},
+      {"--no-restart", "", "don't restart the plugin after a crash", &given->no_restart},
   };
   command.max_words = 0;
   command.run = [given](const Words&) { return launch(*given); };

@@ -63,25 +63,25 @@ int number(const std::string& name, const std::string& text) {
 }
 
 bool truth(const std::string& name, const std::string& text) {
-  for (auto yes : {"true", "1", "t", "T", "TRUE", "True"})
-    if (text == yes) return true;
-  for (auto no : {"false", "0", "f", "F", "FALSE", "False"})
-    if (text == no) return false;
-  throw UsageError(fmt::format("{}: '{}' is neither true nor false.", name, text));
+  auto value = parse_bool(text);
+  if (!value) throw UsageError(fmt::format("{}: '{}' is neither true nor false.", name, text));
+  return *value;
 }
 
 void store(const Option& option, const Words& values) {
   auto name = names_of(option).back();
   const auto& last = values.back();
   std::visit(
-      [&](auto target) {
-        using T = decltype(target);
-        if constexpr (std::is_same_v<T, bool*> || std::is_same_v<T, std::optional<bool>*>)
+      [&](const auto& target) {
+        using T = std::decay_t<decltype(target)>;
+        if constexpr (std::is_same_v<T, bool*>)
           *target = truth(name, last);
-        else if constexpr (std::is_same_v<T, int*> || std::is_same_v<T, std::optional<int>*>)
+        else if constexpr (std::is_same_v<T, int*>)
           *target = number(name, last);
         else if constexpr (std::is_same_v<T, Words*>)
           *target = values;
+        else if constexpr (std::is_invocable_v<T, const Words&>)
+          target(values);
         else if constexpr (!std::is_same_v<T, std::monostate>)
           *target = last;
       },

@@ -7,13 +7,13 @@
 #include "control/text.hpp"
 #include "host/netlink.hpp"
 #include "output.hpp"
+#include "settings/read.hpp"
 
 namespace weave::cmd {
 
 namespace {
 
 constexpr std::chrono::seconds kQuick{30};
-constexpr const char* kDefaultTcp = "127.0.0.1:6784";
 
 // Why an allocation waits, in words that go on after "waiting for an address: ". Empty when the router doesn't say.
 std::string waiting_for(const control::Client& client) {
@@ -30,11 +30,12 @@ std::string waiting_for(const control::Client& client) {
 }  // namespace
 
 control::Client router_client(Door door) {
-  control::Client socket(control::control_address(control::kSocketPath, nullptr));
+  control::Client socket({.path = control::kSocketPath, .host = {}});
   if (door == Door::kSocket || ::access(control::kSocketPath, R_OK | W_OK) == 0) return socket;
   int why = errno;
-  auto tcp_address = non_empty_environment("WEAVE_HTTP_ADDR").value_or(kDefaultTcp);
-  control::Client tcp(control::control_address(tcp_address, nullptr));
+  settings::Settings defaults;
+  settings::read_one("--http-addr", {}, non_empty_environment, defaults);
+  control::Client tcp(defaults.http_addr.value());
   // Somebody runs, but neither door is open to us: then the socket's error says more.
   return why == EACCES && !tcp.running() ? socket : tcp;
 }
@@ -107,8 +108,8 @@ std::optional<std::string> environment(const char* name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-std::optional<std::string> non_empty_environment(const char* name) {
-  auto value = environment(name);
+std::optional<std::string> non_empty_environment(const std::string& name) {
+  auto value = environment(name.c_str());
   return value && value->empty() ? std::nullopt : value;
 }
 

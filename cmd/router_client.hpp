@@ -42,6 +42,6 @@ std::string path(std::string prefix, const Words& elements);
 
 // An environment variable that is set, even if empty; and one that isn't empty.
 std::optional<std::string> environment(const char* name);
-std::optional<std::string> non_empty_environment(const char* name);
+std::optional<std::string> non_empty_environment(const std::string& name);
 
 }  // namespace weave::cmd

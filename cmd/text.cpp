@@ -1,7 +1,5 @@
 #include "text.hpp"
 
-#include <charconv>
-
 #include "command.hpp"
 
 namespace weave::cmd {
@@ -26,13 +24,6 @@ std::vector<std::string> paragraphs(std::string_view text) {
     text.remove_prefix(at == std::string_view::npos ? text.size() : at + 2);
   }
   return parts;
-}
-
-std::optional<int> parse_number(std::string_view text) {
-  int value = 0;
-  auto [stop, failed] = std::from_chars(text.begin(), text.end(), value);
-  if (failed != std::errc() || stop != text.end()) return std::nullopt;
-  return value;
 }
 
 std::string joined(const std::vector<std::string>& parts, std::string_view separator) {

@@ -1,6 +1,5 @@
 // Small things about text.
 #pragma once
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +12,6 @@ namespace weave::cmd {
 std::vector<std::string> wrapped(std::string_view text, size_t width);
 // Parts separated by empty lines.
 std::vector<std::string> paragraphs(std::string_view text);
-// A whole decimal number, sign allowed.
-std::optional<int> parse_number(std::string_view text);
 std::string joined(const std::vector<std::string>& parts, std::string_view separator);
 
 }  // namespace weave::cmd

@@ -144,6 +144,7 @@ _weave() {
   esac
   if [[ $values == *" $prev "* ]]; then
     case $prev in
+      --datapath) COMPREPLY=($(compgen -W "direct bridge none" -- "$cur")) ;;
       --log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$cur")) ;;
       *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac

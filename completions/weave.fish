@@ -89,9 +89,9 @@ complete -c weave -n '__fish_seen_subcommand_from launch-router' -s q -l quiet -
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l print-peer-name -d 'print the name of this peer and exit'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -a "(weave status targets 2>/dev/null)"
 complete -c weave -n __fish_use_subcommand -a launch-plugin -d 'Start Docker'\''s network plugin'
-complete -c weave -n '__fish_seen_subcommand_from launch-plugin' -l no-multicast-route -d 'accepted; multicast is off unless a network'\''s options say otherwise'
-complete -c weave -n '__fish_seen_subcommand_from launch-plugin' -l log-level -r -d 'accepted; the plugin uses the router'\''s level'
-complete -c weave -n '__fish_seen_subcommand_from launch-plugin' -l no-restart -d 'accepted; the router always restarts its plugin'
+complete -c weave -n '__fish_seen_subcommand_from launch-plugin' -l no-multicast-route -d 'accepted for compatibility, without effect: multicast is off unless a network'\''s options say otherwise'
+complete -c weave -n '__fish_seen_subcommand_from launch-plugin' -l log-level -r -d 'debug, info, warning or error (default: the router'\''s level)'
+complete -c weave -n '__fish_seen_subcommand_from launch-plugin' -l no-restart -d 'don'\''t restart the plugin after a crash'
 complete -c weave -n __fish_use_subcommand -a stop -d 'Stop the plugin, the DNS server and the router'
 complete -c weave -n __fish_use_subcommand -a stop-router -d 'The same as stop'
 complete -c weave -n __fish_use_subcommand -a stop-plugin -d 'Stop Docker'\''s network plugin'

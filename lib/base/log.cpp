@@ -39,11 +39,23 @@ spdlog::logger& logger() {
 }  // namespace
 
 Level parse_level(std::string_view name) {
-  if (name == "debug") return Level::kDebug;
-  if (name == "info") return Level::kInfo;
-  if (name == "warning") return Level::kWarning;
-  if (name == "error") return Level::kError;
+  for (auto level : {Level::kDebug, Level::kInfo, Level::kWarning, Level::kError})
+    if (name == level_name(level)) return level;
   throw Error(fmt::format("unknown log level '{}'", name), "use debug, info, warning or error");
+}
+
+std::string_view level_name(Level level) {
+  switch (level) {
+    case Level::kDebug:
+      return "debug";
+    case Level::kInfo:
+      return "info";
+    case Level::kWarning:
+      return "warning";
+    case Level::kError:
+      break;
+  }
+  return "error";
 }
 
 void set_level(Level level) {

@@ -11,6 +11,7 @@ enum class Level { kDebug, kInfo, kWarning, kError };
 
 // The level named as on the command line ("debug", "info", "warning", "error"); throws Error for another word.
 Level parse_level(std::string_view name);
+std::string_view level_name(Level level);
 
 void set_level(Level level);
 bool enabled(Level level);

@@ -1,6 +1,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 
 namespace weave {
@@ -54,6 +55,21 @@ std::vector<std::string> split(std::string_view text, char separator) {
 std::vector<std::string> lines_of(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
   return split(text, '\n');
+}
+
+std::optional<int> parse_number(std::string_view text) {
+  int value = 0;
+  auto [stop, failed] = std::from_chars(text.begin(), text.end(), value);
+  if (failed != std::errc() || stop != text.end()) return std::nullopt;
+  return value;
+}
+
+std::optional<bool> parse_bool(std::string_view text) {
+  for (auto yes : {"1", "t", "T", "TRUE", "true", "True"})
+    if (text == yes) return true;
+  for (auto no : {"0", "f", "F", "FALSE", "false", "False"})
+    if (text == no) return false;
+  return std::nullopt;
 }
 
 bool is_container_id(std::string_view text) {

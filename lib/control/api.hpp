@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "address/ipv4.hpp"
+#include "base/log.hpp"
 #include "control/metrics.hpp"
 #include "control/report.hpp"
 #include "http/http.hpp"
@@ -104,8 +105,15 @@ class Backend {
   // Adds targets (their syntax is checked), replacing the list first if asked to; one line for each that was refused.
   virtual std::vector<std::string> connect(const std::vector<std::string>& peers, bool replace) = 0;
   virtual void forget(const std::vector<std::string>& peers) = 0;
-  // Starts the plugin server, also when it runs; answers its service id. The fields are launch-plugin's options.
-  virtual asio::awaitable<std::string> start_plugin(http::Fields options) = 0;
+  // The options of launch-plugin.
+  struct PluginStart {
+    std::optional<log::Level> log_level;  // nothing: the router's
+    bool restart = true;                  // after a crash
+
+    bool operator==(const PluginStart&) const = default;
+  };
+  // Starts the plugin server and returns its service id. A server that runs stays as it is.
+  virtual asio::awaitable<std::string> start_plugin(PluginStart options) = 0;
   // False when it wasn't running.
   virtual asio::awaitable<bool> stop_plugin() = 0;
   // Stops the router once the answer is out. `remove_network`: Docker's network "weave" goes, too, unless containers

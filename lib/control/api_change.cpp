@@ -39,15 +39,6 @@ std::string subnet_trouble(const Cidr& subnet) {
   return {};
 }
 
-// Go's idea of a boolean.
-std::optional<bool> parse_bool(std::string_view text) {
-  for (auto yes : {"1", "t", "T", "TRUE", "true", "True"})
-    if (text == yes) return true;
-  for (auto no : {"0", "f", "F", "FALSE", "false", "False"})
-    if (text == no) return false;
-  return std::nullopt;
-}
-
 std::vector<std::string> peers_of(const http::Request& request) {
   std::vector<std::string> peers;
   for (const auto& [name, value] : request.form())
@@ -224,7 +215,9 @@ Routes::Answer Routes::delete_name(const Call& call) {
 }
 
 Routes::Answer Routes::start_plugin(const Call& call) {
-  auto id = co_await backend_.start_plugin(call.request.form());
+  Backend::PluginStart options{.restart = !call.flag("no-restart")};
+  if (auto level = call.request.field("log-level")) options.log_level = log::parse_level(*level);
+  auto id = co_await backend_.start_plugin(options);
   co_return http::Response::json(json_text(Json{{"ServiceID", id}}) + "\n");
 }
 

@@ -18,24 +18,6 @@ std::string encoded(const http::Fields& form) {
 
 }  // namespace
 
-http::Address control_address(std::optional<std::string> option, const char* environment) {
-  std::string text = option.value_or("");
-  if (text.empty() && environment != nullptr) text = environment;
-  if (text.empty()) text = kSocketPath;
-  // A bare host has the default port; "[::1]" and "::1" are hosts, "host:" leaves the port out.
-  if (!text.starts_with('/') && text.find("://") == std::string::npos) {
-    if (text.ends_with(':') && std::count(text.begin(), text.end(), ':') == 1)
-      text += "6784";
-    else if (text.find(':') == std::string::npos || text.ends_with(']'))
-      text += ":6784";
-  }
-  auto address = http::Address::parse(text);
-  if (!address)
-    throw Error(fmt::format("cannot use control address '{}': {}", text, address.error()),
-                "give a socket path or ip:port with --http-addr or WEAVE_HTTP_ADDR");
-  return *address;
-}
-
 http::Response Client::send(http::Request request, std::chrono::milliseconds timeout) const {
   try {
     return http::request_blocking(address_, request, timeout);

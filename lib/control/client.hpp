@@ -27,11 +27,6 @@ class AnswerError : public Error {
   int status_;
 };
 
-// Where the router's control API is: `option` (--http-addr) over `environment` (WEAVE_HTTP_ADDR) over the unix socket;
-// empty counts as not given. "/path" is a socket; in "host:port" either part may be left out (127.0.0.1, 6784). Throws
-// Error when it can't be understood.
-http::Address control_address(std::optional<std::string> option, const char* environment);
-
 class Client {
  public:
   explicit Client(http::Address address) : address_(std::move(address)) {}

@@ -59,12 +59,6 @@ void as_source(msghdr& message) {
   }
 }
 
-template <class Endpoint>
-std::string text(const Endpoint& endpoint) {
-  auto address = endpoint.address().to_string();
-  return fmt::format(fmt::runtime(endpoint.address().is_v6() ? "[{}]:{}" : "{}:{}"), address, endpoint.port());
-}
-
 [[noreturn]] void throw_bind(const std::string& address, uint16_t port, bool is_tcp,
                              const boost::system::error_code& code) {
   auto message =
@@ -76,21 +70,6 @@ std::string text(const Endpoint& endpoint) {
 }
 
 }  // namespace
-
-std::pair<std::string, uint16_t> parse_listen_address(const std::string& text) {
-  auto refuse = [&](const char* why) { return Error(fmt::format("invalid DNS listen address \"{}\": {}", text, why)); };
-  auto colon = text.rfind(':');
-  if (colon == text.npos) throw refuse("missing port");
-  auto host = text.substr(0, colon), port = text.substr(colon + 1);
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos || std::stoul(port) > 65535)
-    throw refuse("bad port");
-  bool brackets = host.starts_with('[') && host.ends_with(']');
-  if (brackets) host = host.substr(1, host.size() - 2);
-  boost::system::error_code code;
-  auto address = asio::ip::make_address(host.empty() ? "0.0.0.0" : host, code);
-  if (code || address.is_v6() != brackets) throw refuse("not an address");
-  return {address.to_string(), static_cast<uint16_t>(std::stoul(port))};
-}
 
 struct Server::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor ex, Config c, const names::Index& t)
@@ -106,9 +85,9 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     forwarder = std::make_unique<Forwarder>(executor, std::move(forward));
   }
 
-  asio::ip::address bind(const std::string& listen) {
-    auto [host, port] = parse_listen_address(listen);
-    auto address = asio::ip::make_address(host);
+  asio::ip::address bind(const SocketAddress& listen) {
+    auto address = asio::ip::make_address(listen.ip.str());
+    auto port = listen.port;
     boost::system::error_code code;
 
     udp::socket socket(executor);
@@ -116,7 +95,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     socket.open(endpoint.protocol(), code);
     if (!code && address.is_v6()) socket.set_option(asio::ip::v6_only(true), code);
     if (!code) socket.bind(endpoint, code);
-    if (code) throw_bind(listen, port, false, code);
+    if (code) throw_bind(listen.str(), port, false, code);
     socket.non_blocking(true);
     want_local_address(socket.native_handle(), address.is_v6());
     port = socket.local_endpoint().port();
@@ -129,7 +108,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     if (!code && address.is_v6()) acceptor.set_option(asio::ip::v6_only(true), code);
     if (!code) acceptor.bind(tcp_endpoint, code);
     if (!code) acceptor.listen(asio::socket_base::max_listen_connections, code);
-    if (code) throw_bind(listen, port, true, code);
+    if (code) throw_bind(listen.str(), port, true, code);
     acceptors.push_back(std::move(acceptor));
     return address;
   }
@@ -319,9 +298,12 @@ void Server::stop() {
   impl_->stop();
 }
 
-std::vector<std::string> Server::listening() const {
-  std::vector<std::string> addresses;
-  for (const auto& socket : impl_->udp_sockets) addresses.push_back(text(socket.local_endpoint()));
+std::vector<SocketAddress> Server::listening() const {
+  std::vector<SocketAddress> addresses;
+  for (const auto& socket : impl_->udp_sockets) {
+    auto bound = socket.local_endpoint();
+    addresses.push_back({Ip::parse(bound.address().to_string()).value(), bound.port()});
+  }
   return addresses;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "address/service.hpp"
 #include "base/error.hpp"
 #include "dns/feed.hpp"
 #include "names/index.hpp"
@@ -15,7 +16,7 @@ namespace weave::dns {
 namespace asio = boost::asio;
 
 struct Config {
-  std::vector<std::string> listen;          // "172.17.0.1:53", "[::1]:53"; port 0 takes any (for tests)
+  std::vector<SocketAddress> listen;        // port 0 takes any (for tests)
   std::string domain = "weave.local.";      // case and trailing dot don't matter
   uint32_t ttl = 1;                         // seconds
   std::string resolv_conf;                  // path of the file that names the name servers; empty: nothing is forwarded
@@ -24,9 +25,6 @@ struct Config {
   uint16_t upstream_port = 53;              // of the name servers
   size_t max_tcp_connections = 128;
 };
-
-// Address and port of "host:port"; throws Error `invalid DNS listen address "…": …`.
-std::pair<std::string, uint16_t> parse_listen_address(const std::string& text);
 
 // The programs that hold a port on this machine, as "dnsmasq (pid 812)", comma-separated; empty when none can be found.
 // Looks at sockets of the calling process's network namespace.
@@ -44,8 +42,8 @@ class Server {
   // Closes all sockets; queries under way are dropped.
   void stop();
 
-  // The addresses as bound, "address:port".
-  std::vector<std::string> listening() const;
+  // The addresses as bound.
+  std::vector<SocketAddress> listening() const;
   Status status() const;
 
  private:

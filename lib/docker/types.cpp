@@ -122,22 +122,16 @@ Result<Container> decode_container(std::string_view body) {
   if (out.id.empty()) return Refused("a container without an id");
   out.name = without_slash(text(at(value, "Name")));
   const auto& config = at(value, "Config");
-  out.image = text(at(config, "Image"));
   out.hostname = text(at(config, "Hostname"));
   out.domainname = text(at(config, "Domainname"));
   out.labels = map(at(config, "Labels"));
-  out.environment = texts(at(config, "Env"));
   const auto& state = at(value, "State");
   out.running = truth(at(state, "Running"));
   out.restarting = truth(at(state, "Restarting"));
-  out.paused = truth(at(state, "Paused"));
   out.hosts_path = text(at(value, "HostsPath"));
   auto pid = number(at(state, "Pid"));
   out.pid = pid > 0 && pid <= INT32_MAX ? static_cast<int>(pid) : 0;
-  const auto& host = at(value, "HostConfig");
-  out.network_mode = text(at(host, "NetworkMode"));
-  out.dns = texts(at(host, "Dns"));
-  out.dns_search = texts(at(host, "DnsSearch"));
+  out.network_mode = text(at(at(value, "HostConfig"), "NetworkMode"));
   out.networks = endpoints(at(at(value, "NetworkSettings"), "Networks"));
   return out;
 }

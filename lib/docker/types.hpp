@@ -27,20 +27,15 @@ struct Endpoint {
 struct Container {
   std::string id;    // 64 hex digits
   std::string name;  // without the slash
-  std::string image;
   std::string hostname;
   std::string domainname;
   bool running = false;
   bool restarting = false;
-  bool paused = false;
   int pid = 0;               // 0: not running
   std::string network_mode;  // "bridge", "host", "none", "container:<id>" or a network's name
   std::string hosts_path;    // its /etc/hosts, on the host
   std::map<std::string, std::string> labels;
   std::map<std::string, Endpoint> networks;  // by network name
-  std::vector<std::string> environment;      // NAME=value
-  std::vector<std::string> dns;              // what `--dns` gave
-  std::vector<std::string> dns_search;
 
   // The endpoint with this network id; nullptr when there is none.
   const Endpoint* endpoint_in(std::string_view wanted) const;

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "address/service.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -20,18 +21,8 @@ namespace weave::http {
 
 namespace asio = boost::asio;
 
-// Where a server listens: a unix socket, or a numeric IP address with a port.
-struct Address {
-  std::string path;  // unix socket, when not empty
-  std::string host;  // numeric IPv4 or IPv6 address
-  uint16_t port = 0;
-
-  bool is_unix() const { return !path.empty(); }
-  // "unix:///run/x.sock" or "127.0.0.1:6784".
-  std::string str() const;
-  // "/path", "unix:///path", "tcp://ip:port", "http://ip:port", "ip:port", "[v6]:port", ":port" (127.0.0.1).
-  static Result<Address> parse(std::string_view text);
-};
+// Where a server listens.
+using Address = ServiceAddress;
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 

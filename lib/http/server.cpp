@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -17,6 +18,7 @@ namespace weave::http {
 namespace {
 
 namespace beast = boost::beast;
+static_assert(kLongestSocketPath == sizeof(sockaddr_un::sun_path) - 1);
 using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
 // A client on the server's side. `idle_since` holds while no request is under way.

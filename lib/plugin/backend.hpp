@@ -47,9 +47,7 @@ struct Backend {
   std::function<asio::awaitable<void>(Ipv4 address)> release;
   // Makes the pair host_link/guest_link with the bridge's MTU, the host end on the bridge and up, the guest end with
   // `mac` when given. A pair of the same endpoint that is there already is replaced. On failure nothing stays behind.
-  // `address` is the guest's address when known.
-  std::function<asio::awaitable<Veth>(std::string endpoint, std::optional<Mac> mac, std::optional<Cidr> address)>
-      create_veth;
+  std::function<asio::awaitable<Veth>(std::string endpoint, std::optional<Mac> mac)> create_veth;
   // Deletes the pair; one that isn't there is no error.
   std::function<asio::awaitable<void>(std::string endpoint)> delete_veth;
   // Whether a link of that name exists in the host's namespace.

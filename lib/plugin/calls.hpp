@@ -28,7 +28,6 @@ class NetworkCalls {
   asio::awaitable<std::string> create_endpoint(CallPtr call, CreateEndpoint request);
   asio::awaitable<std::string> delete_endpoint(EndpointRef request);
   asio::awaitable<std::string> join(Join request);
-  asio::awaitable<std::string> leave(EndpointRef request);
 
  private:
   const Backend& backend_;

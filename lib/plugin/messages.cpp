@@ -73,15 +73,6 @@ class Fields {
     if (value && !value->is_array()) return refuse(name, "an array"), nullptr;
     return value;
   }
-  std::vector<std::string> texts(const char* name) {
-    std::vector<std::string> out;
-    if (const json* list = array(name))
-      for (const json& item : *list) {
-        if (!item.is_string()) return refuse(name, "an array of strings"), std::vector<std::string>();
-        out.push_back(item.get<std::string>());
-      }
-    return out;
-  }
   // A map of strings. Values of other types are kept as their JSON text: Docker's own options have all types.
   Options options(const char* name) {
     Options out;
@@ -140,7 +131,6 @@ Result<CreateNetwork> decode(std::string_view body) {
     if (const json* options = fields.object("Options")) {
       Fields inner(*options, refused);
       out.options = inner.options("com.docker.network.generic");
-      out.internal = inner.flag("com.docker.network.internal");
     }
     out.ipv4 = pools(fields, "IPv4Data", refused);
     out.ipv6 = pools(fields, "IPv6Data", refused);
@@ -162,12 +152,6 @@ Result<CreateEndpoint> decode(std::string_view body) {
       Fields inner(*interface, refused);
       out.interface = InterfaceRequest{inner.text("Address"), inner.text("AddressIPv6"), inner.text("MacAddress")};
     }
-    if (const json* options = fields.object("Options")) {
-      Fields inner(*options, refused);
-      out.dns_servers = inner.texts("com.docker.network.endpoint.dnsservers");
-      for (const auto& [key, value] : options->items())
-        if (value.is_string()) out.options[key] = value.get<std::string>();
-    }
   });
 }
 
@@ -181,7 +165,7 @@ Result<EndpointRef> decode(std::string_view body) {
 template <>
 Result<Join> decode(std::string_view body) {
   return decode_with<Join>(body, [](Join& out, Fields fields, std::string&) {
-    out = {fields.text("NetworkID"), fields.text("EndpointID"), fields.text("SandboxKey")};
+    out = {fields.text("NetworkID"), fields.text("EndpointID")};
   });
 }
 

@@ -25,7 +25,6 @@ struct PoolData {
 struct CreateNetwork {
   std::string network;
   Options options;  // the user's --opt
-  bool internal = false;
   std::vector<PoolData> ipv4, ipv6;
 };
 
@@ -41,8 +40,6 @@ struct InterfaceRequest {
 struct CreateEndpoint {
   std::string network, endpoint;
   std::optional<InterfaceRequest> interface;
-  Options options;                       // endpoint driver options: the top-level options that are strings
-  std::vector<std::string> dns_servers;  // of --dns
 };
 
 // DeleteEndpoint, Leave, EndpointOperInfo.
@@ -51,7 +48,7 @@ struct EndpointRef {
 };
 
 struct Join {
-  std::string network, endpoint, sandbox;
+  std::string network, endpoint;
 };
 
 struct RequestPool {

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "plugin/calls.hpp"
 
 namespace weave::plugin {
@@ -15,7 +15,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kMulticast = "works.weave.multicast";
-constexpr const char* kDns = "works.weave.dns";
 
 // Ids become names of links and keys of records.
 void check_id(const char* what, const std::string& id, size_t at_least) {
@@ -53,11 +52,9 @@ void Call::check() const {
 }
 
 bool option_flag(const std::string& name, const std::string& value) {
-  constexpr std::array on{"", "1", "t", "T", "TRUE", "true", "True"};
-  constexpr std::array off{"0", "f", "F", "FALSE", "false", "False"};
-  if (std::find(on.begin(), on.end(), value) != on.end()) return true;
-  if (std::find(off.begin(), off.end(), value) != off.end()) return false;
-  throw Error(fmt::format("unrecognized value \"{}\" for option {}", value, name));
+  auto on = value.empty() ? true : parse_bool(value);
+  if (!on) throw Error(fmt::format("unrecognized value \"{}\" for option {}", value, name));
+  return *on;
 }
 
 Network network_from_options(const Options& options) {
@@ -65,8 +62,6 @@ Network network_from_options(const Options& options) {
   for (const auto& [name, value] : options) {
     if (name == kMulticast)
       out.multicast = option_flag(name, value);
-    else if (name == kDns)
-      out.dns = option_flag(name, value);
     else
       log::warning("an unknown network option is ignored: option={}", name);
   }
@@ -76,7 +71,6 @@ Network network_from_options(const Options& options) {
 asio::awaitable<std::string> NetworkCalls::create_network(CreateNetwork request) {
   check_network(request.network);
   Network network = network_from_options(request.options);
-  network.internal = request.internal;
   for (const PoolData& data : request.ipv4) {
     network.pools.push_back(data.pool);
     if (!data.address_space.starts_with("weave")) network.foreign_ipam = true;
@@ -113,11 +107,8 @@ asio::awaitable<std::string> NetworkCalls::create_endpoint(CallPtr call, CreateE
   endpoint.network = request.network;
   endpoint.address = parse_address(request.interface->address);
   const auto wanted = parse_mac(request.interface->mac);
-  endpoint.dns_servers = request.dns_servers;
-  if (auto found = request.options.find(kDns); found != request.options.end())
-    endpoint.dns = option_flag(kDns, found->second);
 
-  const Veth veth = co_await backend_.create_veth(request.endpoint, wanted, endpoint.address);
+  const Veth veth = co_await backend_.create_veth(request.endpoint, wanted);
   endpoint.mac = veth.mac;
   std::string failure;
   try {
@@ -161,10 +152,6 @@ asio::awaitable<std::string> NetworkCalls::join(Join request) {
     log::warning("a container joined a network that is not known yet, without multicast route: network={}",
                  request.network.substr(0, 12));
   const bool multicast = network != table_.networks.end() && network->second.multicast;
-  if (auto endpoint = table_.endpoints.find(request.endpoint); endpoint != table_.endpoints.end()) {
-    endpoint->second.sandbox = request.sandbox;
-    co_await table_.save_endpoint(request.endpoint);
-  }
   ordered_json routes = nullptr;
   if (multicast) {
     const ordered_json route{{"Destination", "224.0.0.0/4"}, {"RouteType", 1}, {"NextHop", ""}};
@@ -179,15 +166,6 @@ asio::awaitable<std::string> NetworkCalls::join(Join request) {
       {"StaticRoutes", routes},
       {"DisableGatewayService", false}};
   co_return response.dump();
-}
-
-asio::awaitable<std::string> NetworkCalls::leave(EndpointRef request) {
-  auto endpoint = table_.endpoints.find(request.endpoint);
-  if (endpoint != table_.endpoints.end() && !endpoint->second.sandbox.empty()) {
-    endpoint->second.sandbox.clear();
-    co_await table_.save_endpoint(request.endpoint);
-  }
-  co_return "{}";
 }
 
 }  // namespace weave::plugin

@@ -10,20 +10,13 @@ namespace {
 using nlohmann::json;
 
 json to_json(const Network& network) {
-  return {{"multicast", network.multicast},
-          {"dns", network.dns},
-          {"internal", network.internal},
-          {"foreign_ipam", network.foreign_ipam},
-          {"pools", network.pools}};
+  return {{"multicast", network.multicast}, {"foreign_ipam", network.foreign_ipam}, {"pools", network.pools}};
 }
 
 json to_json(const Endpoint& endpoint) {
   return {{"network", endpoint.network},
           {"address", endpoint.address ? endpoint.address->str() : ""},
-          {"mac", endpoint.mac ? endpoint.mac->str() : ""},
-          {"sandbox", endpoint.sandbox},
-          {"dns", endpoint.dns},
-          {"dns_servers", endpoint.dns_servers}};
+          {"mac", endpoint.mac ? endpoint.mac->str() : ""}};
 }
 
 json to_json(const Pool& pool) {
@@ -34,10 +27,11 @@ json to_json(const Use& use) {
   return {{"pool", use.pool}, {"endpoint", use.endpoint}, {"reserved", use.reserved}};
 }
 
-// Our own records, but from a file: value() throws json::exception for a wrong type, which load() catches.
+// Our own records, but from a file: value() throws json::exception for a wrong type, which load() catches. Fields that
+// earlier versions wrote are skipped.
 Network network_from(const json& value) {
-  return {value.value("multicast", false), value.value("dns", true), value.value("internal", false),
-          value.value("foreign_ipam", false), value.value("pools", std::vector<std::string>())};
+  return {value.value("multicast", false), value.value("foreign_ipam", false),
+          value.value("pools", std::vector<std::string>())};
 }
 
 Endpoint endpoint_from(const json& value) {
@@ -45,9 +39,6 @@ Endpoint endpoint_from(const json& value) {
   out.network = value.value("network", "");
   if (auto address = Cidr::parse(value.value("address", ""))) out.address = *address;
   if (auto mac = Mac::parse(value.value("mac", ""))) out.mac = *mac;
-  out.sandbox = value.value("sandbox", "");
-  out.dns = value.value("dns", true);
-  out.dns_servers = value.value("dns_servers", std::vector<std::string>());
   return out;
 }
 

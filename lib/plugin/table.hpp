@@ -12,8 +12,6 @@ namespace weave::plugin {
 
 struct Network {
   bool multicast = false;          // Join adds the route to 224.0.0.0/4
-  bool dns = true;                 // works.weave.dns: resolution without --dns wanted
-  bool internal = false;           // --internal
   bool foreign_ipam = false;       // its addresses come from another IPAM driver: not coordinated between hosts
   std::vector<std::string> pools;  // subnets as Docker gave them
 };
@@ -22,9 +20,6 @@ struct Endpoint {
   std::string network;
   std::optional<Cidr> address;
   std::optional<Mac> mac;  // of the guest end
-  std::string sandbox;     // path of the network namespace, after Join
-  bool dns = true;         // works.weave.dns of the endpoint
-  std::vector<std::string> dns_servers;
 };
 
 struct Pool {

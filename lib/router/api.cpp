@@ -123,8 +123,8 @@ void Api::forget(const std::vector<std::string>& peers) {
   owners_.peers->forget(peers);
 }
 
-asio::awaitable<std::string> Api::start_plugin(http::Fields) {
-  return owners_.plugin->start(false);
+asio::awaitable<std::string> Api::start_plugin(PluginStart options) {
+  return owners_.plugin->start(options);
 }
 
 asio::awaitable<bool> Api::stop_plugin() {

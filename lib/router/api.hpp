@@ -48,7 +48,7 @@ class Api final : public control::Backend {
   asio::awaitable<void> hide(Cidr address, bool skip_nat) override;
   std::vector<std::string> connect(const std::vector<std::string>& peers, bool replace) override;
   void forget(const std::vector<std::string>& peers) override;
-  asio::awaitable<std::string> start_plugin(http::Fields options) override;
+  asio::awaitable<std::string> start_plugin(PluginStart options) override;
   asio::awaitable<bool> stop_plugin() override;
   asio::awaitable<std::vector<std::string>> stop(bool remove_network) override;
 

@@ -5,7 +5,7 @@
 
 #include "base/log.hpp"
 #include "node/data_topology.hpp"
-#include "router/options.hpp"
+#include "router/store_table.hpp"
 
 namespace weave::router {
 namespace {
@@ -14,6 +14,7 @@ constexpr const char* kShortIdKey = "short-id";
 
 using overlay::FastDatapath;
 using overlay::FastWay;
+using settings::DatapathMode;
 
 nlohmann::json flow_json(const overlay::SleeveDiagnostics::Flow& flow) {
   return {{"Packets", flow.packets}, {"Bytes", flow.bytes}};
@@ -63,13 +64,13 @@ Datapath::Datapath(asio::any_io_executor executor, Store& store, Config config)
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (code == std::errc() && end == text.data() + text.size() && id <= mesh::kMaxShortId) short_id_ = id;
 
-  if (config_.mode == "none") {
+  if (config_.mode == DatapathMode::kNone) {
     unavailable_because_ = "switched off";
     remove_fast();
     return;
   }
   overlay::FastDatapathConfig fast;
-  fast.mode = config_.mode == "bridge" ? overlay::FastMode::kBridge : overlay::FastMode::kDirect;
+  fast.mode = config_.mode == DatapathMode::kBridge ? overlay::FastMode::kBridge : overlay::FastMode::kDirect;
   fast.port = static_cast<uint16_t>(config_.port + 1);
   fast.bridge = config_.bridge;
   fast.encrypted = config_.encrypted;

@@ -11,6 +11,7 @@
 #include "control/report.hpp"
 #include "node/node.hpp"
 #include "overlay/fastdp/io/datapath.hpp"
+#include "settings/settings.hpp"
 #include "store/store.hpp"
 
 namespace weave::router {
@@ -19,7 +20,7 @@ class Datapath {
  public:
   struct Config {
     PeerName self;
-    std::string mode;      // direct, bridge, or none: sleeve only
+    settings::DatapathMode mode = settings::DatapathMode::kDirect;
     uint16_t port = 6783;  // of sleeve (UDP); the fast datapath has the next one
     std::string bridge;
     bool encrypted = false;

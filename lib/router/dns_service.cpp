@@ -79,8 +79,10 @@ asio::awaitable<void> DnsService::read(std::shared_ptr<Feed> feed) {
 }
 
 std::string to_json(const dns::Config& config) {
+  auto listen = Json::array();
+  for (const auto& address : config.listen) listen.push_back(address.str());
   return Json{
-      {"listen", config.listen},     {"domain", config.domain},           {"ttl", config.ttl},
+      {"listen", std::move(listen)}, {"domain", config.domain},           {"ttl", config.ttl},
       {"local", config.local.value}, {"resolv-conf", config.resolv_conf}, {"timeout-ms", config.timeout.count()}}
       .dump();
 }
@@ -89,7 +91,11 @@ dns::Config dns_config_from_json(std::string_view text) {
   try {
     auto json = Json::parse(text);
     dns::Config config;
-    json.at("listen").get_to(config.listen);
+    for (const auto& listen : json.at("listen")) {
+      auto address = SocketAddress::parse(listen.get<std::string>());
+      if (!address) throw Error(fmt::format("cannot read the address of the DNS server: {}", address.error()));
+      config.listen.push_back(*address);
+    }
     json.at("domain").get_to(config.domain);
     json.at("ttl").get_to(config.ttl);
     json.at("local").get_to(config.local.value);

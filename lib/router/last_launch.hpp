@@ -8,18 +8,18 @@
 #include <optional>
 #include <string>
 
-#include "router/options.hpp"
+#include "settings/settings.hpp"
 #include "store/store.hpp"
 
 namespace weave::router {
 
-void store_launch(Store& store, const Options& options);
+void store_launch(Store& store, const settings::Settings& settings);
 
 // The state directory of the last launch, by default /var/lib/weave.
 std::string last_state_dir();
 // Nothing when there was no launch since the state was removed, or its state can't be read (this takes root).
-std::optional<Options> last_launch(const std::string& state_dir);
+std::optional<settings::Settings> last_launch(const std::string& state_dir);
 // The same with the defaults in place of nothing.
-Options last_launch_or_defaults(const std::string& state_dir = last_state_dir());
+settings::Settings last_launch_or_defaults(const std::string& state_dir = last_state_dir());
 
 }  // namespace weave::router

@@ -75,14 +75,13 @@ void end_monitor(pid_t monitor) {
 
 }  // namespace
 
-Launched launch(Options options) {
-  options = check(std::move(options));
-  if (options.service_id.empty()) options.service_id = supervise::new_service_id();
-  Launched launched{options.service_id, preflight(options)};
+Launched launch(settings::Settings settings) {
+  if (settings.service_id.empty()) settings.service_id = supervise::new_service_id();
+  Launched launched{settings.service_id, preflight(settings)};
   auto log = open_log();
   UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   Pipe ready;
-  auto config = supervise::to_json(supervise::MonitorConfig{to_json(options, true), options.restart, 0});
+  auto config = supervise::to_json(supervise::MonitorConfig{settings::to_json(settings, true), settings.restart, 0});
   auto monitor = supervise::spawn_self(
       "monitor", config, {{0, null.get()}, {1, log.get()}, {2, log.get()}, {supervise::kReadyFd, ready.write.get()}},
       true);

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "router/options.hpp"
+#include "settings/settings.hpp"
 
 namespace weave::router {
 
@@ -21,11 +21,11 @@ struct Launched {
 
 // Checks what can be checked, starts the router in the background and returns when it is ready, 30 s at most. Throws
 // Error when that fails; then nothing runs, and what this launch made on the host is removed. Needs root.
-Launched launch(Options options);
+Launched launch(settings::Settings settings);
 
 // Checks likewise, and runs the router in this process until it is told to stop (SIGTERM, SIGINT, `weave stop`);
 // reports readiness to systemd. Warnings go to the log. Returns the exit status.
-int run_foreground(Options options);
+int run_foreground(settings::Settings settings);
 
 // Bodies of the hidden subcommands; they return the exit status.
 int run_monitor_process();

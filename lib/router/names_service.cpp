@@ -5,15 +5,21 @@
 #include "host/routes.hpp"
 
 namespace weave::router {
+namespace {
 
-std::vector<std::string> dns_listen_addresses(const std::vector<std::string>& given, const std::string& docker_bridge) {
+constexpr uint16_t kDnsPort = 53;
+
+}  // namespace
+
+std::vector<SocketAddress> dns_listen_addresses(const std::vector<SocketAddress>& given,
+                                                const std::string& docker_bridge) {
   if (!given.empty()) return given;
   auto address = host::docker_bridge_address(docker_bridge);
   if (!address)
     throw Error(ErrorKind::kNotFound,
                 fmt::format("the DNS server has no address: Docker's bridge {} has none", docker_bridge),
                 "give one with --dns-listen-address, or switch DNS off with --no-dns");
-  return {address->str() + ":53"};
+  return {{Ip(*address), kDnsPort}};
 }
 
 NamesService::NamesService(asio::any_io_executor executor, Store& store, Config config, Mesh mesh)
@@ -86,7 +92,7 @@ void NamesService::report(control::Report& report) const {
   dns.domain = config_.domain;
   dns.upstream = dns_->status().upstreams;
   try {
-    dns.address = dns_config().listen.front();
+    dns.address = dns_config().listen.front().str();
   } catch (const Error&) {  // Docker's bridge does not exist yet
   }
   dns.ttl = static_cast<int>(config_.ttl);

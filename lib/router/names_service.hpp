@@ -25,8 +25,8 @@ class NamesService {
  public:
   struct Config {
     PeerName self;
-    std::string domain;               // with a trailing dot
-    std::vector<std::string> listen;  // "ip:port"; empty: port 53 of Docker's bridge
+    std::string domain;                 // with a trailing dot
+    std::vector<SocketAddress> listen;  // empty: port 53 of Docker's bridge
     std::string docker_bridge;
     uint32_t ttl = 1;          // seconds
     bool local_first = false;  // addresses of this host's containers come first
@@ -76,6 +76,7 @@ class NamesService {
 };
 
 // The addresses for the DNS server to listen on. Throws Error when none is given and Docker's bridge has no address.
-std::vector<std::string> dns_listen_addresses(const std::vector<std::string>& given, const std::string& docker_bridge);
+std::vector<SocketAddress> dns_listen_addresses(const std::vector<SocketAddress>& given,
+                                                const std::string& docker_bridge);
 
 }  // namespace weave::router

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/text.hpp"
-#include "router/options.hpp"
+#include "router/store_table.hpp"
 
 namespace weave::router {
 namespace {

@@ -49,7 +49,7 @@ class Process {
  public:
   explicit Process(const PluginConfig& config)
       : config_(config), store_(config.store), control_{.path = config.control_socket, .host = {}}, driver_(backend()) {
-    if (!config.docker_api.empty()) docker_.emplace(*http::Address::parse(config.docker_api));
+    if (config.docker_api) docker_.emplace(*config.docker_api);
   }
 
   int run(UniqueFd ready, UniqueFd life) {
@@ -125,7 +125,7 @@ class Process {
     b.allocate = [this](std::string ident, Cidr subnet) { return allocate(std::move(ident), subnet); };
     b.claim = [this](std::string ident, Cidr cidr) { return claim(std::move(ident), cidr); };
     b.release = [this](Ipv4 address) { return release(address); };
-    b.create_veth = [this](std::string endpoint, std::optional<Mac> mac, std::optional<Cidr>) {
+    b.create_veth = [this](std::string endpoint, std::optional<Mac> mac) {
       return offload(host_, [endpoint, mac, bridge = config_.bridge] {
         auto made = host::create_endpoint_veth(endpoint, mac, 0, bridge);
         return plugin::Veth{made.container, made.host, made.mac};
@@ -223,8 +223,8 @@ std::string to_json(const PluginConfig& config) {
               {"bridge", config.bridge},
               {"range", cidr_text(config.range)},
               {"default-subnet", cidr_text(config.default_subnet)},
-              {"docker-api", config.docker_api},
-              {"log-level", config.log_level}}
+              {"docker-api", config.docker_api ? config.docker_api->str() : ""},
+              {"log-level", log::level_name(config.log_level)}}
       .dump();
 }
 
@@ -239,8 +239,9 @@ PluginConfig plugin_config_from_json(std::string_view text) {
     json.at("bridge").get_to(config.bridge);
     config.range = cidr_of(json.at("range"));
     config.default_subnet = cidr_of(json.at("default-subnet"));
-    json.at("docker-api").get_to(config.docker_api);
-    json.at("log-level").get_to(config.log_level);
+    if (auto docker = json.at("docker-api").get<std::string>(); !docker.empty())
+      config.docker_api = http::Address::parse(docker).value();
+    config.log_level = log::parse_level(json.at("log-level").get<std::string>());
     return config;
   } catch (const Json::exception& error) {
     throw Error(std::string("cannot read the configuration of the plugin server: ") + error.what());

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "address/ipv4.hpp"
+#include "base/log.hpp"
+#include "http/http.hpp"
 #include "plugin/server.hpp"
 
 namespace weave::router {
@@ -13,8 +15,8 @@ struct PluginConfig {
   std::string store;           // path of the store's file
   std::string bridge = "weave";
   std::optional<Cidr> range, default_subnet;  // nothing: IPAM is off
-  std::string docker_api;                     // "unix:///..." or "tcp://..."; empty: no Docker to reconcile with
-  std::string log_level = "info";
+  std::optional<http::Address> docker_api;    // nothing: no Docker to reconcile with
+  log::Level log_level = log::Level::kInfo;
 };
 
 std::string to_json(const PluginConfig& config);

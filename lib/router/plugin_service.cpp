@@ -3,14 +3,18 @@
 #include <filesystem>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "control/client.hpp"
-#include "router/options.hpp"
+#include "router/store_table.hpp"
 #include "supervise/self.hpp"
 
 namespace weave::router {
 namespace {
 
-constexpr const char* kKey = "plugin";  // "<service id of the launch> <service id of the plugin>"
+// "<service id of the launch> <service id of the plugin>", and the options that are not the defaults: the level of the
+// log, "no-restart".
+constexpr const char* kKey = "plugin";
+constexpr const char* kNoRestart = "no-restart";
 
 }  // namespace
 
@@ -23,38 +27,78 @@ PluginService::PluginService(asio::any_io_executor executor, Store& store, Confi
       store_(store),
       config_(std::move(config)),
       network_(std::move(docker), driver_name(config_.process.sockets.weavemesh), config_.process.default_subnet) {
-  auto stored = store_.get(kRouterTable, kKey).value_or("");
-  if (stored.starts_with(config_.launch + " ")) id_ = stored.substr(config_.launch.size() + 1);
+  load();
 }
 
-asio::awaitable<std::string> PluginService::start(bool patient) {
-  if (!config_.docker) throw Error("the plugin needs Docker, and weave was launched without it");
-  if (wanted()) co_return id_;
-  if (!service_) {
-    service_ = std::make_unique<supervise::Service>(
-        executor_, "plugin", "plugin-server", supervise::Service::Hooks{.prepare = [this] {
-          SocketPair pair;
-          life_ = std::move(pair.ours);
-          return supervise::Service::Start{to_json(config_.process), std::move(pair.theirs)};
-        }});
+void PluginService::load() {
+  auto words = split(store_.get(kRouterTable, kKey).value_or(""), ' ');
+  if (words.size() < 2 || words[0] != config_.launch) return;
+  id_ = words[1];
+  for (size_t i = 2; i < words.size(); ++i) {
+    if (words[i] == kNoRestart)
+      options_.restart = false;
+    else
+      options_.log_level = log::parse_level(words[i]);
   }
+}
+
+void PluginService::store() const {
+  auto text = config_.launch + " " + id_;
+  if (options_.log_level) text += fmt::format(" {}", log::level_name(*options_.log_level));
+  if (!options_.restart) text += fmt::format(" {}", kNoRestart);
+  store_.put(kRouterTable, kKey, text);
+}
+
+void PluginService::forget() {
+  id_.clear();
+  store_.erase(kRouterTable, kKey);
+}
+
+void PluginService::make_service() {
+  supervise::Service::Hooks hooks;
+  hooks.prepare = [this] {
+    SocketPair pair;
+    life_ = std::move(pair.ours);
+    auto process = config_.process;
+    process.log_level = options_.log_level.value_or(process.log_level);
+    return supervise::Service::Start{to_json(process), std::move(pair.theirs)};
+  };
+  hooks.restarts = [this] {
+    if (!options_.restart) forget();
+    return options_.restart;
+  };
+  service_ = std::make_unique<supervise::Service>(executor_, "plugin", "plugin-server", std::move(hooks));
+}
+
+asio::awaitable<std::string> PluginService::start(control::Backend::PluginStart options) {
+  if (wanted()) co_return id_;
+  options_ = options;
+  co_await start_service(false);
+  co_return id_;
+}
+
+asio::awaitable<void> PluginService::start_again() {
+  return start_service(true);
+}
+
+asio::awaitable<void> PluginService::start_service(bool patient) {
+  if (!config_.docker) throw Error("the plugin needs Docker, and weave was launched without it");
+  if (!service_) make_service();
   if (id_.empty()) id_ = supervise::new_service_id();
   network_.forget();
   if (patient)
     co_await service_->start_or_retry();
   else
     co_await service_->start();
-  store_.put(kRouterTable, kKey, config_.launch + " " + id_);
+  store();
   log::info("the plugin has started: service={}", id_);
   co_await network_.ensure();
-  co_return id_;
 }
 
 asio::awaitable<bool> PluginService::stop() {
   if (!wanted()) co_return false;
   co_await service_->stop();
-  id_.clear();
-  store_.erase(kRouterTable, kKey);
+  forget();
   co_return true;
 }
 

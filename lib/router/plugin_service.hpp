@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "control/api.hpp"
 #include "control/metrics.hpp"
 #include "control/report.hpp"
 #include "router/docker_network.hpp"
@@ -29,8 +30,10 @@ class PluginService {
   // The plugin ran when this launch's router crashed; then it is started again.
   bool ran_before() const { return !id_.empty() && !service_; }
   // Starts the server, unless it runs, and makes Docker's network. Returns the plugin's service id; throws Error.
-  // `patient`: a server that cannot start yet is tried again.
-  asio::awaitable<std::string> start(bool patient);
+  asio::awaitable<std::string> start(control::Backend::PluginStart options);
+  // Starts the server that ran when this launch's router crashed, with its options. A server that cannot start yet is
+  // tried again.
+  asio::awaitable<void> start_again();
   // False when it was not running.
   asio::awaitable<bool> stop();
   // Ends the server with the router: the next router of this launch starts it again.
@@ -45,13 +48,20 @@ class PluginService {
   void count(control::Counters& counters) const;
 
  private:
+  asio::awaitable<void> start_service(bool patient);
+  void make_service();
+  void load();
+  void store() const;
+  void forget();
+
   asio::any_io_executor executor_;
   Store& store_;
   Config config_;
   DockerNetwork network_;
   std::unique_ptr<supervise::Service> service_;
   UniqueFd life_;   // the server ends when this closes
-  std::string id_;  // the plugin's service id; empty: it was never started
+  std::string id_;  // the plugin's service id; empty: it is not started
+  control::Backend::PluginStart options_;
 };
 
 // The name under which Docker knows the plugin of a socket: /run/docker/plugins/NAME.sock.

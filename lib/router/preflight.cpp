@@ -19,6 +19,7 @@ namespace weave::router {
 namespace {
 
 using namespace std::chrono_literals;
+using settings::Settings;
 
 // Docker's answer to a command must not take the whole time that the user is ready to wait.
 constexpr auto kDockerLimit = 5s;
@@ -43,33 +44,31 @@ void check_port_free(const std::string& what, Ipv4 address, int port, bool tcp, 
   throw Error(fmt::format("{}: {} has it", text, holder.empty() ? "another program" : holder), hint);
 }
 
-void check_door_free(const std::string& option, const std::string& text) {
-  if (text.empty()) return;
-  auto address = http::Address::parse(text);
-  auto host = address ? Ipv4::parse(address->host) : Refused(std::string());
-  if (!address || address->is_unix() || !host || address->port == 0) return;
+void check_service_free(const std::string& option, const std::optional<ServiceAddress>& address) {
+  if (!address || address->is_unix() || address->port == 0) return;
+  auto host = Ipv4::parse(address->host);
+  if (!host) return;
   check_port_free(option, *host, address->port, true, "stop it, or choose another address with " + option);
 }
 
-void check_ports(const Options& options) {
-  Ipv4 host;
-  if (!options.host.empty()) host = *Ipv4::parse(options.host);
+void check_ports(const Settings& settings) {
+  auto host = settings.host.value_or(Ipv4{});
   const std::string hint = "stop it, or choose another port with --port on all hosts";
-  check_port_free("peers", host, options.port, true, hint);
-  check_port_free("peers", host, options.port, false, hint);
-  check_door_free("--http-addr", options.http_addr);
-  check_door_free("--status-addr", options.status_addr);
-  check_door_free("--metrics-addr", options.metrics_addr);
+  check_port_free("peers", host, settings.port, true, hint);
+  check_port_free("peers", host, settings.port, false, hint);
+  check_service_free("--http-addr", settings.http_addr);
+  check_service_free("--status-addr", settings.status_addr);
+  check_service_free("--metrics-addr", settings.metrics_addr);
 }
 
-void check_routes(const Options& options, std::vector<std::string>& warnings) {
-  auto range = range_of(options);
+void check_routes(const Settings& settings, std::vector<std::string>& warnings) {
+  const auto& range = settings.range;
   if (!range) return;
-  auto route = host::overlapping_route(*range, options.bridge);
+  auto route = host::overlapping_route(*range, settings.bridge);
   if (!route) return;
   auto overlap =
       fmt::format("Network {} overlaps with existing route {} on host", range->str(), route->destination.str());
-  if (!options.range_given)
+  if (!settings.range_given)
     throw Error(
         fmt::format("{}\nERROR: Default --ipalloc-range {} overlaps with existing route on host.\n"
                     "You must pick another range and set it on all hosts.",
@@ -93,17 +92,16 @@ docker::asio::awaitable<void> check_reference(docker::Client& docker) {
   }
 }
 
-void check_docker(const Options& options, std::vector<std::string>& warnings) {
-  if (!options.docker) return;
+void check_docker(const Settings& settings, std::vector<std::string>& warnings) {
+  if (!settings.docker) return;
   try {
-    auto address = options.docker_api.empty() ? docker::default_address() : *http::Address::parse(options.docker_api);
-    docker::Client docker(address, kDockerLimit);
+    docker::Client docker(settings.docker_api, kDockerLimit);
     docker::run_blocking(docker.ping());
     docker::run_blocking(check_reference(docker));
   } catch (const supervise::AlreadyRunning&) {
     throw;
   } catch (const Error& error) {
-    if (options.plugin && !options.foreground)
+    if (settings.plugin && !settings.foreground)
       throw Error(error.what(), "start Docker, or launch without it: --docker-api '' --plugin=false");
     warnings.emplace_back(error.what());
   }
@@ -111,19 +109,19 @@ void check_docker(const Options& options, std::vector<std::string>& warnings) {
 
 }  // namespace
 
-std::vector<std::string> preflight(const Options& options) {
+std::vector<std::string> preflight(const Settings& settings) {
   if (::geteuid() != 0) throw Error("weave launch must be run as root", "try: sudo weave launch ...");
   if (supervise::weave_runs()) throw supervise::already_running();
   std::vector<std::string> warnings;
-  host::bridge_type(options.bridge);
-  check_docker(options, warnings);
-  check_ports(options);
-  check_routes(options, warnings);
+  host::bridge_type(settings.bridge);
+  check_docker(settings, warnings);
+  check_ports(settings);
+  check_routes(settings, warnings);
   if (run({"iptables-save", "--version"}).status == 127)
     throw Error("iptables is missing", "install the package iptables");
-  if (options.dns && options.dns_listen.empty() && !options.foreground && !options.dns_optional &&
-      !host::docker_bridge_address(options.docker_bridge))
-    throw Error(fmt::format("the DNS server has no address: Docker's bridge {} has none", options.docker_bridge),
+  if (settings.dns && settings.dns_listen.empty() && !settings.foreground && !settings.dns_optional &&
+      !host::docker_bridge_address(settings.docker_bridge))
+    throw Error(fmt::format("the DNS server has no address: Docker's bridge {} has none", settings.docker_bridge),
                 "give one with --dns-listen-address, or switch DNS off with --no-dns");
   return warnings;
 }

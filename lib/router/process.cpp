@@ -37,7 +37,7 @@ constexpr unsigned kStopLimit = 12;  // seconds
 // as after every stop; the next launch adopts it. Child processes end when their socket pair closes.
 class RouterProcess {
  public:
-  explicit RouterProcess(Options options) : options_(std::move(options)), router_(options_) {}
+  explicit RouterProcess(settings::Settings settings) : settings_(std::move(settings)), router_(settings_) {}
 
   // `ready`: where to report readiness; `life`: the socket pair with the monitor. Both may be empty.
   int run(UniqueFd ready, UniqueFd life) {
@@ -122,7 +122,7 @@ class RouterProcess {
         SocketPair pair;
         life_ = std::move(pair.ours);
         std::signal(SIGCHLD, SIG_DFL);
-        supervise::MonitorConfig config{to_json(options_, true), options_.restart, ::getpid()};
+        supervise::MonitorConfig config{settings::to_json(settings_, true), settings_.restart, ::getpid()};
         supervise::spawn_self("monitor", supervise::to_json(config), {{kLifeFd, pair.theirs.get()}}, true);
         watch_monitor();
       } catch (const Error& failure) {
@@ -136,7 +136,7 @@ class RouterProcess {
       log::debug("cannot write to the monitor: reason={}", errno_text(errno));
   }
 
-  Options options_;
+  settings::Settings settings_;
   Router router_;
   UniqueFd ready_, life_;
   std::unique_ptr<asio::posix::stream_descriptor> monitor_;
@@ -157,13 +157,12 @@ int as_process(Body body) {
 
 }  // namespace
 
-int run_foreground(Options options) {
-  options.foreground = true;
-  options = check(std::move(options));
-  if (options.service_id.empty()) options.service_id = supervise::new_service_id();
-  log::set_level(log::parse_level(options.log_level));
-  for (const auto& line : preflight(options)) log::warning("{}", line);
-  return RouterProcess(std::move(options)).run({}, {});
+int run_foreground(settings::Settings settings) {
+  settings.foreground = true;
+  if (settings.service_id.empty()) settings.service_id = supervise::new_service_id();
+  log::set_level(settings.log_level);
+  for (const auto& line : preflight(settings)) log::warning("{}", line);
+  return RouterProcess(std::move(settings)).run({}, {});
 }
 
 int run_monitor_process() {
@@ -175,10 +174,10 @@ int run_monitor_process() {
 
 int run_router_process() {
   return as_process([] {
-    auto options = options_from_json(supervise::read_config());
-    log::set_level(log::parse_level(options.log_level));
+    auto settings = settings::from_json(supervise::read_config());
+    log::set_level(settings.log_level);
     auto ready = supervise::inherited(kReadyFd), life = supervise::inherited(kLifeFd);
-    return RouterProcess(check(std::move(options))).run(std::move(ready), std::move(life));
+    return RouterProcess(std::move(settings)).run(std::move(ready), std::move(life));
   });
 }
 
@@ -189,7 +188,7 @@ int run_dns_process() {
 int run_plugin_process() {
   return as_process([] {
     auto config = plugin_config_from_json(supervise::read_config());
-    log::set_level(log::parse_level(config.log_level));
+    log::set_level(config.log_level);
     return run_plugin(config, kReadyFd, kLifeFd);
   });
 }

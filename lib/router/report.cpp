@@ -33,19 +33,19 @@ control::Report Router::report(control::ReportParts parts) const {
   report.version = kVersion;
 
   auto& router = report.router;
-  router.encryption = !options_.password.empty();
-  router.peer_discovery = options_.discovery;
+  router.encryption = !settings_.password.empty();
+  router.peer_discovery = settings_.discovery;
   router.name = self_;
-  router.nickname = options_.nickname;
-  router.port = options_.port;
+  router.nickname = settings_.nickname;
+  router.port = settings_.port;
   router.interface = "no overlay bridge";
   if (owners_.peers && parts.mesh) {
     router.datapath = owners_.datapath->text();
     owners_.peers->report(router, owners_.datapath->has_fast());
   }
   if (owners_.peers && parts.datapath) owners_.datapath->report(router, owners_.peers->node().status().mesh.peers);
-  router.trusted_subnets = options_.trusted_subnets;
-  router.service_id = options_.service_id;
+  for (const auto& subnet : settings_.trusted_subnets) router.trusted_subnets.push_back(subnet.str());
+  router.service_id = settings_.service_id;
 
   if (owners_.addresses && parts.ipam) report.ipam = report_ipam(*owners_.addresses);
   if (owners_.names && parts.names) owners_.names->report(report);

@@ -8,7 +8,6 @@
 #include "host/bridge.hpp"
 #include "host/netlink.hpp"
 #include "host/routes.hpp"
-#include "http/http.hpp"
 #include "migrate/weave_net.hpp"
 #include "overlay/fastdp/io/datapath.hpp"
 #include "router/last_launch.hpp"
@@ -20,9 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-uint16_t tcp_port_of(const std::string& endpoint) {
-  if (endpoint.empty()) return 0;
-  auto address = http::Address::parse(endpoint);
+uint16_t tcp_port_of(const std::optional<ServiceAddress>& address) {
   return address && !address->is_unix() ? address->port : 0;
 }
 
@@ -34,14 +31,14 @@ void remove_path(const std::string& path) {
 
 }  // namespace
 
-host::FirewallConfig firewall_config(const Options& options) {
+host::FirewallConfig firewall_config(const settings::Settings& settings) {
   host::FirewallConfig config;
-  config.bridge = options.bridge;
-  config.port = static_cast<uint16_t>(options.port);
-  config.control_port = tcp_port_of(options.http_addr);
-  if (auto address = host::docker_bridge_address(options.docker_bridge))
-    config.docker_bridge = {options.docker_bridge, *address};
-  if (options.dns) config.dns_interfaces = {"docker_gwbridge"};
+  config.bridge = settings.bridge;
+  config.port = settings.port;
+  config.control_port = tcp_port_of(settings.http_addr);
+  if (auto address = host::docker_bridge_address(settings.docker_bridge))
+    config.docker_bridge = {settings.docker_bridge, *address};
+  if (settings.dns) config.dns_interfaces = {"docker_gwbridge"};
   return config;
 }
 
@@ -53,16 +50,16 @@ bool has_state(const std::string& state_dir) {
 
 void remove_everything(const std::string& state_dir) {
   Failures failures;
-  auto options = last_launch_or_defaults(state_dir);
+  auto settings = last_launch_or_defaults(state_dir);
   failures.attempt([&] {
-    auto config = firewall_config(options);
+    auto config = firewall_config(settings);
     // Rules of an earlier launch with DNS may be there, too.
     config.dns_interfaces = {"docker_gwbridge"};
     host::Firewall(host::Iptables::of_docker(), config).uninstall();
   });
   failures.attempt([] { overlay::FastDatapath::remove(); });
-  failures.attempt([&] { host::remove_bridge(options.bridge); });
-  for (const auto& socket : {options.plugin_socket, options.plugin_mesh_socket})
+  failures.attempt([&] { host::remove_bridge(settings.bridge); });
+  for (const auto& socket : {settings.plugin_socket, settings.plugin_mesh_socket})
     if (!socket.empty()) failures.attempt([&] { remove_path(socket); });
   for (auto file : {"weave.db", "weave.db-wal", "weave.db-shm", "weave.db-journal"})
     failures.attempt([&] { remove_path(state_dir + "/" + file); });

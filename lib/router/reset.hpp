@@ -3,13 +3,13 @@
 #include <string>
 
 #include "host/firewall.hpp"
-#include "router/options.hpp"
+#include "settings/settings.hpp"
 
 namespace weave::router {
 
-// The firewall rules that a launch with these options needs, without those about its part of the range. Reads the
+// The firewall rules that a launch with these settings needs, without those about its part of the range. Reads the
 // address of Docker's bridge from the kernel.
-host::FirewallConfig firewall_config(const Options& options);
+host::FirewallConfig firewall_config(const settings::Settings& settings);
 
 // Whether something of a former launch is on this host: state, or the bridge.
 bool has_state(const std::string& state_dir);

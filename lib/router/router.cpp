@@ -15,6 +15,7 @@
 #include "migrate/weave_net.hpp"
 #include "names/entry.hpp"
 #include "router/last_launch.hpp"
+#include "router/store_table.hpp"
 #include "supervise/lock.hpp"
 
 namespace weave::router {
@@ -35,24 +36,24 @@ PeerName random_name() {
 
 }  // namespace
 
-Router::Router(Options options) : options_(std::move(options)) {}
+Router::Router(settings::Settings settings) : settings_(std::move(settings)) {}
 Router::~Router() = default;
 
 void Router::open_store() {
   std::error_code code;
-  std::filesystem::create_directories(options_.state_dir, code);
-  if (code) throw errno_error("cannot make " + options_.state_dir, code.value());
-  std::filesystem::permissions(options_.state_dir, std::filesystem::perms::owner_all, code);
-  store_.emplace(options_.state_dir + "/weave.db");
-  if (auto imported = migrate::import_at_first_launch(options_.db_prefix, *store_))
+  std::filesystem::create_directories(settings_.state_dir, code);
+  if (code) throw errno_error("cannot make " + settings_.state_dir, code.value());
+  std::filesystem::permissions(settings_.state_dir, std::filesystem::perms::owner_all, code);
+  store_.emplace(settings_.state_dir + "/weave.db");
+  if (auto imported = migrate::import_at_first_launch(settings_.db_prefix, *store_))
     log::info("Weave Net's state was imported: file={} items=\"{}\"", imported->path, imported->str());
 }
 
 // The peer name: the one given; else the bridge's MAC, this machine's, or a stored random one.
 void Router::identify() {
-  if (!options_.name.empty()) {
-    self_ = *PeerName::parse(options_.name);
-  } else if (auto known = host::peer_name(options_.bridge)) {
+  if (settings_.name) {
+    self_ = *settings_.name;
+  } else if (auto known = host::peer_name(settings_.bridge)) {
     self_ = *known;
   } else {
     auto stored = store_->get(kRouterTable, kNameKey);
@@ -60,20 +61,20 @@ void Router::identify() {
     self_ = parsed ? *parsed : random_name();
     store_->put(kRouterTable, kNameKey, self_.str());
   }
-  if (options_.nickname.empty()) {
+  if (settings_.nickname.empty()) {
     char name[256] = {};
     ::gethostname(name, sizeof name - 1);
-    options_.nickname = name;
+    settings_.nickname = name;
   }
 }
 
 asio::awaitable<std::vector<std::string>> Router::start() {
   lock_ = supervise::lock_host();
   open_store();
-  store_launch(*store_, options_);
+  store_launch(*store_, settings_);
   identify();
-  log::info("router starts: service={} version={} peer={}({})", options_.service_id, kVersion, self_.str(),
-            options_.nickname);
+  log::info("router starts: service={} version={} peer={}({})", settings_.service_id, kVersion, self_.str(),
+            settings_.nickname);
   std::vector<std::string> warnings;
   std::exception_ptr failure;
   try {
@@ -108,8 +109,10 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
   co_await claim_found_addresses();
   start_mesh(warnings);
   serve_api();
-  bool ran_before = owners_.plugin->ran_before();
-  if (options_.plugin || ran_before) co_await owners_.plugin->start(ran_before);
+  if (owners_.plugin->ran_before())
+    co_await owners_.plugin->start_again();
+  else if (settings_.plugin)
+    co_await owners_.plugin->start({});
   if (const auto& problem = owners_.plugin->network().problem(); !problem.empty()) warnings.push_back(problem);
   if (owners_.docker)
     asio::co_spawn(io_,
@@ -149,7 +152,7 @@ void Router::start_mesh(std::vector<std::string>& warnings) {
 }
 
 void Router::serve_api() {
-  api_ = std::make_unique<Api>(io_.get_executor(), blocking_pool_, owners_, default_subnet_of(options_),
+  api_ = std::make_unique<Api>(io_.get_executor(), blocking_pool_, owners_, settings_.subnet(),
                                Api::Hooks{.report = [this](control::ReportParts parts) { return report(parts); },
                                           .stop = [this] { on_stop_(); }});
   routes_ = std::make_unique<control::Routes>(*api_);
@@ -159,9 +162,9 @@ void Router::serve_api() {
   };
   serve({.path = control::kSocketPath, .host = {}}, control::Door::kSocket);
   supervise::give_to_docker_group(control::kSocketPath);
-  if (!options_.http_addr.empty()) serve(*http::Address::parse(options_.http_addr), control::Door::kTcp);
-  for (const auto& address : {options_.status_addr, options_.metrics_addr})
-    if (!address.empty()) serve(*http::Address::parse(address), control::Door::kStatus);
+  if (settings_.http_addr) serve(*settings_.http_addr, control::Door::kTcp);
+  for (const auto& address : {settings_.status_addr, settings_.metrics_addr})
+    if (address) serve(*address, control::Door::kStatus);
 }
 
 // After each (re)connection to Docker: its events were missed until now.

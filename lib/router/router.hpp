@@ -28,16 +28,16 @@
 
 #include "control/api.hpp"
 #include "router/api.hpp"
-#include "router/options.hpp"
 #include "router/owners.hpp"
+#include "settings/settings.hpp"
 #include "store/store.hpp"
 
 namespace weave::router {
 
 class Router {
  public:
-  // Nothing is touched before start(). `options` must have passed check() and have a service id.
-  explicit Router(Options options);
+  // Nothing is touched before start(). `settings` must have a service id.
+  explicit Router(settings::Settings settings);
   ~Router();
   Router(const Router&) = delete;
 
@@ -75,7 +75,7 @@ class Router {
   std::unique_ptr<PluginService> make_plugin();
   std::vector<Cidr> own_ranges() const;
 
-  Options options_;
+  settings::Settings settings_;
   asio::io_context io_{1};
   asio::thread_pool blocking_pool_{1};
   UniqueFd lock_;  // of this host

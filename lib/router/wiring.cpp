@@ -8,7 +8,6 @@
 #include "base/offload.hpp"
 #include "control/client.hpp"
 #include "host/hosts_file.hpp"
-#include "ipam/parse.hpp"
 #include "router/attached.hpp"
 #include "router/reset.hpp"
 #include "router/router.hpp"
@@ -24,12 +23,12 @@ uint64_t random_number() {
   return number;
 }
 
-ipam::Config ipam_config(const Options& options, PeerName self) {
-  auto init = ipam::parse_init(options.ipam_init).value();  // check() has parsed it before
+ipam::Config ipam_config(const settings::Settings& settings, PeerName self) {
+  auto init = settings.ipam_init.value_or(ipam::Init());
   return {.self = self,
-          .nickname = options.nickname,
-          .range = *range_of(options),
-          .default_subnet = *default_subnet_of(options),
+          .nickname = settings.nickname,
+          .range = settings.range.value(),
+          .default_subnet = settings.subnet().value(),
           .seed = std::move(init.seed),
           .observer = init.observer,
           .expected = init.expected,
@@ -66,13 +65,11 @@ void attach_interface(const docker::Container& container, const std::vector<Cidr
 }  // namespace
 
 std::unique_ptr<docker::Client> Router::make_docker() const {
-  if (!options_.docker) return nullptr;
-  return std::make_unique<docker::Client>(options_.docker_api.empty() ? docker::default_address()
-                                                                      : *http::Address::parse(options_.docker_api));
+  return settings_.docker ? std::make_unique<docker::Client>(settings_.docker_api) : nullptr;
 }
 
 std::unique_ptr<Addresses> Router::make_addresses() {
-  if (!range_of(options_)) return nullptr;
+  if (!settings_.range) return nullptr;
   ipam::Links links;
   // Addresses -> Peers. The node is made after the addresses.
   links.unicast = [this](PeerName to, Bytes message) -> Result<void> {
@@ -83,29 +80,29 @@ std::unique_ptr<Addresses> Router::make_addresses() {
     if (owners_.peers) owners_.peers->node().broadcast(ipam::kChannelName, addresses_channel_.gossip());
   };
   links.reachable = [this](PeerName peer) { return owners_.peers && owners_.peers->knows(peer); };
-  links.targets = [this] { return owners_.peers ? owners_.peers->node().targets().size() : options_.peers.size(); };
+  links.targets = [this] { return owners_.peers ? owners_.peers->node().targets().size() : settings_.peers.size(); };
   links.unix_time = unix_time;
   // Addresses -> Containers: an address is given to a running container only.
   auto alive = [this](std::string ident) -> asio::awaitable<bool> {
     if (!owners_.docker) co_return true;
     co_return co_await owners_.containers->runs(std::move(ident));
   };
-  return std::make_unique<Addresses>(io_.get_executor(), ipam_config(options_, self_), ipam::load(*store_),
+  return std::make_unique<Addresses>(io_.get_executor(), ipam_config(settings_, self_), ipam::load(*store_),
                                      ipam::save_to(*store_), alive, std::move(links));
 }
 
 std::unique_ptr<NamesService> Router::make_names() {
-  if (!options_.dns) return nullptr;
+  if (!settings_.dns) return nullptr;
   NamesService::Config config{.self = self_,
-                              .domain = options_.dns_domain,
-                              .listen = options_.dns_listen,
-                              .docker_bridge = options_.docker_bridge,
-                              .ttl = static_cast<uint32_t>(options_.dns_ttl),
-                              .local_first = options_.dns_local_first,
-                              .resolv_conf = options_.resolv_conf,
-                              .timeout = std::chrono::milliseconds(options_.dns_timeout_ms),
-                              .optional = options_.dns_optional,
-                              .await_docker = options_.foreground};
+                              .domain = settings_.dns_domain,
+                              .listen = settings_.dns_listen,
+                              .docker_bridge = settings_.docker_bridge,
+                              .ttl = static_cast<uint32_t>(settings_.dns_ttl.count()),
+                              .local_first = settings_.dns_local_first,
+                              .resolv_conf = settings_.resolv_conf,
+                              .timeout = settings_.dns_timeout,
+                              .optional = settings_.dns_optional,
+                              .await_docker = settings_.foreground};
   // NamesService -> Peers. What is registered before there is a node goes to each new neighbour anyway.
   NamesService::Mesh mesh;
   mesh.knows = [this](PeerName peer) { return owners_.peers && owners_.peers->knows(peer); };
@@ -117,41 +114,41 @@ std::unique_ptr<NamesService> Router::make_names() {
 }
 
 std::vector<Cidr> Router::own_ranges() const {
-  if (options_.masquerade_local || !owners_.addresses) return {};
+  if (settings_.masquerade_local || !owners_.addresses) return {};
   return to_cidrs(owners_.addresses->allocator().ring().owned(self_));
 }
 
 std::unique_ptr<HostState> Router::make_host() {
   return std::make_unique<HostState>(blocking_pool_,
-                                     HostState::Config{.bridge = {.name = options_.bridge,
+                                     HostState::Config{.bridge = {.name = settings_.bridge,
                                                                   .mac = self_.mac(),
-                                                                  .mtu = static_cast<uint32_t>(options_.mtu),
-                                                                  .encrypted = !options_.password.empty(),
-                                                                  .docker_bridge = options_.docker_bridge},
-                                                       .firewall = firewall_config(options_),
+                                                                  .mtu = settings_.mtu,
+                                                                  .encrypted = !settings_.password.empty(),
+                                                                  .docker_bridge = settings_.docker_bridge},
+                                                       .firewall = firewall_config(settings_),
                                                        .unmasqueraded = [this] { return own_ranges(); }});
 }
 
 std::unique_ptr<Datapath> Router::make_datapath() {
   return std::make_unique<Datapath>(io_.get_executor(), *store_,
                                     Datapath::Config{.self = self_,
-                                                     .mode = options_.datapath,
-                                                     .port = static_cast<uint16_t>(options_.port),
-                                                     .bridge = options_.bridge,
-                                                     .encrypted = !options_.password.empty()});
+                                                     .mode = settings_.datapath,
+                                                     .port = settings_.port,
+                                                     .bridge = settings_.bridge,
+                                                     .encrypted = !settings_.password.empty()});
 }
 
 std::unique_ptr<Peers> Router::make_peers() {
   mesh::NodeConfig config;
   config.name = self_;
-  config.nickname = options_.nickname;
-  config.port = static_cast<uint16_t>(options_.port);
-  config.host = options_.host;
-  config.password = Secret(options_.password);
-  for (const auto& subnet : options_.trusted_subnets) config.trusted_subnets.push_back(*Cidr::parse(subnet));
-  config.min_version = options_.min_protocol;
-  config.conn_limit = static_cast<size_t>(options_.connection_limit);
-  config.discovery = options_.discovery;
+  config.nickname = settings_.nickname;
+  config.port = settings_.port;
+  config.host = settings_.host ? settings_.host->str() : "";
+  config.password = settings_.password;
+  config.trusted_subnets = settings_.trusted_subnets;
+  config.min_version = settings_.min_protocol;
+  config.conn_limit = static_cast<size_t>(settings_.connection_limit);
+  config.discovery = settings_.discovery;
   config.short_id = owners_.datapath->short_id();
   config.overlays = owners_.datapath->overlays();
 
@@ -169,11 +166,12 @@ std::unique_ptr<Peers> Router::make_peers() {
       if (owners_.addresses) owners_.addresses->peer_gone(peer.name);
     }
   };
-  return std::make_unique<Peers>(
-      io_.get_executor(), *store_,
-      Peers::Config{
-          .node = std::move(config), .peers = options_.peers, .resume = options_.resume, .launch = options_.service_id},
-      std::move(hooks));
+  return std::make_unique<Peers>(io_.get_executor(), *store_,
+                                 Peers::Config{.node = std::move(config),
+                                               .peers = settings_.peers,
+                                               .resume = settings_.resume,
+                                               .launch = settings_.service_id},
+                                 std::move(hooks));
 }
 
 std::unique_ptr<Containers> Router::make_containers() {
@@ -189,7 +187,7 @@ std::unique_ptr<Containers> Router::make_containers() {
   if (owners_.addresses) {
     auto& ipam = *owners_.addresses;
     addresses.allocate = [this, &ipam](std::string id, std::optional<Cidr> subnet) {
-      return ipam.allocate(std::move(id), subnet ? *subnet : *default_subnet_of(options_), true);
+      return ipam.allocate(std::move(id), subnet ? *subnet : *settings_.subnet(), true);
     };
     addresses.claim = [&ipam](std::string id, Cidr address) { return ipam.claim(std::move(id), address, true); };
     addresses.release = [&ipam](const std::string& id, Ipv4 address) { ipam.release(id, address); };
@@ -210,21 +208,21 @@ std::unique_ptr<Containers> Router::make_containers() {
   Containers::Host host;
   host.attach = [this](docker::Container container, std::vector<Cidr> cidrs, control::Backend::AttachRequest request) {
     return offload(blocking_pool_, [this, container, cidrs, request] {
-      attach_interface(container, cidrs, request, options_.bridge, owners_.host->iptables());
+      attach_interface(container, cidrs, request, settings_.bridge, owners_.host->iptables());
     });
   };
   host.detach = [this](docker::Container container, std::function<bool(const Cidr&)> wanted) {
     return offload(blocking_pool_, [this, container, wanted] {
       std::vector<Cidr> present;
-      for (const auto& cidr : ethwe_addresses(container.pid, options_.bridge))
+      for (const auto& cidr : ethwe_addresses(container.pid, settings_.bridge))
         if (wanted(cidr)) present.push_back(cidr);
       if (present.empty()) return present;
       return host::detach(host::NetNs::of_pid(container.pid), present,
-                          {.bridge = options_.bridge, .iptables = owners_.host->iptables()});
+                          {.bridge = settings_.bridge, .iptables = owners_.host->iptables()});
     });
   };
   host.attached = [this](int pid) {
-    return offload(blocking_pool_, [pid, bridge = options_.bridge] {
+    return offload(blocking_pool_, [pid, bridge = settings_.bridge] {
       return host::Netlink().find_link(fmt::format("vethwepl{}", pid)) ? ethwe_addresses(pid, bridge)
                                                                        : std::vector<Cidr>();
     });
@@ -234,24 +232,25 @@ std::unique_ptr<Containers> Router::make_containers() {
   };
   return std::make_unique<Containers>(
       io_.get_executor(), *store_,
-      Containers::Config{.domain = options_.dns_domain,
-                         .default_subnet = default_subnet_of(options_),
-                         .drivers = {driver_name(options_.plugin_socket), driver_name(options_.plugin_mesh_socket)}},
+      Containers::Config{.domain = settings_.dns_domain,
+                         .default_subnet = settings_.subnet(),
+                         .drivers = {driver_name(settings_.plugin_socket), driver_name(settings_.plugin_mesh_socket)}},
       std::move(docker), std::move(addresses), std::move(host), [this] { return owners_.registrar(); });
 }
 
 std::unique_ptr<PluginService> Router::make_plugin() {
-  PluginService::Config config{.process = {.sockets = {options_.plugin_socket, options_.plugin_mesh_socket},
+  auto docker_api = settings_.docker ? std::optional(settings_.docker_api) : std::nullopt;
+  PluginService::Config config{.process = {.sockets = {settings_.plugin_socket, settings_.plugin_mesh_socket},
                                            .control_socket = control::kSocketPath,
                                            .store = store_->path(),
-                                           .bridge = options_.bridge,
-                                           .range = range_of(options_),
-                                           .default_subnet = default_subnet_of(options_),
-                                           .docker_api = owners_.docker ? owners_.docker->address().str() : "",
-                                           .log_level = options_.log_level},
-                               .launch = options_.service_id,
+                                           .bridge = settings_.bridge,
+                                           .range = settings_.range,
+                                           .default_subnet = settings_.subnet(),
+                                           .docker_api = docker_api,
+                                           .log_level = settings_.log_level},
+                               .launch = settings_.service_id,
                                .docker = owners_.docker != nullptr,
-                               .dns = options_.dns};
+                               .dns = settings_.dns};
   DockerNetwork::Docker docker;
   docker.inspect = [this](std::string name) { return require_docker(owners_).inspect_network(std::move(name)); };
   docker.create = [this](docker::NewNetwork network) -> asio::awaitable<void> {

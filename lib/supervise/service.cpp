@@ -136,6 +136,11 @@ asio::awaitable<void> Service::supervise() {
     if (pid_ != 0) {
       co_await reaped();
       if (!wanted_) break;
+      if (!hooks_.restarts()) {
+        log::error("service has died: service={} reason={}", name_, failure_);
+        wanted_ = false;
+        break;
+      }
       log::error("service has died, restarting it: service={} reason={}", name_, failure_);
       lived = Steady::now() - up_at_;
     }

@@ -27,6 +27,8 @@ class Service {
   struct Hooks {
     std::function<Start()> prepare;
     std::function<void()> on_up = [] {};
+    // Asked when the process has died: whether it is started again. Otherwise the service is off.
+    std::function<bool()> restarts = [] { return true; };
   };
 
   // `subcommand` is the hidden one that runs the service.

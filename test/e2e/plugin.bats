@@ -105,6 +105,20 @@ plugin_run() {  # NAME OPTIONS...
   plugin_run web1
 }
 
+@test "launch-plugin --no-restart leaves the plugin off after a crash, --log-level is the level of its log" {
+  on h1 weave stop-plugin
+  on h1 weave launch-plugin --no-restart --log-level debug
+  plugin_run web1
+  on h1 grep -q ' debug Docker.s call is answered' /var/log/weave.log
+  on h1 pkill -9 -f '^weave plugin-server'
+  eventually on h1 sh -c '! weave status plugin'
+  sleep 1  # longer than the pause before a restart
+  run on h1 weave status plugin
+  status_is 1
+  on h1 weave launch-plugin
+  plugin_run web2
+}
+
 @test "a container reaches the other one on the network by its address" {
   plugin_run web1
   plugin_run web2

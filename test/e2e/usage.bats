@@ -171,6 +171,8 @@ launch --nosuch
 launch --port
 launch --port abc
 launch --awsvpc
+launch --expect-npc
+launch --no-fastdp --datapath bridge
 launch --token x
 launch --proxy
 launch --tlsverify
@@ -187,6 +189,15 @@ END
     [ "${#stderr_lines[@]}" -le 2 ]
   done
   [ -z "$(on h1 sh -c 'ls -A /var/lib/weave; ls -d /run/weave' 2>/dev/null)" ]
+}
+
+@test "a bad value of the environment is refused with the name of its variable" {
+  run --separate-stderr on h1 env WEAVE_PORT=x weave launch
+  status_is 1
+  is "${stderr_lines[0]}" "WEAVE_PORT: 'x' is not a number."
+  run --separate-stderr on h1 env WEAVE_STATUS_ADDR=nowhere weave launch
+  status_is 1
+  is "${stderr_lines[0]}" "WEAVE_STATUS_ADDR: nowhere: a port is missing"
 }
 
 @test "launch, launch-router, reset and setup need root" {

@@ -5,6 +5,7 @@
 
 #include "base/fd.hpp"
 #include "generate.hpp"
+#include "settings/table.hpp"
 
 using namespace weave;
 using namespace weave::cmd;
@@ -27,4 +28,13 @@ TEST_CASE("the manual page lists the commands as they are") {
   auto page = committed("man/weave.1");
   CHECK(page == man_page_with(page, man_commands()));
   CHECK_THROWS(man_page_with("no such lines", ""));
+}
+
+TEST_CASE("the manual page explains each variable of the environment") {
+  auto page = committed("man/weave.1");
+  for (const auto& row : settings::table())
+    if (!row.variable.name.empty()) {
+      INFO(row.variable.name);
+      CHECK(page.find(".B " + row.variable.name + "\n") != std::string::npos);
+    }
 }

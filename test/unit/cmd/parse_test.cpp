@@ -13,13 +13,18 @@ struct Sample {
   int number = 0;
   std::string text;
   std::optional<std::string> maybe;
-  Words list, warnings;
+  Words list, collected, warnings;
   Command command{.name = "sample", .words = "<word> ..."};
 
   Sample() {
     command.options = {
-        {"-f,--flag", "", "", &flag},      {"-n,--number", "<n>", "", &number}, {"--text", "<text>", "", &text},
-        {"--maybe", "<text>", "", &maybe}, {"--list", "<item>", "", &list},     {"--ignored", "<x>", "", {}},
+        {"-f,--flag", "", "", &flag},
+        {"-n,--number", "<n>", "", &number},
+        {"--text", "<text>", "", &text},
+        {"--maybe", "<text>", "", &maybe},
+        {"--list", "<item>", "", &list},
+        {"--ignored", "<x>", "", {}},
+        {"--collect", "<x>", "", [this](const Words& values) { collected = values; }},
     };
     command.renamed = {{"--txt", "--text"}};
     command.foreign = {{"--cloud", "The cloud is gone."}};
@@ -43,6 +48,12 @@ TEST_CASE("a value follows as = or as the next word, whatever it looks like") {
   CHECK(sample.text == "-a=b");
   CHECK(sample.maybe == "--flag");
   CHECK_FALSE(sample.flag);
+}
+
+TEST_CASE("a function gets all values as they were given") {
+  Sample sample;
+  sample({"--collect=a,b", "--collect", ""});
+  CHECK(sample.collected == Words{"a,b", ""});
 }
 
 TEST_CASE("an empty value doesn't swallow the next word") {

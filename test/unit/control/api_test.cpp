@@ -158,6 +158,18 @@ TEST_CASE("services start and stop only through the socket") {
   CHECK(ask(routes, "DELETE", "/plugin").status == 204);
 }
 
+TEST_CASE("the plugin is started with the options of launch-plugin") {
+  MemoryBackend backend;
+  Routes routes(backend);
+  ask(routes, "POST", "/plugin");
+  CHECK(backend.plugin_started_with == Backend::PluginStart{});
+  ask(routes, "POST", "/plugin?log-level=debug&no-restart=true");
+  CHECK(backend.plugin_started_with == Backend::PluginStart{.log_level = log::Level::kDebug, .restart = false});
+  auto refused = ask(routes, "POST", "/plugin?log-level=loud");
+  CHECK(refused.status == 400);
+  CHECK(refused.body == "unknown log level 'loud'\n");
+}
+
 TEST_CASE("what doesn't fit between rings is explained and mended through the socket only") {
   MemoryBackend backend;
   Routes routes(backend);

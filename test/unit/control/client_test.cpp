@@ -70,13 +70,3 @@ TEST_CASE("without a router the client says so and what to do") {
     }
   }
 }
-
-TEST_CASE("the control address: option over environment over the socket, parts may be left out") {
-  CHECK(control_address({}, nullptr).path == kSocketPath);
-  CHECK(control_address("", "").path == kSocketPath);
-  CHECK(control_address({}, "10.0.0.1").str() == "10.0.0.1:6784");
-  CHECK(control_address({}, ":7000").str() == "127.0.0.1:7000");
-  CHECK(control_address({}, "10.0.0.1:").str() == "10.0.0.1:6784");
-  CHECK(control_address("/tmp/x.sock", "10.0.0.1").path == "/tmp/x.sock");
-  CHECK_THROWS_AS(control_address("no such:address", nullptr), Error);
-}

@@ -22,6 +22,7 @@ class MemoryBackend : public Backend {
   bool left = false;
   std::string findings;
   std::string plugin;
+  std::optional<PluginStart> plugin_started_with;
   std::optional<AttachRequest> attached_with;
   bool stopped = false;
   ReportParts asked_for;
@@ -129,8 +130,9 @@ class MemoryBackend : public Backend {
   void forget(const std::vector<std::string>& peers) override {
     for (const auto& peer : peers) std::erase(state.router.targets, peer);
   }
-  asio::awaitable<std::string> start_plugin(http::Fields) override {
+  asio::awaitable<std::string> start_plugin(PluginStart options) override {
     plugin = "7f";
+    plugin_started_with = options;
     co_return plugin;
   }
   asio::awaitable<bool> stop_plugin() override { co_return !std::exchange(plugin, "").empty(); }

@@ -174,6 +174,24 @@ TEST_CASE("the multicast route follows the network's option, also after a restar
   CHECK(second.call("NetworkDriver.Join", join).at("StaticRoutes").size() == 1);
 }
 
+TEST_CASE("network options without a meaning are accepted") {
+  House house;
+  CHECK(house.call("NetworkDriver.CreateNetwork", network({{"works.weave.dns", "maybe"}})) == json::object());
+  CHECK(house.driver.table().networks.contains(kNet));
+}
+
+TEST_CASE("records of earlier versions load, with fields that have no meaning any more") {
+  House house;
+  house.memory.store = {
+      {"network/n", R"({"multicast":true,"dns":false,"internal":true,"foreign_ipam":false,"pools":["10.32.0.0/12"]})"},
+      {"endpoint/e",
+       R"({"network":"n","address":"10.32.0.1/12","mac":"","sandbox":"/x","dns":true,"dns_servers":[]})"}};
+  run(house.io, house.driver.load());
+  CHECK(house.driver.table().networks.at("n").multicast);
+  CHECK(house.driver.table().networks.at("n").pools == std::vector<std::string>{"10.32.0.0/12"});
+  CHECK(house.driver.table().endpoints.at("e").address == Cidr::parse("10.32.0.1/12").value());
+}
+
 TEST_CASE("records that can't be read don't keep the plugin from starting") {
   House house;
   house.memory.store = {{"network/a", "{"}, {"network/b", R"({"multicast":3})"}, {"address/x", "{}"}, {"odd", "{}"}};

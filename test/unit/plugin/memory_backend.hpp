@@ -50,9 +50,7 @@ struct Memory {
       used.erase(address);
       co_return;
     };
-    out.create_veth = [this](std::string endpoint, std::optional<Mac> mac, std::optional<Cidr>) {
-      return create_veth(endpoint, mac);
-    };
+    out.create_veth = [this](std::string endpoint, std::optional<Mac> mac) { return create_veth(endpoint, mac); };
     out.delete_veth = [this](std::string endpoint) -> asio::awaitable<void> {
       veths.erase(endpoint);
       co_return;

@@ -16,7 +16,6 @@ TEST_CASE("CreateNetwork carries the user's options and the pools") {
       R"("AuxAddresses":{"x":"10.35.0.9/16"},"Gateway":"10.35.0.1/16","Pool":"10.35.0.0/16"}],"IPv6Data":null})");
   REQUIRE(message);
   CHECK(message->options == Options{{"works.weave.multicast", ""}});
-  CHECK(message->internal);
   REQUIRE(message->ipv4.size() == 1);
   CHECK(message->ipv4[0].pool == "10.35.0.0/16");
   CHECK(message->ipv4[0].aux_addresses.at("x") == "10.35.0.9/16");
