@@ -1,11 +1,10 @@
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "address/ip.hpp"
 #include "address/ipv4.hpp"
 #include "address/mac.hpp"
-#include "base/fd.hpp"
 #include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 
@@ -44,7 +43,7 @@ TEST_CASE("MAC and peer name round trip") {
 }
 
 TEST_CASE("peer names are read as Weave Net reads them, but for what it takes by accident") {
-  auto vectors = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/mesh/peer-names.json"));
+  auto vectors = test::vectors("mesh/peer-names.json");
   for (const auto& c : vectors.at("from_text")) {
     auto input = c.at("input").get<std::string>();
     INFO(input);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/fd.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::cmd;
@@ -189,7 +190,8 @@ TEST_CASE("options win over the environment, and that over defaults") {
 }
 
 TEST_CASE("a password comes from a file without its newline") {
-  auto path = std::filesystem::temp_directory_path() / fmt::format("weave-password-{}", ::getpid());
+  test::TempDir directory;
+  const auto path = directory / "password";
   write_file(path, "s3cret \n", 0600);
   CHECK(Launch()({"--password-file", path}).password == "s3cret ");
   CHECK_THROWS_AS(Launch()({"--password-file", path, "--password", "x"}), UsageError);
@@ -221,7 +223,8 @@ TEST_CASE("settings of the last launch hold where nothing else is given") {
 }
 
 TEST_CASE("a stored launch with a password takes it from its file, or needs it again") {
-  auto path = std::filesystem::temp_directory_path() / fmt::format("weave-stored-password-{}", ::getpid());
+  test::TempDir directory;
+  const auto path = directory / "password";
   write_file(path, "s3cret\n", 0600);
   router::Options base;
   base.encrypted = true;
@@ -231,7 +234,6 @@ TEST_CASE("a stored launch with a password takes it from its file, or needs it a
   base.password_file.clear();
   CHECK_THROWS_WITH(Launch()({}, base), "the last launch had a password, which is not stored");
   CHECK(Launch()({"--password-file", path}, base).password_file == path);
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("the command line of the 1.x transcript is understood, with its warnings") {

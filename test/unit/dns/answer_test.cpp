@@ -1,10 +1,9 @@
 #include "dns/answer.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using dns::Answer;
@@ -80,7 +79,7 @@ const std::map<std::string, int> better{
 }  // namespace
 
 TEST_CASE("queries recorded from Weave Net are answered alike, or better where it was wrong") {
-  auto vectors = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/queries.json"));
+  auto vectors = test::vectors("dns/queries.json");
   REQUIRE(vectors.at("queries").size() == 46);
   for (const auto& q : vectors.at("queries")) {
     auto name = q.at("name").get<std::string>();

@@ -13,10 +13,10 @@
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <filesystem>
 
 #include "base/fd.hpp"
 #include "dns/message.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace std::chrono_literals;
@@ -102,7 +102,6 @@ struct Net {
     config.stagger = 50ms;
     config.timeout = 400ms;
   }
-  ~Net() { std::remove(path.c_str()); }
 
   dns::Header ask(dns::Transport transport = dns::Transport::kUdp, size_t limit = 512) {
     if (!forwarder) forwarder.emplace(io.get_executor(), config);
@@ -122,7 +121,8 @@ struct Net {
 
   asio::io_context io;
   Upstream one, two;
-  std::string path = (std::filesystem::temp_directory_path() / fmt::format("weave-resolv-{}", getpid())).string();
+  test::TempDir directory;
+  std::string path = directory / "resolv.conf";
   dns::ForwardConfig config;
   std::optional<dns::Forwarder> forwarder;
   Bytes reply;

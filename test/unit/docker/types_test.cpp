@@ -1,26 +1,17 @@
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "docker/types.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::docker;
 
 namespace {
 
-std::string vector(const std::string& name) {
-  std::ifstream in(std::string(WEAVE_SOURCE_DIR) + "/test/vectors/docker/" + name);
-  REQUIRE(in);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-
 std::vector<Event> events(const std::string& file) {
   std::vector<Event> out;
   Lines lines;
-  for (const auto& line : lines.feed(vector(file))) {
+  for (const auto& line : lines.feed(test::vector_text("docker/" + file))) {
     auto event = decode_event(line);
     INFO(line);
     REQUIRE(event);
@@ -59,7 +50,7 @@ TEST_CASE("the recorded event streams of old and new Docker are understood") {
 }
 
 TEST_CASE("a recorded container is understood") {
-  auto container = decode_container(vector("container-20.10.24.json"));
+  auto container = decode_container(test::vector_text("docker/container-20.10.24.json"));
   REQUIRE(container);
   CHECK(container->name == "c1");
   CHECK(container->image == "busybox:latest");
@@ -86,7 +77,7 @@ TEST_CASE("a recorded container is understood") {
 }
 
 TEST_CASE("a recorded network and the list of containers are understood") {
-  auto network = decode_network(vector("network-20.10.24.json"));
+  auto network = decode_network(test::vector_text("docker/network-20.10.24.json"));
   REQUIRE(network);
   CHECK(network->name == "n1");
   CHECK(network->driver == "bridge");
@@ -97,7 +88,7 @@ TEST_CASE("a recorded network and the list of containers are understood") {
   REQUIRE(network->containers.size() == 1);
   CHECK(network->containers.begin()->second.ip == "10.78.0.9/24");
 
-  auto list = decode_container_list(vector("containers-20.10.24.json"));
+  auto list = decode_container_list(test::vector_text("docker/containers-20.10.24.json"));
   REQUIRE(list);
   REQUIRE(list->size() == 2);
   const auto& mine = list->at(1);

@@ -17,6 +17,7 @@
 
 #include "base/fd.hpp"
 #include "http/http.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace std::chrono_literals;
@@ -27,14 +28,8 @@ using http::Address, http::Request, http::Response;
 namespace {
 
 struct Directory {
-  Directory() {
-    std::string name = (fs::temp_directory_path() / "weave-http-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()));
-    path = name;
-  }
-  ~Directory() { fs::remove_all(path); }
-  Address socket() const { return {.path = path / "s.sock"}; }
-  fs::path path;
+  test::TempDir temporary;
+  Address socket() const { return {.path = temporary / "s.sock"}; }
 };
 
 // Runs until `done` holds; false after 5 s.

@@ -1,10 +1,10 @@
 #include "ipam/allocator.hpp"
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 #include "unit/ipam/allocator_helpers.hpp"
 #include "unit/ipam/vectors.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::ipam;
@@ -23,19 +23,9 @@ void forget(std::span<const Change>) {}
 
 // A store in a directory of its own.
 struct Disk {
-  Disk() {
-    std::string name = (std::filesystem::temp_directory_path() / "weave-ipam-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw errno_error("create a temporary directory");
-    path = name;
-    store = std::make_unique<Store>(name + "/data.db");
-  }
-  ~Disk() {
-    store.reset();
-    std::filesystem::remove_all(path);
-  }
   Allocator start(Config c = config()) { return Allocator(std::move(c), load(*store), save_to(*store)); }
-  std::filesystem::path path;
-  std::unique_ptr<Store> store;
+  test::TempDir directory;
+  std::unique_ptr<Store> store = std::make_unique<Store>(directory / "data.db");
 };
 
 std::map<std::string, std::vector<Cidr>> contents(const Allocator& ipam) {

@@ -27,7 +27,7 @@ Answer<Cidr> answer(Allocator& peer, Ticket ticket) {
 }  // namespace
 
 TEST_CASE("A request for space, a claim denied, a claim granted and a departure say what Weave Net says") {
-  auto flow = vectors("space-request-flow.json", "steps");
+  auto flow = vectors("ipam/space-request-flow.json", "steps");
   Network net("10.9.0.0/28");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -62,9 +62,7 @@ TEST_CASE("A request for space, a claim denied, a claim granted and a departure 
   for (int i = 1; i <= 7; ++i) REQUIRE(one.allocate("c" + std::to_string(i), cidr("10.9.0.0/28")));
   auto denied = three.ask_claim("d", cidr("10.9.0.3/28"));
   for (size_t step = 3; step < 6; ++step) check(step, net.next());
-  CHECK(answer(three, denied).error().text ==
-        text(Json::parse(
-            std::ifstream(WEAVE_SOURCE_DIR "/test/vectors/ipam/space-request-flow.json"))["claim_denied_error"]));
+  CHECK(answer(three, denied).error().text == text(vectors("ipam/space-request-flow.json", "claim_denied_error")));
 
   // host1 frees 10.9.0.5 and others one by one.
   for (int i : {4, 5, 6, 7}) REQUIRE(one.release_all("c" + std::to_string(i)));
@@ -92,7 +90,7 @@ TEST_CASE("Elections go message by message as those of Weave Net") {
     INFO(which);
     Network net("10.32.0.0/12", 3);
     for (size_t i : {1, 2, 3}) net.add(i);
-    for (const auto& step : vectors("paxos-election.json", which)) {
+    for (const auto& step : vectors("ipam/paxos-election.json", which)) {
       INFO(step["event"].dump() + " " + step.value("from", ""));
       if (step.contains("at")) {
         auto before = net.queue.size();

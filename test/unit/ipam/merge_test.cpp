@@ -50,7 +50,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("Merging comes to the result of Weave Net") {
-  for (const auto& v : vectors("ring-merge.json", "vectors")) {
+  for (const auto& v : vectors("ipam/ring-merge.json", "vectors")) {
     INFO(v.dump());
     Case c(v);
     auto before = c.mine;

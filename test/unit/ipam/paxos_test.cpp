@@ -8,7 +8,7 @@ using namespace weave;
 using namespace weave::ipam;
 
 TEST_CASE("Every step of random elections comes to the result of Weave Net") {
-  for (const auto& sequence : vectors("paxos-steps.json", "sequences")) {
+  for (const auto& sequence : vectors("ipam/paxos-steps.json", "sequences")) {
     std::vector<Paxos> nodes;
     for (const auto& node : sequence["nodes"]) {
       nodes.emplace_back(node_id(node));

@@ -19,7 +19,7 @@ Ring of(std::vector<Entry> list) {
 }  // namespace
 
 TEST_CASE("The first division is that of Weave Net") {
-  for (const auto& v : vectors("ring-claim-for-peers.json", "vectors")) {
+  for (const auto& v : vectors("ipam/ring-claim-for-peers.json", "vectors")) {
     Ring got(cidr(v["universe"]).range(), peer(v["result"]["Peer"]));
     got.claim_for_peers(peers(v["peers"]));
     CHECK(got == ring(v["result"]).value());
@@ -28,7 +28,7 @@ TEST_CASE("The first division is that of Weave Net") {
 }
 
 TEST_CASE("Grant, transfer and report of free space do what Weave Net does") {
-  for (const auto& v : vectors("ring-ops.json", "sequences")) {
+  for (const auto& v : vectors("ipam/ring-ops.json", "sequences")) {
     auto got = ring(v["initial"]).value();
     for (const auto& step : v["steps"]) {
       INFO(step.dump());

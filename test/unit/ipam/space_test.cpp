@@ -8,14 +8,14 @@ using namespace weave;
 using namespace weave::ipam;
 
 TEST_CASE("The biggest CIDR block is the one that Weave Net picks") {
-  for (const auto& v : vectors("space.json", "biggest_cidr_in_range")) {
+  for (const auto& v : vectors("ipam/space.json", "biggest_cidr_in_range")) {
     INFO(v.dump());
     CHECK(biggest_cidr(range(v["range"])) == range(v["biggest_cidr"]));
   }
 }
 
 TEST_CASE("The space answers as that of Weave Net") {
-  for (const auto& v : vectors("space.json", "sequences")) {
+  for (const auto& v : vectors("ipam/space.json", "sequences")) {
     Space space;
     CHECK(space.update(ranges(v["initial_ranges"])).empty());
     for (const auto& step : v["steps"]) {

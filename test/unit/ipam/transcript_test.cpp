@@ -93,7 +93,7 @@ TEST_CASE("A session with Weave Net gets the same answers") {
   CHECK(ipam.report(reachable).status == "idle");
   CHECK(ipam.ring().empty());
   int replayed = 0;
-  for (const auto& step : vectors("http-transcript.json", "steps")) {
+  for (const auto& step : vectors("ipam/http-transcript.json", "steps")) {
     INFO(step.dump());
     auto method = text(step["method"]), path = text(step["path"]), body = text(step["body"]);
     if (path == "/ip" && method == "GET") {

@@ -18,7 +18,7 @@ bool one_order(const State& state) {
 
 TEST_CASE("States are written byte for byte as Weave Net writes them, and read") {
   int exact = 0;
-  for (const auto& v : vectors("gossip-state.json", "vectors")) {
+  for (const auto& v : vectors("ipam/gossip-state.json", "vectors")) {
     INFO(text(v["name"]));
     auto bytes = unhex(v["hex"]);
     auto want = state(v["decoded"]);
@@ -37,7 +37,7 @@ TEST_CASE("States are written byte for byte as Weave Net writes them, and read")
 
 TEST_CASE("Messages captured between running routers are read, whatever their type ids") {
   int read = 0;
-  for (const auto& v : vectors("captured-messages.json", "messages")) {
+  for (const auto& v : vectors("ipam/captured-messages.json", "messages")) {
     auto bytes = unhex(v["hex"]);
     INFO(v["decoded"].dump());
     ByteView content = bytes;
@@ -59,7 +59,7 @@ TEST_CASE("Messages captured between running routers are read, whatever their ty
 }
 
 TEST_CASE("Ranges are written byte for byte as Weave Net writes them, and read") {
-  for (const auto& v : vectors("unicast-range.json", "vectors")) {
+  for (const auto& v : vectors("ipam/unicast-range.json", "vectors")) {
     Ipv4Range range{{v["Start"].get<uint32_t>()}, {v["End"].get<uint32_t>()}};
     auto bytes = unhex(v["hex"]);
     CHECK(encode_unicast(static_cast<Tag>(v["tag"].get<int>()), encode_range(range)) == bytes);
@@ -69,7 +69,7 @@ TEST_CASE("Ranges are written byte for byte as Weave Net writes them, and read")
 
 TEST_CASE("A stored ring of Weave Net has the shape of a gossiped one") {
   int rings = 0;
-  for (const auto& v : vectors("persisted-values.json", "vectors")) {
+  for (const auto& v : vectors("ipam/persisted-values.json", "vectors")) {
     if (text(v["key"]) != "ring") continue;
     // As the value of the field it is in.
     const auto& r = v["value"];

@@ -51,7 +51,7 @@ TEST_CASE("a channel that nobody between uses is carried all the same") {
 
 TEST_CASE("gossip on unknown channels is passed on as Weave Net's surrogate does") {
   Surrogates surrogates(30s);
-  for (const auto& step : vectors("surrogate.json", "steps")) {
+  for (const auto& step : vectors("mesh/surrogate.json", "steps")) {
     INFO(step.dump());
     auto at = start + std::chrono::duration_cast<Time::duration>(
                           std::chrono::duration<double>(step.at("AtSeconds").get<double>()));

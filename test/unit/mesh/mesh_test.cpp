@@ -164,9 +164,9 @@ TEST_CASE("messages that would crash an old peer can't be sent, and are ignored 
 }
 
 TEST_CASE("a malformed or refused message costs its own connection and nothing else") {
-  for (const auto& c : vectors("decode-verdicts.json", "cases")) {
+  for (const auto& c : vectors("mesh/decode-verdicts.json", "cases")) {
     Line net;
-    auto payload = hex(c.at("hex"));
+    auto payload = unhex(c.at("hex"));
     auto message = encode_envelope(Tag::kGossip, {"topology", one, {}, payload});
     net.b.mesh.message(12, message, net.now);
     net.settle();
@@ -212,11 +212,11 @@ TEST_CASE("recorded messages of live routers are taken as they come") {
   a.mesh.connection_ready(1, {{0x020000000002}, "b", 16612014435761253032u, 1915, 1, "10.88.0.2:41000", false, true, 1},
                           start);
   size_t control = 0;
-  for (const auto& e : vectors("live-three-peers.json", "events")) {
+  for (const auto& e : vectors("mesh/live-three-peers.json", "events")) {
     if (e.at("to") != "a" || !e.contains("message_hex") || e.at("what") == "features") continue;
     auto at = start + std::chrono::milliseconds(static_cast<int>(e.at("t").get<double>() * 1000));
     a.mesh.tick(at);
-    a.mesh.message(1, hex(e.at("message_hex")), at);
+    a.mesh.message(1, unhex(e.at("message_hex")), at);
     for (auto& effect : a.mesh.take()) {
       CHECK_FALSE(std::holds_alternative<Close>(effect));
       control += std::holds_alternative<OverlayMessage>(effect);

@@ -24,7 +24,7 @@ std::set<PeerName> names(const Json& json) {
 }  // namespace
 
 TEST_CASE("topology updates merge as in Weave Net") {
-  auto scenarios = vectors("topology-merge.json", "scenarios");
+  auto scenarios = vectors("mesh/topology-merge.json", "scenarios");
   for (const auto& scenario : scenarios) {
     auto self = peer_name(scenario.at("ourself"));
     auto start = peers(scenario.at("start"));
@@ -44,7 +44,7 @@ TEST_CASE("topology updates merge as in Weave Net") {
       auto version = table.self().version;
       auto id = table.self().short_id;
       if (op == "update") {
-        auto update = decode_topology(hex(step.at("UpdateHex")));
+        auto update = decode_topology(unhex(step.at("UpdateHex")));
         REQUIRE(update);
         auto merged = table.merge(*update);
         CHECK(merged.received == names(step.at("Received")));

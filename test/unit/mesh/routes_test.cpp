@@ -50,7 +50,7 @@ Table ring(uint64_t n, size_t chords, uint64_t seed) {
 
 TEST_CASE("routes of whole topologies from every peer's view are those of Weave Net") {
   size_t views = 0;
-  for (const auto& topology : vectors("routes.json", "topologies")) {
+  for (const auto& topology : vectors("mesh/routes.json", "topologies")) {
     Table table;
     for (const auto& p : topology.at("peers")) {
       auto name = peer_name(p.at("name"));

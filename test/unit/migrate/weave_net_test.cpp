@@ -11,6 +11,7 @@
 #include "gob/encode.hpp"
 #include "migrate/bolt.hpp"
 #include "unit/migrate/files.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::migrate;
@@ -18,19 +19,6 @@ using namespace weave::migrate;
 namespace {
 
 namespace fs = std::filesystem;
-
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/weave-migrate-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { fs::remove_all(path_); }
-  std::string at(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 std::string as_string(const Bytes& bytes) {
   return std::string(as_text(bytes));
@@ -136,8 +124,7 @@ TEST_CASE("whole files say whose ring it was, who has which address, and the tar
 }
 
 TEST_CASE("every stored value of the vectors is understood") {
-  const auto all = vectors("persisted-values.json");
-  for (const auto& v : all.at("vectors")) {
+  for (const auto& v : test::vectors("ipam/persisted-values.json", "vectors")) {
     auto key = v.at("key").get<std::string>();
     INFO(key);
     auto values = good_values();
@@ -153,11 +140,11 @@ TEST_CASE("every stored value of the vectors is understood") {
 }
 
 TEST_CASE("IP allocation goes on with what was imported") {
-  Directory directory;
-  auto path = directory.at("old-data.db");
+  test::TempDir directory;
+  auto path = directory / "old-data.db";
   write_file(path, as_string(file_bytes(file_vector("large"))));
-  Store store(directory.at("weave.db"));
-  auto imported = import_at_first_launch(directory.at("old-"), store);
+  Store store(directory / "weave.db");
+  auto imported = import_at_first_launch(directory / "old-", store);
   REQUIRE(imported);
   CHECK(imported->path == path);
   CHECK(imported->str() == "peer 02:00:00:00:00:01, range 10.32.0.0-10.48.0.0, 73 addresses, 0 targets");
@@ -170,18 +157,17 @@ TEST_CASE("IP allocation goes on with what was imported") {
   CHECK(stored.owned == imported->state.owned);
   CHECK(as_string(file_bytes(file_vector("large"))) == read_file(path));
 
-  CHECK_FALSE(import_at_first_launch(directory.at("old-"), store));  // ours counts from now on
+  CHECK_FALSE(import_at_first_launch(directory / "old-", store));  // ours counts from now on
 }
 
 TEST_CASE("targets are imported without IP allocation, but never over those of ours") {
-  Directory directory;
+  test::TempDir directory;
   Bytes targets;
-  const auto all = vectors("persisted-values.json");
-  for (const auto& v : all.at("vectors"))
+  for (const auto& v : test::vectors("ipam/persisted-values.json", "vectors"))
     if (v.at("key") == "directPeers") targets = from_hex(v.at("hex").get<std::string>()).value();
-  auto path = directory.at("data.db");
+  auto path = directory / "data.db";
   write_file(path, as_string(file_with({{"version", {1, 0}}, {"directPeers", targets}})));
-  Store store(directory.at("weave.db"));
+  Store store(directory / "weave.db");
   auto imported = import_weave_net(path, store);
   CHECK(imported.str() == "0 addresses, 2 targets");
   CHECK(store.get("router", "targets") == R"(["host2","10.0.0.3:6783"])");
@@ -206,9 +192,9 @@ TEST_CASE("values that break the rules are refused with the key's name") {
 }
 
 TEST_CASE("a file that can't be read is left as it is, and the message says which and what to do") {
-  Directory directory;
-  Store store(directory.at("weave.db"));
-  auto path = directory.at("data.db");
+  test::TempDir directory;
+  Store store(directory / "weave.db");
+  auto path = directory / "data.db";
   auto refused = [&](const std::string& why) {
     try {
       import_weave_net(path, store);
@@ -242,14 +228,14 @@ TEST_CASE("a file that can't be read is left as it is, and the message says whic
 }
 
 TEST_CASE("without a file nothing is imported, and reset puts one away") {
-  Directory directory;
-  Store store(directory.at("weave.db"));
-  CHECK_FALSE(import_at_first_launch(directory.at("weave"), store));
-  CHECK(put_away_weave_net(directory.at("weave")).empty());
-  write_file(directory.at("weavedata.db"), as_string(file_bytes(file_vector("small"))));
-  CHECK(put_away_weave_net(directory.at("weave")) == std::vector{directory.at("weavedata.db")});
-  CHECK_FALSE(import_at_first_launch(directory.at("weave"), store));
-  CHECK(fs::exists(directory.at("weavedata.db.reset")));
+  test::TempDir directory;
+  Store store(directory / "weave.db");
+  CHECK_FALSE(import_at_first_launch(directory / "weave", store));
+  CHECK(put_away_weave_net(directory / "weave").empty());
+  write_file(directory / "weavedata.db", as_string(file_bytes(file_vector("small"))));
+  CHECK(put_away_weave_net(directory / "weave") == std::vector{directory / "weavedata.db"});
+  CHECK_FALSE(import_at_first_launch(directory / "weave", store));
+  CHECK(fs::exists(directory / "weavedata.db.reset"));
 }
 
 TEST_CASE("the files looked for are Weave Net's") {

@@ -3,10 +3,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "unit/names/entries.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::names;
@@ -64,7 +64,7 @@ Message only(const gossip::Gossip& data) {
 }  // namespace
 
 TEST_CASE("gossip that comes as bytes is merged, relayed and answered as Weave Net does") {
-  auto cases = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-merge.json"));
+  auto cases = test::vectors("dns/gossip-merge.json");
   for (const auto& c : cases) {
     if (c.at("Meaning").get<std::string>().starts_with("KNOWN BUG")) continue;
     DYNAMIC_SECTION(c.at("Name").get<std::string>()) {

@@ -2,24 +2,16 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
 #include "gob/decode.hpp"
 #include "gob/encode.hpp"
 #include "unit/names/entries.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::names;
 
 namespace {
-
-nlohmann::json vectors() {
-  return nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-encode.json"));
-}
-
-Bytes bytes_of(const nlohmann::json& hex) {
-  return from_hex(hex.get<std::string>()).value();
-}
 
 // A later version's idea of the message: fields in another order, more of them and fewer, other names of types.
 struct OtherEntry {
@@ -56,13 +48,13 @@ struct Shaped<OtherMessage> {
 }  // namespace weave::gob
 
 TEST_CASE("messages are those of Weave Net, byte for byte") {
-  auto messages = vectors().at("messages");
+  auto messages = test::vectors("dns/gossip-encode.json").at("messages");
   REQUIRE(messages.size() == 8);
   for (const auto& m : messages) {
     INFO(m.at("Name").get<std::string>());
     auto given = entries_from(m.at("EntriesGiven"));
     CHECK(to_hex(encode({m.at("Timestamp").get<int64_t>(), given})) == m.at("Hex").get<std::string>());
-    auto decoded = decode(bytes_of(m.at("Hex")));
+    auto decoded = decode(test::unhex(m.at("Hex")));
     REQUIRE(decoded);
     CHECK(decoded->timestamp == m.at("Timestamp").get<int64_t>());
     CHECK(decoded->entries == entries_from(m.at("EntriesOnWire")));
@@ -70,15 +62,15 @@ TEST_CASE("messages are those of Weave Net, byte for byte") {
 }
 
 TEST_CASE("what a running router sends, with its own type ids, is understood") {
-  auto captured = vectors().at("CapturedFromARunningRouter");
+  auto captured = test::vectors("dns/gossip-encode.json").at("CapturedFromARunningRouter");
   PeerName origin{0x020000000001};
-  auto state = decode(bytes_of(captured.at(0).at("Hex")));
+  auto state = decode(test::unhex(captured.at(0).at("Hex")));
   REQUIRE(state);
   CHECK(state->timestamp == 1795469137);
   CHECK(state->entries == Entries{{"W2.weave.local.", origin, "c2", {0x0a200002}, 1, 1795469137},
                                   {"w1.weave.local.", origin, "c1", {0x0a200001}}});
   for (size_t i : {1u, 2u}) {
-    auto broadcast = decode(bytes_of(captured.at(i).at("Hex")));
+    auto broadcast = decode(test::unhex(captured.at(i).at("Hex")));
     REQUIRE(broadcast);
     REQUIRE(broadcast->entries.size() == 1);
     CHECK(broadcast->entries[0].hostname == "w3.weave.local.");
@@ -99,7 +91,7 @@ TEST_CASE("a message of another version is read as far as it is known") {
 }
 
 TEST_CASE("what Weave Net refuses is refused") {
-  auto good = bytes_of(vectors().at("messages").at(0).at("Hex"));
+  auto good = test::unhex(test::vectors("dns/gossip-encode.json").at("messages").at(0).at("Hex"));
   CHECK_FALSE(decode({}));
   for (size_t length = 0; length < good.size(); ++length) CHECK_FALSE(decode(ByteView(good).first(length)));
   CHECK_FALSE(decode(ByteView(good).subspan(good.size() - 0x70)));  // the value without the definitions
@@ -113,7 +105,7 @@ TEST_CASE("no message holds a key twice, nor in two spellings") {
 }
 
 TEST_CASE("a list that claims more than fits is refused before it takes memory") {
-  auto bytes = bytes_of(vectors().at("messages").at(4).at("Hex"));  // no entries
+  auto bytes = test::unhex(test::vectors("dns/gossip-encode.json").at("messages").at(4).at("Hex"));  // no entries
   // Its value again, with a count of elements that are one byte each.
   bytes.resize(bytes.size() - 9);
   Writer value;

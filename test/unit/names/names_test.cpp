@@ -1,10 +1,9 @@
 #include "names/names.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "unit/names/entries.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using names::Database;
@@ -20,7 +19,7 @@ auto everybody = [](PeerName) { return true; };
 }  // namespace
 
 TEST_CASE("gossip merges as Weave Net merges it") {
-  auto cases = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-merge.json"));
+  auto cases = test::vectors("dns/gossip-merge.json");
   REQUIRE(cases.size() == 21);
   for (const auto& c : cases) {
     auto name = c.at("Name").get<std::string>();

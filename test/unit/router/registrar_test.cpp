@@ -1,9 +1,9 @@
 #include "router/registrar.hpp"
+#include "unit/temp_dir.hpp"
 
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 using namespace weave;
 using namespace weave::router;
@@ -22,14 +22,8 @@ docker::Container container(std::string name, std::string hostname) {
 
 using Names = std::vector<std::string>;
 
-struct Place {
-  std::string path = (std::filesystem::temp_directory_path() / fmt::format("weave-registrar-{}", ::getpid())).string();
-  Place() { std::filesystem::create_directories(path); }
-  ~Place() { std::filesystem::remove_all(path); }
-};
-
 struct Host {
-  explicit Host(const Place& place) : store(place.path + "/weave.db") {}
+  explicit Host(const test::TempDir& directory) : store(directory / "weave.db") {}
   Store store;
   names::Database names{PeerName{0x12d2fe7ac1f2}, "weave.local."};
   names::Entries sent;
@@ -69,8 +63,8 @@ TEST_CASE("an old Docker splits the hostname from its domain") {
 }
 
 TEST_CASE("names follow the container: what is new appears, what is gone goes, what stays is left alone") {
-  Place place;
-  Host host(place);
+  test::TempDir directory;
+  Host host(directory);
   host.registrar.update(kId, {{"a.weave.local.", kFirst}, {"b.weave.local.", kFirst}});
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1", "b.weave.local. 10.32.0.1"});
   host.sent.clear();
@@ -82,8 +76,8 @@ TEST_CASE("names follow the container: what is new appears, what is gone goes, w
 }
 
 TEST_CASE("a name given by hand stays besides those of the container, until it dies") {
-  Place place;
-  Host host(place);
+  test::TempDir directory;
+  Host host(directory);
   CHECK_FALSE(host.registrar.add(kId, kFirst, "hand.weave.local"));
   host.registrar.update(kId, {{"a.weave.local.", kFirst}});
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1", "hand.weave.local. 10.32.0.1"});
@@ -95,23 +89,23 @@ TEST_CASE("a name given by hand stays besides those of the container, until it d
 }
 
 TEST_CASE("names given by hand outlive the router; a container's come back with the container") {
-  Place place;
+  test::TempDir directory;
   {
-    Host before(place);
+    Host before(directory);
     before.registrar.add("weave:extern", kSecond, "db.weave.local");
     before.registrar.add(kId, kFirst, "hand.weave.local");
     before.registrar.add("weave:extern", kFirst, "gone.weave.local");
     before.registrar.remove({.hostname = "GONE.weave.local.", .container = {}, .address = {}});
   }
-  Host after(place);
+  Host after(directory);
   CHECK(after.live() == Names{"db.weave.local. 10.32.0.2"});
   after.registrar.update(kId, {});
   CHECK(after.live() == Names{"db.weave.local. 10.32.0.2", "hand.weave.local. 10.32.0.1"});
 }
 
 TEST_CASE("after a gap in Docker's events only those that run keep their names, and what is no container stays") {
-  Place place;
-  Host host(place);
+  test::TempDir directory;
+  Host host(directory);
   const std::string other(64, 'b');
   host.registrar.update(kId, {{"a.weave.local.", kFirst}});
   host.registrar.update(other, {{"b.weave.local.", kSecond}});
@@ -121,8 +115,8 @@ TEST_CASE("after a gap in Docker's events only those that run keep their names, 
 }
 
 TEST_CASE("a name outside the domain is refused with a reason") {
-  Place place;
-  Host host(place);
+  test::TempDir directory;
+  Host host(directory);
   auto reason = host.registrar.add("weave:extern", kFirst, "x.example.com");
   REQUIRE(reason);
   CHECK_THAT(*reason, Catch::Contains("x.example.com"));

@@ -9,21 +9,15 @@
 #include <filesystem>
 
 #include "base/fd.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Directory {
-  Directory() {
-    std::string name = (fs::temp_directory_path() / "weave-store-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw errno_error("create a temporary directory");
-    path = name;
-  }
-  ~Directory() { fs::remove_all(path); }
-  std::string file(const std::string& name = "data.db") const { return path / name; }
-  fs::path path;
+struct Directory : test::TempDir {
+  std::string file(const std::string& name = "data.db") const { return *this / name; }
 };
 
 }  // namespace

@@ -1,34 +1,21 @@
 #include "overlay/sleeve/frame.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
-#include "unit/overlay/frames.hpp"
 #include "overlay/sleeve/checksum.hpp"
+#include "unit/overlay/frames.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
 using nlohmann::json;
 
-namespace {
-
-json vectors() {
-  return json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/sleeve-fragment.json"));
-}
-
-Bytes hex(const json& text) {
-  return *from_hex(text.get<std::string>());
-}
-
-}  // namespace
-
 TEST_CASE("fragments are Weave Net's, byte for byte") {
-  auto all = vectors();
+  auto all = test::vectors("overlay/sleeve-fragment.json");
   for (const auto& c : all.at("fragment")) {
     INFO(c.at("name"));
-    auto frame = hex(c.at("frame"));
+    auto frame = test::unhex(c.at("frame"));
     auto packet = find_ipv4(frame);
     REQUIRE(packet);
     std::vector<std::string> pieces;
@@ -39,10 +26,10 @@ TEST_CASE("fragments are Weave Net's, byte for byte") {
 }
 
 TEST_CASE("ICMP \"fragmentation needed\" is Weave Net's, byte for byte") {
-  auto all = vectors();
+  auto all = test::vectors("overlay/sleeve-fragment.json");
   for (const auto& c : all.at("icmp_frag_needed")) {
     INFO(c.at("name"));
-    auto frame = hex(c.at("frame"));
+    auto frame = test::unhex(c.at("frame"));
     auto packet = find_ipv4(frame);
     REQUIRE(packet);
     CHECK(to_hex(fragmentation_needed(frame, *packet, c.at("mtu").get<uint16_t>())) ==
@@ -51,7 +38,7 @@ TEST_CASE("ICMP \"fragmentation needed\" is Weave Net's, byte for byte") {
 }
 
 TEST_CASE("a packet that claims more than there is isn't cut: it crashes Weave Net's router") {
-  auto frame = hex(vectors().at("fragment")[0].at("frame"));
+  auto frame = test::unhex(test::vectors("overlay/sleeve-fragment.json").at("fragment")[0].at("frame"));
   put_u16(frame, 16, 60000);
   auto packet = find_ipv4(frame);
   REQUIRE(packet);
@@ -59,7 +46,7 @@ TEST_CASE("a packet that claims more than there is isn't cut: it crashes Weave N
 }
 
 TEST_CASE("fragments can't be pushed past the largest offset, nor be of no size") {
-  auto frame = hex(vectors().at("fragment")[0].at("frame"));
+  auto frame = test::unhex(test::vectors("overlay/sleeve-fragment.json").at("fragment")[0].at("frame"));
   put_u16(frame, 20, 0x1fff);
   CHECK_FALSE(fragment_ipv4(frame, *find_ipv4(frame), 552, [](ByteView) { FAIL(); }));
   put_u16(frame, 20, 0);

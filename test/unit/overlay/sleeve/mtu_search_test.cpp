@@ -1,17 +1,15 @@
 #include "overlay/sleeve/mtu_search.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave::overlay;
 using namespace std::chrono_literals;
 using Time = MtuSearch::Time;
 
 TEST_CASE("the search tries the sizes that Weave Net tries") {
-  auto vectors =
-      nlohmann::json::parse(weave::read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/sleeve-mtu-search.json"));
+  auto vectors = weave::test::vectors("overlay/sleeve-mtu-search.json");
   size_t checked = 0;
   for (const auto& c : vectors.at("cases")) {
     auto overhead = c.at("overhead").get<uint16_t>();
