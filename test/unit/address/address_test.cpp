@@ -102,6 +102,9 @@ TEST_CASE("IP addresses are parsed and printed") {
     INFO(bad);
     CHECK_FALSE(Ip::parse(bad));
   }
+  CHECK_FALSE(Ip::parse(std::string_view("10.0.0.1\0x", 10)));
+  CHECK_FALSE(Ip::parse("fe80::1%eth0]:6783"));
+  CHECK_FALSE(Ip::parse("fe80::1%" + std::string(16, 'x')));
 }
 
 TEST_CASE("IPv4 in IPv6 form is IPv4") {
