@@ -249,6 +249,12 @@ TEST_CASE("what the mesh passes on of a broadcast is our own state, and nothing 
   CHECK((*passed)->merged(**passed) == *passed);
   REQUIRE(host.sent.size() == 1);  // the ring, for who has none
   CHECK(host.sent[0][0] == 1);
+  CHECK(host.addresses.take_over("00:00:00:00:00:02", true) == 128);
+  CHECK(host.addresses.leave() == std::nullopt);
+  passed = host.channel.on_broadcast(PeerName{2}, ipam::encode_state({.paxos = ipam::PaxosTable{}}));
+  REQUIRE(passed);
+  REQUIRE(*passed);
+  CHECK((*passed)->encode().empty());
 }
 
 TEST_CASE("a peer that can be reached is taken over by force only") {
