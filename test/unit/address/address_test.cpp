@@ -42,7 +42,7 @@ TEST_CASE("MAC and peer name round trip") {
     CHECK_FALSE(Mac::parse(bad));
 }
 
-TEST_CASE("peer names are read as Weave Net reads them, but for what it takes by accident") {
+TEST_CASE("peer names are parsed as by Weave Net, except for forms that it accepts by accident") {
   auto vectors = test::vectors("mesh/peer-names.json");
   for (const auto& c : vectors.at("from_text")) {
     auto input = c.at("input").get<std::string>();

@@ -36,13 +36,13 @@ struct Launch {
 
 }  // namespace
 
-TEST_CASE("launch without words is what the router takes for granted") {
+TEST_CASE("launch without options gives the router's defaults") {
   Launch launch;
   CHECK(launch({}) == router::check({}));
   CHECK(launch.warnings.empty());
 }
 
-TEST_CASE("each launch option arrives where it belongs") {
+TEST_CASE("each launch option sets its field") {
   auto options = Launch()({"--password",
                            "pw",
                            "--trusted-subnets",
@@ -153,7 +153,7 @@ TEST_CASE("no IPAM, no DNS, no Docker") {
   CHECK_THROWS_AS(Launch()({"--docker-api=", "--plugin"}), Error);
 }
 
-TEST_CASE("options win over the environment, and that over defaults") {
+TEST_CASE("options override the environment, and the environment overrides defaults") {
   Launch launch;
   launch.set("WEAVE_PASSWORD", "of the environment");
   launch.set("WEAVE_PORT", "7000");
@@ -201,7 +201,7 @@ TEST_CASE("a password comes from a file without its newline") {
   CHECK_THROWS_AS(Launch()({"--password-file", path}), Error);
 }
 
-TEST_CASE("settings of the last launch hold where nothing else is given") {
+TEST_CASE("settings of the last launch are used where no option is given") {
   router::Options base;
   base.port = 7000;
   base.dns = false;
@@ -236,7 +236,7 @@ TEST_CASE("a stored launch with a password takes it from its file, or needs it a
   CHECK(Launch()({"--password-file", path}, base).password_file == path);
 }
 
-TEST_CASE("the command line of the 1.x transcript is understood, with its warnings") {
+TEST_CASE("the command line of the 1.x transcript is accepted with its warnings") {
   Launch launch;
   auto options = launch({"10.2.0.1/24", "-iprange", "10.3.0.0/16", "-nodiscovery"});
   CHECK(options.range == "10.3.0.0/16");
@@ -255,7 +255,7 @@ TEST_CASE("--init-peer-count is the old form of consensus") {
   CHECK_THROWS_AS(Launch()({"--init-peer-count=3", "--ipalloc-init=observer"}), UsageError);
 }
 
-TEST_CASE("what can't be is refused before anything starts") {
+TEST_CASE("invalid options are refused before anything starts") {
   for (const auto& words : {Words{"--ipalloc-range", "10.32.0.0"}, Words{"--ipalloc-init=foo"}, Words{"--port=70000"},
                             Words{"--name=notamac"}, Words{"--log-level=loud"}, Words{"--trusted-subnets=foo"},
                             Words{"--resume", "10.0.0.1"}, Words{"--dns-fallback-timeout=5x"}, Words{"--proxy"},
@@ -265,7 +265,7 @@ TEST_CASE("what can't be is refused before anything starts") {
   }
 }
 
-TEST_CASE("what means nothing here is accepted") {
+TEST_CASE("options without a meaning here are accepted") {
   Launch launch;
   auto options = launch({"--proxy=false", "--bufsz=8", "--no-detect-tls", "--expect-npc", "--pkt-debug"});
   CHECK(options.log_level == "debug");

@@ -46,7 +46,7 @@ TEST_CASE("the client and the routes understand each other over a socket") {
   CHECK(client.ask("GET", "/healthz") == "starting\n");
 }
 
-TEST_CASE("without a router the client says so and what to do") {
+TEST_CASE("without a router the client throws an error with a hint") {
   test::TempDir directory;
   for (auto address : {directory / "none.sock", std::string("127.0.0.1:1")}) {
     Client client(*http::Address::parse(address));

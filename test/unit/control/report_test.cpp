@@ -59,7 +59,7 @@ TEST_CASE("a nickname that isn't UTF-8 doesn't make the report fail") {
   CHECK_NOTHROW(to_json(report));
 }
 
-TEST_CASE("from_json refuses what isn't a report") {
+TEST_CASE("from_json refuses text that isn't a report") {
   CHECK_THROWS_AS(from_json("{"), weave::Error);
   CHECK_THROWS_AS(from_json("{}"), weave::Error);
   CHECK_THROWS_AS(from_json(R"({"Router": {"Peers": 3}})"), weave::Error);

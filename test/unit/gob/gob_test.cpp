@@ -151,7 +151,7 @@ struct Shaped<GossipState> {
 };
 }  // namespace weave::gob
 
-TEST_CASE("single values as Go writes them") {
+TEST_CASE("single values equal those of Go") {
   auto cases = test::vectors("mesh/gob-primitives.json", "cases");
   REQUIRE(cases.size() > 40);
   for (const auto& c : cases) {
@@ -166,7 +166,7 @@ TEST_CASE("single values as Go writes them") {
   }
 }
 
-TEST_CASE("feature maps; the order of pairs is the sender's") {
+TEST_CASE("feature maps are decoded and encoded in any order of pairs") {
   for (const auto& c : test::vectors("mesh/features.json", "cases")) {
     INFO(c.at("name"));
     auto features = c.at("features").get<std::map<std::string, std::string>>();
@@ -183,7 +183,7 @@ TEST_CASE("feature maps; the order of pairs is the sender's") {
   }
 }
 
-TEST_CASE("the nameserver's payloads as Go writes them") {
+TEST_CASE("the nameserver's payloads equal those of Go") {
   for (const auto& c : test::vectors("dns/gossip-encode.json", "messages")) {
     INFO(c.at("Name"));
     NameData data{c.at("Timestamp").get<int64_t>(), {}};
@@ -194,7 +194,7 @@ TEST_CASE("the nameserver's payloads as Go writes them") {
   }
 }
 
-TEST_CASE("the state of IP allocation as Go writes it") {
+TEST_CASE("the state of IP allocation equals that of Go") {
   GossipState state;
   state.now = 1600000000;
   state.nicknames[0x020000000001] = "host1";
@@ -221,7 +221,7 @@ TEST_CASE("the state of IP allocation as Go writes it") {
           "1aff8201fcbebc20000101fa02000000000105686f737431010000"));
 }
 
-TEST_CASE("structs within slices within structs within maps come back as they went") {
+TEST_CASE("nested structs, slices and maps survive encoding") {
   GossipState state;
   state.paxos.emplace();
   (*state.paxos)[{1, 2}] = {{7, {1, 2}}, {}, {{3, 4}, {5, {}}}};
@@ -232,7 +232,7 @@ TEST_CASE("structs within slices within structs within maps come back as they we
   CHECK(gob::decode<GossipState>(gob::encode(state)) == state);
 }
 
-TEST_CASE("one stream for the life of a connection: definitions once, values piece by piece") {
+TEST_CASE("one stream holds definitions once and values in pieces") {
   using Features = std::map<std::string, std::string>;
   gob::Encoder encoder;
   encoder.encode(Features{{"Name", "x"}});
@@ -291,7 +291,7 @@ TEST_CASE("kinds must match exactly, numbers must fit") {
   CHECK_FALSE(gob::decode<uint64_t>(unhex("0d0600f7010101010101010101")));  // nine bytes
 }
 
-TEST_CASE("memory follows the bytes that came, not the counts that they claim") {
+TEST_CASE("counts larger than the message take no memory") {
   // map of string to string, 2^62 pairs; then more pairs than bytes
   CHECK_FALSE(gob::decode<std::map<std::string, std::string>>(
       unhex("0eff87040102ff8800010c010c00000cff8800f84000000000000000")));
@@ -304,7 +304,7 @@ TEST_CASE("memory follows the bytes that came, not the counts that they claim") 
   CHECK_FALSE(gob::decode<std::vector<uint64_t>>(bytes, {.elements = 999}));
 }
 
-TEST_CASE("no more types, fields and depth than allowed") {
+TEST_CASE("the number of types and fields and the depth are limited") {
   CHECK_FALSE(gob::decode<GossipState>(gob::encode(GossipState{}), {.definitions = 11}));
   CHECK(gob::decode<GossipState>(gob::encode(GossipState{}), {.definitions = 12}));
   CHECK_FALSE(gob::decode<GossipState>(gob::encode(GossipState{}), {.fields = 4}));

@@ -47,7 +47,7 @@ FirewallConfig with_docker() {
 
 }  // namespace
 
-TEST_CASE("the rule sets are Weave Net's with either back end") {
+TEST_CASE("the rule sets equal those of Weave Net with either back end") {
   auto cases = test::vectors("host/host-firewall.json").at("cases");
   REQUIRE_FALSE(backends().empty());
   for (const auto& command : backends())
@@ -99,7 +99,7 @@ TEST_CASE("exposing adds Weave Net's rules, hiding removes all of them") {
   }
 }
 
-TEST_CASE("flushed, deleted or overtaken rules are repaired, others stay") {
+TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
   for (const auto& command : backends()) {
     CAPTURE(command);
     NetNs::make().run([&] {
@@ -159,7 +159,7 @@ TEST_CASE("flushed, deleted or overtaken rules are repaired, others stay") {
   }
 }
 
-TEST_CASE("what a dead Weave Net left is removed at start") {
+TEST_CASE("rules that Weave Net left are removed at start") {
   for (const auto& command : backends()) {
     CAPTURE(command);
     NetNs::make().run([&] {
@@ -183,7 +183,7 @@ TEST_CASE("what a dead Weave Net left is removed at start") {
   }
 }
 
-TEST_CASE("a restart keeps what is exposed, with and without masquerading") {
+TEST_CASE("a restart keeps exposed addresses, with and without masquerading") {
   NetNs::make().run([] {
     ensure_bridge({.mac = kPeer, .mtu = 1410});
     CHECK(add_bridge_address(cidr("10.32.0.99/12")));
@@ -227,7 +227,7 @@ TEST_CASE("the back end is the one that holds Docker's chains") {
   CHECK(NetNs::make().run([] { return Iptables::of_docker().command(); }) == "iptables");
 }
 
-TEST_CASE("a broken rule is an error with iptables' own words") {
+TEST_CASE("an invalid rule is an error with the message of iptables") {
   NetNs::make().run([] {
     CHECK_THROWS_WITH(Iptables().restore({{"filter", "-A NOWHERE -j DROP\n"}}), Contains("restore failed"));
     CHECK_THROWS_WITH(Iptables("no-such-iptables").save(), Contains("not found"));

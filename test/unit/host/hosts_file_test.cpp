@@ -13,7 +13,7 @@
 using namespace weave;
 using namespace weave::host;
 
-TEST_CASE("a container's hosts file is the one that Weave Net writes") {
+TEST_CASE("a container's hosts file equals that of Weave Net") {
   auto vectors = test::vectors("host/host-files.json");
   for (const auto& example : vectors.at("etc_hosts")) {
     std::vector<Ipv4> addresses;
@@ -26,7 +26,7 @@ TEST_CASE("a container's hosts file is the one that Weave Net writes") {
   }
 }
 
-TEST_CASE("the container sees the new hosts file, and Docker loses hold of it") {
+TEST_CASE("the container sees the new hosts file, which is another file than Docker's") {
   test::TempDir directory;
   auto path = directory / "hosts";
   write_file(path, "old and much longer than what comes after it\n");

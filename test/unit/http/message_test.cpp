@@ -23,7 +23,7 @@ TEST_CASE("an address is read in every documented form") {
   CHECK(address->str() == want);
 }
 
-TEST_CASE("what isn't an address is refused with a reason") {
+TEST_CASE("invalid addresses are refused with a reason") {
   auto text = GENERATE(as<std::string>(), "", "127.0.0.1", "example.org:80", "::1:80", "1.2.3.4:", "1.2.3.4:65536",
                        "1.2.3.4:8x", "unix://relative", "[1.2.3.4]:80", "/" + std::string(120, 'x'));
   auto address = Address::parse(text);

@@ -44,7 +44,7 @@ TEST_CASE("public keys of low order are refused") {
   CHECK_FALSE(session_key(ours, one, password));
 }
 
-TEST_CASE("encrypted frames are Weave Net's, byte for byte, in both directions") {
+TEST_CASE("encrypted frames equal those of Weave Net in both directions") {
   auto vectors = test::vectors("mesh/frames-encrypted.json");
   Secret key(test::unhex(vectors.at("session_key")));
   for (bool initiator : {false, true}) {
@@ -62,7 +62,7 @@ TEST_CASE("encrypted frames are Weave Net's, byte for byte, in both directions")
   }
 }
 
-TEST_CASE("a damaged, repeated or reflected message doesn't open") {
+TEST_CASE("a damaged, repeated or reflected message is refused") {
   Secret key(Bytes(32, 1));
   MessageCipher sender(key, true), receiver(key, false);
   auto sealed = sender.seal(Bytes{1, 2, 3});

@@ -69,7 +69,7 @@ Bytes features_frame(const FeatureMap& map) {
 
 }  // namespace
 
-TEST_CASE("features are Weave Net's") {
+TEST_CASE("features are encoded as Weave Net encodes them") {
   auto vectors = test::vectors("mesh/features.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.at("name"));
@@ -79,7 +79,7 @@ TEST_CASE("features are Weave Net's") {
   }
 }
 
-TEST_CASE("features are taken as they were meant") {
+TEST_CASE("features survive encoding in both versions, unknown ones are ignored") {
   for (int version : {1, 2}) {
     auto features = some_features();
     if (version == 1) {
@@ -97,7 +97,7 @@ TEST_CASE("features are taken as they were meant") {
   CHECK(to_features(map, 2)->overlays == std::vector<std::string>{""});
 }
 
-TEST_CASE("incomplete and damaged features are refused in Weave Net's order and words") {
+TEST_CASE("incomplete and damaged features are refused in Weave Net's order and with its reasons") {
   auto good = to_map(some_features(), 2);
   auto without = [&](const char* key) {
     auto map = good;
@@ -138,7 +138,7 @@ TEST_CASE("incomplete and damaged features are refused in Weave Net's order and 
   }
 }
 
-TEST_CASE("the intro with fixed keys is Weave Net's: both directions, both versions, with and without password") {
+TEST_CASE("the introduction with fixed keys equals that of Weave Net") {
   for (const auto& file : intro_files)
     for (bool initiator : {true, false})
       for (size_t chunk : {size_t{1}, size_t{1000}}) {
@@ -184,7 +184,7 @@ TEST_CASE("the intro with fixed keys is Weave Net's: both directions, both versi
       }
 }
 
-TEST_CASE("recorded sessions with a live router play through from both ends") {
+TEST_CASE("sessions recorded with a Weave Net router are replayed from both ends") {
   for (const auto& file : live_files)
     for (bool as_recorder : {true, false}) {
       auto vectors = test::vectors("mesh/" + file);
@@ -216,7 +216,7 @@ TEST_CASE("recorded sessions with a live router play through from both ends") {
     }
 }
 
-TEST_CASE("two of ours meet") {
+TEST_CASE("two peers complete the handshake with each other") {
   int version = GENERATE(1, 2);
   std::string password = GENERATE("", "wfvAwt7sj");
   HandshakeMachine one(config(true, password, 1, version)), other(config(false, password));
@@ -235,7 +235,7 @@ TEST_CASE("two of ours meet") {
   }
 }
 
-TEST_CASE("an acceptor says nothing of itself before it has accepted the initiator") {
+TEST_CASE("an acceptor sends its features only after it has accepted the initiator") {
   for (const char* password : {"", "secret"}) {
     HandshakeMachine acceptor(config(false, password));
     CHECK(acceptor.take_output() == intro(1, 2));
@@ -282,7 +282,7 @@ TEST_CASE("a password on one side only ends the handshake with Weave Net's reaso
     CHECK(without.reason() == "no password specificed, but peer requested an encrypted connection");
 }
 
-TEST_CASE("headers are judged as Weave Net judges them") {
+TEST_CASE("protocol headers are accepted and refused as by Weave Net") {
   HandshakeMachine future(config(true));
   future.feed(intro(1, 9, {0}));
   CHECK_FALSE(future.failed());

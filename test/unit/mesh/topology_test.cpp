@@ -23,7 +23,7 @@ std::string as_json_has_it(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("topology payloads, byte for byte") {
+TEST_CASE("topology payloads equal those of Weave Net") {
   for (auto [file, first_id] : {std::pair{"topology.json", 65}, {"topology-other-type-ids.json", 71}}) {
     auto cases = vectors(std::string("mesh/") + file, "cases");
     REQUIRE(cases.size() == 13);
@@ -42,7 +42,7 @@ TEST_CASE("topology payloads, byte for byte") {
   }
 }
 
-TEST_CASE("odd and damaged topology payloads get Weave Net's verdict") {
+TEST_CASE("odd and damaged topology payloads are accepted and refused as by Weave Net") {
   auto cases = vectors("mesh/decode-verdicts.json", "cases");
   REQUIRE(cases.size() == 128);
   size_t stricter = 0;
@@ -82,7 +82,7 @@ TEST_CASE("odd and damaged topology payloads get Weave Net's verdict") {
   CHECK(stricter == 1);
 }
 
-TEST_CASE("messages in their envelopes, byte for byte") {
+TEST_CASE("envelopes of messages equal those of Weave Net") {
   for (const auto& c : vectors("mesh/envelopes.json", "cases")) {
     INFO(c.at("message_hex").get<std::string>().substr(0, 60));
     auto kind = c.at("kind").get<std::string>();
@@ -104,7 +104,7 @@ TEST_CASE("messages in their envelopes, byte for byte") {
   }
 }
 
-TEST_CASE("recorded topology gossip of live routers is decoded and comes out again in the same length") {
+TEST_CASE("recorded topology gossip is decoded and encoded in the same length") {
   size_t seen = 0;
   for (const auto& e : vectors("mesh/live-three-peers.json", "events")) {
     if (e.at("what") != "Gossip" && e.at("what") != "Broadcast") continue;
@@ -123,7 +123,7 @@ TEST_CASE("recorded topology gossip of live routers is decoded and comes out aga
   CHECK(seen >= 10);
 }
 
-TEST_CASE("more peers or links than a payload may carry are refused, before they take memory") {
+TEST_CASE("more peers or links than a payload may hold are refused before they take memory") {
   std::vector<Peer> crowd;
   for (uint64_t i = 1; i <= kMaxGossipedPeers; ++i) crowd.push_back({{i}, {}, i, 1, {}, {}});
   CHECK(decode_topology(encode(crowd, 65)));

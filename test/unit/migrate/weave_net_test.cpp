@@ -105,7 +105,7 @@ std::string refusal_with(const std::string& key, Bytes value) {
 
 }  // namespace
 
-TEST_CASE("whole files say whose ring it was, who has which address, and the targets") {
+TEST_CASE("peer name, ring, allocations and targets are read from whole files") {
   for (auto name : {"small", "large"}) {
     INFO(name);
     auto vector = file_vector(name);
@@ -123,7 +123,7 @@ TEST_CASE("whole files say whose ring it was, who has which address, and the tar
   }
 }
 
-TEST_CASE("every stored value of the vectors is understood") {
+TEST_CASE("every stored value of the vectors is decoded") {
   for (const auto& v : test::vectors("ipam/persisted-values.json", "vectors")) {
     auto key = v.at("key").get<std::string>();
     INFO(key);
@@ -139,7 +139,7 @@ TEST_CASE("every stored value of the vectors is understood") {
   }
 }
 
-TEST_CASE("IP allocation goes on with what was imported") {
+TEST_CASE("IP allocation continues with the imported state") {
   test::TempDir directory;
   auto path = directory / "old-data.db";
   write_file(path, as_string(file_bytes(file_vector("large"))));
@@ -160,7 +160,7 @@ TEST_CASE("IP allocation goes on with what was imported") {
   CHECK_FALSE(import_at_first_launch(directory / "old-", store));  // ours counts from now on
 }
 
-TEST_CASE("targets are imported without IP allocation, but never over those of ours") {
+TEST_CASE("targets are imported without a ring, but never over stored ones") {
   test::TempDir directory;
   Bytes targets;
   for (const auto& v : test::vectors("ipam/persisted-values.json", "vectors"))
@@ -178,7 +178,7 @@ TEST_CASE("targets are imported without IP allocation, but never over those of o
   CHECK(store.get("router", "targets") == "[]");
 }
 
-TEST_CASE("values that break the rules are refused with the key's name") {
+TEST_CASE("invalid values are refused with the key's name") {
   CHECK(refusal_with("version", {1, 0}) == "");
   CHECK(refusal_with("version", {1, 7}) == "");
   CHECK(refusal_with("version", {2, 0}) == "it is of another version of Weave Net");
@@ -191,7 +191,7 @@ TEST_CASE("values that break the rules are refused with the key's name") {
   CHECK(refusal_with("peername", gob::encode(uint64_t{1} << 48)) == "peername: it is no peer's name");
 }
 
-TEST_CASE("a file that can't be read is left as it is, and the message says which and what to do") {
+TEST_CASE("a file that cannot be read is left unchanged, and the error names it with a hint") {
   test::TempDir directory;
   Store store(directory / "weave.db");
   auto path = directory / "data.db";
@@ -238,7 +238,7 @@ TEST_CASE("without a file nothing is imported, and reset puts one away") {
   CHECK(fs::exists(directory / "weavedata.db.reset"));
 }
 
-TEST_CASE("the files looked for are Weave Net's") {
+TEST_CASE("the searched paths are those of Weave Net") {
   CHECK(weave_net_files("") ==
         std::vector<std::string>{"/var/lib/weave/weave-netdata.db", "/var/lib/weave/weavedata.db"});
   CHECK(weave_net_files("/weavedb/weave") == std::vector<std::string>{"/weavedb/weavedata.db"});

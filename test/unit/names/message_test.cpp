@@ -47,7 +47,7 @@ struct Shaped<OtherMessage> {
 };
 }  // namespace weave::gob
 
-TEST_CASE("messages are those of Weave Net, byte for byte") {
+TEST_CASE("messages equal those of Weave Net") {
   auto messages = test::vectors("dns/gossip-encode.json").at("messages");
   REQUIRE(messages.size() == 8);
   for (const auto& m : messages) {
@@ -61,7 +61,7 @@ TEST_CASE("messages are those of Weave Net, byte for byte") {
   }
 }
 
-TEST_CASE("what a running router sends, with its own type ids, is understood") {
+TEST_CASE("messages recorded from a Weave Net router are decoded") {
   auto captured = test::vectors("dns/gossip-encode.json").at("CapturedFromARunningRouter");
   PeerName origin{0x020000000001};
   auto state = decode(test::unhex(captured.at(0).at("Hex")));
@@ -78,7 +78,7 @@ TEST_CASE("what a running router sends, with its own type ids, is understood") {
   }
 }
 
-TEST_CASE("a message of another version is read as far as it is known") {
+TEST_CASE("unknown fields of a message are ignored") {
   OtherMessage other{{{{{"a", {1, 2}}}, 3, "x.weave.local.", {{1}, {}}, 0x01020304}}, true, 17};
   gob::Encoder encoder(300);
   encoder.encode(other);
@@ -90,7 +90,7 @@ TEST_CASE("a message of another version is read as far as it is known") {
   CHECK(decode(bytes) == decoded);
 }
 
-TEST_CASE("what Weave Net refuses is refused") {
+TEST_CASE("messages that Weave Net refuses are refused") {
   auto good = test::unhex(test::vectors("dns/gossip-encode.json").at("messages").at(0).at("Hex"));
   CHECK_FALSE(decode({}));
   for (size_t length = 0; length < good.size(); ++length) CHECK_FALSE(decode(ByteView(good).first(length)));
@@ -99,12 +99,12 @@ TEST_CASE("what Weave Net refuses is refused") {
   CHECK_FALSE(decode(gob::encode(std::string("GossipData"))));
 }
 
-TEST_CASE("no message holds a key twice, nor in two spellings") {
+TEST_CASE("an encoded message holds no key twice, also not in two spellings") {
   Entry small{"foo.weave.local.", {0x0b}, "c", {1}}, big{"Foo.weave.local.", {0x0b}, "c", {1}, 2};
   CHECK(decode(encode({1, {small, big, small}}))->entries == Entries{big});
 }
 
-TEST_CASE("a list that claims more than fits is refused before it takes memory") {
+TEST_CASE("a list longer than its message is refused before it takes memory") {
   auto bytes = test::unhex(test::vectors("dns/gossip-encode.json").at("messages").at(4).at("Hex"));  // no entries
   // Its value again, with a count of elements that are one byte each.
   bytes.resize(bytes.size() - 9);

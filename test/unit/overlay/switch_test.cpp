@@ -50,7 +50,7 @@ OverlaySwitch make(std::vector<std::string> overlays, States& states, bool tagge
 
 }  // namespace
 
-TEST_CASE("the common overlays are those of Weave Net, in its order") {
+TEST_CASE("the common overlays and their order equal those of Weave Net") {
   auto vectors = test::vectors("overlay/overlays.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.dump());
@@ -67,7 +67,7 @@ TEST_CASE("the common overlays are those of Weave Net, in its order") {
   CHECK_FALSE(common_overlays({"fastdp"}, std::nullopt));
 }
 
-TEST_CASE("control messages are Weave Net's, byte for byte, both ways") {
+TEST_CASE("control messages equal those of Weave Net both ways") {
   auto vectors = test::vectors("overlay/control.json");
   for (const auto& c : vectors.at("cases")) {
     auto name = c.at("name").get<std::string>();

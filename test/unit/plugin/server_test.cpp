@@ -48,7 +48,7 @@ TEST_CASE("both drivers answer on their sockets, which are made and removed with
   CHECK_FALSE(std::filesystem::exists(paths.weavemesh));
 }
 
-TEST_CASE("an empty path isn't served, and a socket that somebody serves is left alone") {
+TEST_CASE("an empty path is not served, and a socket in use is left alone") {
   test::TempDir directory;
   const SocketPaths paths{"", directory / "weavemesh.sock"};
   Memory memory;

@@ -19,14 +19,14 @@ std::string refusal(const Options& options) {
 
 }  // namespace
 
-TEST_CASE("the options of a plain launch are good") {
+TEST_CASE("the default options are valid") {
   auto checked = check(Options{});
   CHECK(range_of(checked)->str() == "10.32.0.0/12");
   CHECK(default_subnet_of(checked) == range_of(checked));
   CHECK(checked.dns_domain == "weave.local.");
 }
 
-TEST_CASE("values that can't be understood are refused with the option's name") {
+TEST_CASE("invalid values are refused with the option's name") {
   CHECK_THAT(refusal({.name = "notamac"}), Catch::StartsWith("--name: "));
   CHECK_THAT(refusal({.name = "01:00:00:00:00:01"}), Catch::Contains("is not a valid peer name"));
   CHECK_THAT(refusal({.host = "here"}), Catch::StartsWith("--host: "));
@@ -51,7 +51,7 @@ TEST_CASE("values that can't be understood are refused with the option's name") 
   CHECK_THAT(refusal({.log_level = "loud"}), Catch::Contains("unknown log level"));
 }
 
-TEST_CASE("the mode of IPAM's first division is understood or refused in Weave Net's words") {
+TEST_CASE("the mode of IPAM's first division is parsed or refused with Weave Net's reasons") {
   for (auto good : {"", "observer", "consensus", "consensus=3", "seed=", "seed=02:00:00:00:00:01,02:00:00:00:00:02"})
     CHECK(refusal({.ipam_init = good}).empty());
   CHECK(refusal({.ipam_init = "foo"}) == "Unable to parse --ipalloc-init: unknown mode: foo");

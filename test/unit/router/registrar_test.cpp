@@ -49,7 +49,7 @@ TEST_CASE("a container is known under its name, hostname, aliases and service, e
         Names{"front.weave.local.", "pingme.weave.local.", "web.weave.local.", "web1.weave.local."});
 }
 
-TEST_CASE("the short id, foreign domains and what DNS can't carry are no names") {
+TEST_CASE("the short id, other domains and names that DNS cannot encode are not registered") {
   CHECK(container_names(container("Some_Name", kId.substr(0, 12)), nullptr, "weave.local") ==
         Names{"some_name.weave.local."});
   CHECK(container_names(container("x", "x.example.com"), nullptr, "weave.local") == Names{"x.weave.local."});
@@ -62,7 +62,7 @@ TEST_CASE("an old Docker splits the hostname from its domain") {
   CHECK(container_names(c, nullptr, "weave.local") == Names{"web1.weave.local.", "x.weave.local."});
 }
 
-TEST_CASE("names follow the container: what is new appears, what is gone goes, what stays is left alone") {
+TEST_CASE("an update registers new names, removes old ones and leaves the others alone") {
   test::TempDir directory;
   Host host(directory);
   host.registrar.update(kId, {{"a.weave.local.", kFirst}, {"b.weave.local.", kFirst}});
@@ -88,7 +88,7 @@ TEST_CASE("a name given by hand stays besides those of the container, until it d
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1"});
 }
 
-TEST_CASE("names given by hand outlive the router; a container's come back with the container") {
+TEST_CASE("names given by hand survive a restart, a container's names come back with the container") {
   test::TempDir directory;
   {
     Host before(directory);
@@ -103,7 +103,7 @@ TEST_CASE("names given by hand outlive the router; a container's come back with 
   CHECK(after.live() == Names{"db.weave.local. 10.32.0.2", "hand.weave.local. 10.32.0.1"});
 }
 
-TEST_CASE("after a gap in Docker's events only those that run keep their names, and what is no container stays") {
+TEST_CASE("after a gap in Docker's events only running containers and external names stay") {
   test::TempDir directory;
   Host host(directory);
   const std::string other(64, 'b');

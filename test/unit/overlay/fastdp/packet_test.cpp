@@ -17,7 +17,7 @@ uint64_t number(const json& text) {
 
 }  // namespace
 
-TEST_CASE("VNIs and VXLAN headers are Weave Net's") {
+TEST_CASE("VNIs and VXLAN headers equal those of Weave Net") {
   auto file = test::vectors("overlay/fastdp.json");
   for (const auto& row : file.at("vni")) {
     uint16_t source = row.at("src_short_id"), destination = row.at("dst_short_id");
@@ -31,7 +31,7 @@ TEST_CASE("VNIs and VXLAN headers are Weave Net's") {
   }
 }
 
-TEST_CASE("heartbeats are Weave Net's") {
+TEST_CASE("heartbeats equal those of Weave Net") {
   auto file = test::vectors("overlay/fastdp.json");
   for (const auto& row : file.at("heartbeat")) {
     uint16_t mtu = row.at("datapath_mtu");
@@ -46,7 +46,7 @@ TEST_CASE("heartbeats are Weave Net's") {
   }
 }
 
-TEST_CASE("what Weave Net takes for a heartbeat is one, and nothing else") {
+TEST_CASE("exactly the packets that Weave Net accepts as heartbeats are accepted") {
   auto file = test::vectors("overlay/fastdp.json");
   for (const auto& row : file.at("heartbeat_acceptance")) {
     INFO(row.at("name"));
@@ -57,7 +57,7 @@ TEST_CASE("what Weave Net takes for a heartbeat is one, and nothing else") {
   }
 }
 
-TEST_CASE("packets of a live Weave Net are understood") {
+TEST_CASE("packets recorded from a Weave Net router are decoded") {
   size_t heartbeats = 0;
   auto vectors = test::vectors("overlay/live-fastdp.json");
   for (const auto& row : vectors.at("packets")) {

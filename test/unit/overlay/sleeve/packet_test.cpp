@@ -37,7 +37,7 @@ Bytes records_of(const json& frames) {
 
 }  // namespace
 
-TEST_CASE("plain packets are Weave Net's, byte for byte") {
+TEST_CASE("plain packets equal those of Weave Net") {
   size_t checked = 0;
   auto vectors = test::vectors("overlay/sleeve-plain.json");
   for (const auto& c : vectors.at("cases")) {
@@ -53,7 +53,7 @@ TEST_CASE("plain packets are Weave Net's, byte for byte") {
   CHECK(checked == 7);
 }
 
-TEST_CASE("frames before damage in a packet are delivered") {
+TEST_CASE("frames before a damaged record of a packet are decoded") {
   auto vectors = test::vectors("overlay/sleeve-plain.json");
   for (const auto& c : vectors.at("decode_edge_cases")) {
     INFO(c.at("name"));
@@ -70,7 +70,7 @@ TEST_CASE("frames before damage in a packet are delivered") {
   }
 }
 
-TEST_CASE("encrypted packets are Weave Net's, byte for byte") {
+TEST_CASE("encrypted packets equal those of Weave Net") {
   auto vectors = test::vectors("overlay/sleeve-encrypted.json");
   REQUIRE(vectors.at("cases").size() == 32);
   for (const auto& c : vectors.at("cases")) {
@@ -95,7 +95,7 @@ TEST_CASE("encrypted packets are Weave Net's, byte for byte") {
   }
 }
 
-TEST_CASE("packets recorded between live routers open") {
+TEST_CASE("packets recorded between Weave Net routers are decrypted") {
   size_t opened = 0;
   std::map<std::string, std::unique_ptr<SleeveOpener>> openers;
   auto vectors = test::vectors("overlay/live-sleeve-encrypted.json");
@@ -114,7 +114,7 @@ TEST_CASE("packets recorded between live routers open") {
   CHECK(opened >= 8);
 }
 
-TEST_CASE("what isn't authentic is refused with Weave Net's words") {
+TEST_CASE("packets that are not authentic are refused with Weave Net's reasons") {
   auto vectors = test::vectors("overlay/sleeve-replay.json");
   Secret key(size_t{32});
   for (const auto& c : vectors.at("decode_errors")) {
@@ -128,7 +128,7 @@ TEST_CASE("what isn't authentic is refused with Weave Net's words") {
   CHECK_FALSE(SleeveOpener(key, true).open(Bytes(5)));
 }
 
-TEST_CASE("the replay window accepts what Weave Net's accepts") {
+TEST_CASE("the replay window accepts the same packets as that of Weave Net") {
   auto vectors = test::vectors("overlay/sleeve-replay.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.at("name"));

@@ -21,7 +21,7 @@ using nlohmann::json;
 
 namespace {}  // namespace
 
-TEST_CASE("ESP keys and the message about them are Weave Net's") {
+TEST_CASE("ESP keys and parameter messages equal those of Weave Net") {
   auto file = test::vectors("overlay/ipsec.json");
   for (const auto& row : file.at("derivation")) {
     auto message = test::unhex(row.at("init_sa_message"));
@@ -36,7 +36,7 @@ TEST_CASE("ESP keys and the message about them are Weave Net's") {
   }
 }
 
-TEST_CASE("ESP parameters of another length are refused, and reserved SPIs") {
+TEST_CASE("ESP parameters of another length or with a reserved SPI are refused") {
   auto file = test::vectors("overlay/ipsec.json");
   for (const auto& row : file.at("message_length_check")) {
     Bytes message(row.at("payload_len").get<size_t>(), 1);
@@ -45,7 +45,7 @@ TEST_CASE("ESP parameters of another length are refused, and reserved SPIs") {
   CHECK_FALSE(decode_esp_parameters(Bytes(64)));
 }
 
-TEST_CASE("keys of a live Weave Net are found, and its encrypted heartbeats understood") {
+TEST_CASE("keys and heartbeats recorded from a Weave Net router are derived and decoded") {
   auto file = test::vectors("overlay/live-fastdp-esp.json");
   for (const auto& row : file.at("security_associations")) {
     EspParameters parameters{.nonce = {}, .spi = 0x100};
@@ -62,7 +62,7 @@ TEST_CASE("keys of a live Weave Net are found, and its encrypted heartbeats unde
 }
 
 // Takes a kernel with ESP: see test/vm.
-TEST_CASE("the kernel decrypts a live Weave Net's packets by an association of ours", "[esp]") {
+TEST_CASE("the kernel decrypts recorded packets of Weave Net by an association of ours", "[esp]") {
   if (geteuid() != 0) {
     test::skip("only root may make network namespaces");
     return;
