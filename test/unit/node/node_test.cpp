@@ -389,6 +389,8 @@ TEST_CASE("garbage on a TCP connection ends it and no other, garbage over UDP is
   asio::ip::udp::endpoint to(asio::ip::make_address("127.0.77.1"), one->port());
   for (size_t size : {0, 5, 6, 19, 20, 100, 9000}) noise.send_to(asio::buffer(std::string(size, '\2')), to);
   REQUIRE(net.until([&] { return one->status().terminations == 1; }));
+  // The empty datagram holds no packet.
+  REQUIRE(net.until([&] { return one->sleeve()->diagnostics().dropped_receiving["unknown_sender"] == 6; }));
   CHECK(in_state(*one, "established") == 1);
 }
 
