@@ -361,7 +361,8 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   fails_with 1 "no address after 1 s: IPAM is waiting"
   [[ $stderr == "no address after 1 s: IPAM is waiting"* ]]
   is "$(weave report --json IPAM.PendingAllocates)" "[]"
-  holds 'sleep 1; curl -sf -X DELETE http://127.0.0.1:6784/ip/a' &
+  waits() { weave report --json IPAM.PendingAllocates | grep weave:expose; }
+  { eventually waits && holds 'curl -sf -X DELETE http://127.0.0.1:6784/ip/a'; } 3>&- &
   [[ $(weave expose net:10.34.0.0/30) == 10.34.0.* ]]
   wait
   weave hide net:10.34.0.0/30

@@ -108,15 +108,22 @@ works() {
   bulk h3 h1 10.40.1.1
 }
 
+# Waits for 20 more replies to the running ping.
+more_replies() {
+  local seen
+  seen=$(on h1 grep -c icmp_seq= /run/ping.out) || :
+  eventually on h1 sh -c "[ \$(grep -c icmp_seq= /run/ping.out) -ge $((seen + 20)) ]"
+}
+
 @test "established flows survive the end and the restart of the control without a lost packet" {
   two_hosts direct
   on h1 sh -c 'ip netns exec c ping -i 0.01 -c 400 -W 1 10.32.0.18 >/run/ping.out 2>&1 &'
-  sleep 0.5
+  more_replies
   tell h1 quit || :
   eventually sh -c '! nsenter -t '"$(pid_of h1)"' -p -m pgrep -x fastdp_host'
-  sleep 0.5
+  more_replies
   fastdp_start h1 17 direct
-  sleep 0.5
+  more_replies
   tell h1 connect 18 "$(address_of h2)"
   tell h1 flood 17 18
   tell h1 apply
