@@ -81,30 +81,30 @@ replay() {
   is "$bad" 0
 }
 
-@test "1.7.2: nothing launched, usage, components one by one" {
+@test "1.7.2: commands before a launch, usage errors, and single components print the same" {
   host_up h1
   replay 1.7.2 docker4 "nothing launched yet" "all at once"
 }
 
-@test "1.7.2: dns-args" {
+@test "1.7.2: dns-args prints the same" {
   host_up h1
   on h1 weave launch
   replay 1.7.2 docker4 dns-args "plugin containers"
 }
 
-@test "2.8.1: nothing launched, usage" {
+@test "2.8.1: commands before a launch and usage errors print the same" {
   host_up h1
   replay 2.8.1 docker1 "nothing launched yet" "usage and"
 }
 
-@test "2.8.1: expose, hide" {
+@test "2.8.1: expose and hide print the same" {
   host_up h1
   on h1 weave launch --name 12:d2:fe:7a:c1:f2
   on h1 docker run -d --name=web1 --net=weave busybox sleep 600
   replay 2.8.1 docker1 "expose / hide" "connect / forget"
 }
 
-@test "2.8.1: services switched off, launches refused" {
+@test "2.8.1: commands with services switched off and refused launches print the same" {
   host_up h1
   on h1 weave launch --name 7a:16:dd:5b:83:de
   on h1 docker run -d --name=app3 --hostname=app3.weave.local --net=none busybox sleep 600
@@ -113,6 +113,6 @@ replay() {
   replay 2.8.1 docker3 "launch with services switched off" "end"
 }
 
-@test "each difference on purpose was met" {
+@test "every waiver is still needed" {
   is "$(differs | sort)" "$(sort -u "$BATS_FILE_TMPDIR/used")"
 }
