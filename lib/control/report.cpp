@@ -337,6 +337,9 @@ struct JsonReader {
         out[key] = value.is_string() ? value.get<std::string>() : value.dump();
     }
   }
+  void read(const Json& from, std::map<std::string, int64_t>& out, const char*) {
+    for (const auto& [name, value] : from.items()) read(value, out[name], name.c_str());
+  }
   template <class T>
   void read(const Json& from, std::optional<T>& out, const char* key) {
     read(from, out.emplace(), key);

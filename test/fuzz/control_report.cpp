@@ -24,6 +24,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (auto* lines : {status_targets, status_connections, status_peers, status_dns, status_ipam, status_plugin})
     if (auto out = lines(report); !out.empty() && out.back() != '\n') abort();
   if (metrics(report, {}).empty()) abort();
-  if (control::json_path(".Router.Name", report) != report.router.name + "\n") abort();
+  if (control::json_path(".Router.Name", report) != report.router.name.str() + "\n") abort();
   return 0;
 }
