@@ -9,6 +9,14 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+// A zone is the name of an interface, and must not be mistaken for what surrounds the address.
+bool is_zone(std::string_view text) {
+  constexpr size_t longest = 15;
+  return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) {
+    return c > ' ' && c <= '~' && std::string_view("/:[]%").find(c) == std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 Ip::Ip(Ipv4 address) {
@@ -26,6 +34,7 @@ Ip::Ip(const std::array<uint8_t, 16>& address, std::string zone) {
 }
 
 std::optional<Ip> Ip::parse(std::string_view text) {
+  if (text.find('\0') != text.npos) return std::nullopt;  // inet_pton would not see the rest
   auto percent = text.find('%');
   std::string address(text.substr(0, percent));
   std::array<uint8_t, 16> bytes{};
@@ -35,7 +44,7 @@ std::optional<Ip> Ip::parse(std::string_view text) {
     return ip;
   }
   std::string zone(percent == text.npos ? "" : text.substr(percent + 1));
-  if (address.find('\0') != address.npos || (percent != text.npos && zone.empty())) return std::nullopt;
+  if (percent != text.npos && !is_zone(zone)) return std::nullopt;
   if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return std::nullopt;
   return Ip(bytes, zone);
 }

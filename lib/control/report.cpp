@@ -285,6 +285,16 @@ struct JsonWriter {
 
 // -- Reading. Missing and null leave the default.
 
+// A report nests less than 10 levels; to write a value takes stack for each.
+constexpr int kMaxDepth = 64;
+
+Json parse(std::string_view text) {
+  return Json::parse(text, [](int depth, Json::parse_event_t, Json&) {
+    if (depth > kMaxDepth) throw Error(ErrorKind::kInvalid, "not a report: nested too deeply");
+    return true;
+  });
+}
+
 template <class T>
 void parsed(const Json& from, T& out, const char* key, auto parse) {
   auto text = from.get<std::string>();
@@ -321,11 +331,14 @@ struct JsonReader {
     for (const auto& [key, value] : from.items()) {
       if (value.is_boolean())
         out[key] = value.get<bool>();
-      else if (value.is_number())
+      else if (value.is_number_integer())
         out[key] = value.get<int64_t>();
       else
         out[key] = value.is_string() ? value.get<std::string>() : value.dump();
     }
+  }
+  void read(const Json& from, std::map<std::string, int64_t>& out, const char*) {
+    for (const auto& [name, value] : from.items()) read(value, out[name], name.c_str());
   }
   template <class T>
   void read(const Json& from, std::optional<T>& out, const char* key) {
@@ -343,6 +356,9 @@ struct JsonReader {
       JsonReader in{from};
       describe(in, out);
     } else {
+      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+        if (!from.is_number_integer())
+          throw Error(ErrorKind::kInvalid, fmt::format("not a report: {} is no integer", key));
       from.get_to(out);
     }
   }
@@ -362,7 +378,7 @@ std::string to_json(const Report& report) {
 
 Report from_json(std::string_view text) {
   try {
-    auto json = Json::parse(text);
+    auto json = parse(text);
     json.at("Router");
     Report report;
     JsonReader{json}.read(json, report, "report");

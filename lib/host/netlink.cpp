@@ -10,11 +10,11 @@
 #include <linux/sockios.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/error.hpp"
+#include "host/netlink_decode.hpp"
 #include "host/netlink_message.hpp"
 #include "host/netns.hpp"
 
@@ -39,31 +39,6 @@ Message set_link(int index) {
   return {RTM_NEWLINK, 0, link_header(index)};
 }
 
-Ipv4 read_address(ByteView bytes) {
-  return {ntohl(read_fixed<uint32_t>(bytes))};
-}
-
-Link read_link(ByteView message) {
-  auto header = read_fixed<ifinfomsg>(message);
-  Link link{.index = header.ifi_index, .up = (header.ifi_flags & IFF_UP) != 0};
-  link.running = (header.ifi_flags & IFF_RUNNING) != 0;
-  link.ethernet = header.ifi_type == ARPHRD_ETHER;
-  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof header))),
-                 [&](uint16_t type, ByteView value) {
-                   if (type == IFLA_IFNAME) link.name = read_text(value);
-                   if (type == IFLA_MTU) link.mtu = read_fixed<uint32_t>(value);
-                   if (type == IFLA_MASTER) link.master = read_fixed<int>(value);
-                   if (type == IFLA_LINK) link.peer = read_fixed<int>(value);
-                   if (type == IFLA_LINK_NETNSID) link.peer_elsewhere = true;
-                   if (type == IFLA_ADDRESS && value.size() == 6) std::copy_n(value.begin(), 6, link.mac.bytes.begin());
-                   if (type == IFLA_LINKINFO)
-                     each_attribute(value, [&](uint16_t inner, ByteView kind) {
-                       if (inner == IFLA_INFO_KIND) link.kind = read_text(kind);
-                     });
-                 });
-  return link;
-}
-
 }  // namespace
 
 Netlink::Netlink() : socket_(NETLINK_ROUTE) {}
@@ -76,7 +51,7 @@ Netlink Netlink::in(int netns_fd) {
 std::vector<Link> Netlink::links() {
   std::vector<Link> links;
   auto answer = checked(Message(RTM_GETLINK, NLM_F_DUMP, link_header()).take(), "cannot list the links");
-  for (const auto& message : answer.messages) links.push_back(read_link(message));
+  for (const auto& message : answer.messages) links.push_back(decode_link(message));
   return links;
 }
 
@@ -85,7 +60,7 @@ std::optional<Link> Netlink::find(const Bytes& request, const std::string& attem
   if (answer.code == ENODEV) return {};
   if (answer.code) throw Error(explained(attempted, answer.code, answer.text));
   if (answer.messages.empty()) return {};
-  return read_link(answer.messages.front());
+  return decode_link(answer.messages.front());
 }
 
 std::optional<Link> Netlink::find_link(const std::string& name) {
@@ -137,23 +112,7 @@ void Netlink::create_vxlan(const std::string& name, uint16_t port) {
 std::optional<Vxlan> Netlink::vxlan(const std::string& name) {
   auto answer = exchange(Message(RTM_GETLINK, 0, link_header()).text(IFLA_IFNAME, checked_name(name)).take());
   if (answer.code || answer.messages.empty()) return {};
-  ByteView message = answer.messages.front();
-  bool is_vxlan = false;
-  Vxlan found;
-  auto see_data = [&](uint16_t type, ByteView value) {
-    if (type == IFLA_VXLAN_PORT) found.port = ntohs(read_fixed<uint16_t>(value));
-    if (type == IFLA_VXLAN_COLLECT_METADATA) found.external = read_fixed<uint8_t>(value) != 0;
-    if (type == IFLA_VXLAN_LEARNING) found.learning = read_fixed<uint8_t>(value) != 0;
-  };
-  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof(ifinfomsg)))),
-                 [&](uint16_t type, ByteView value) {
-                   if (type != IFLA_LINKINFO) return;
-                   each_attribute(value, [&](uint16_t inner, ByteView payload) {
-                     if (inner == IFLA_INFO_KIND) is_vxlan = read_text(payload) == "vxlan";
-                     if (inner == IFLA_INFO_DATA) each_attribute(payload, see_data);
-                   });
-                 });
-  return is_vxlan ? std::optional(found) : std::nullopt;
+  return decode_vxlan(answer.messages.front());
 }
 
 bool Netlink::is_weave_vxlan(const Link& link) {
@@ -236,16 +195,8 @@ bool Netlink::hairpin(int index) {
   header.ifi_family = AF_BRIDGE;
   bool on = false;
   for (const auto& message :
-       checked(Message(RTM_GETLINK, NLM_F_DUMP, header).take(), "cannot list bridge ports").messages) {
-    if (read_fixed<ifinfomsg>(message).ifi_index != index) continue;
-    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof header))),
-                   [&](uint16_t type, ByteView value) {
-                     if (type != IFLA_PROTINFO) return;
-                     each_attribute(value, [&](uint16_t inner, ByteView mode) {
-                       if (inner == IFLA_BRPORT_MODE) on = read_fixed<uint8_t>(mode) != 0;
-                     });
-                   });
-  }
+       checked(Message(RTM_GETLINK, NLM_F_DUMP, header).take(), "cannot list bridge ports").messages)
+    on = decode_hairpin(message, index).value_or(on);
   return on;
 }
 
@@ -288,17 +239,9 @@ std::vector<Address> Netlink::addresses(int link) {
   header.ifa_family = AF_INET;
   std::vector<Address> addresses;
   auto answer = checked(Message(RTM_GETADDR, NLM_F_DUMP, header).take(), "cannot list the addresses");
-  for (const auto& message : answer.messages) {
-    auto fixed = read_fixed<ifaddrmsg>(message);
-    Address address{.link = static_cast<int>(fixed.ifa_index), .cidr = {.address = {}, .prefix = fixed.ifa_prefixlen}};
-    if (link && address.link != link) continue;
-    address.secondary = (fixed.ifa_flags & IFA_F_SECONDARY) != 0;
-    each_attribute(ByteView(message).subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
-                   [&](uint16_t type, ByteView value) {
-                     if (type == IFA_LOCAL) address.cidr.address = read_address(value);
-                   });
-    addresses.push_back(address);
-  }
+  for (const auto& message : answer.messages)
+    if (auto address = decode_address(message); address && (link == 0 || address->link == link))
+      addresses.push_back(*address);
   return addresses;
 }
 
@@ -330,25 +273,6 @@ bool Netlink::remove_address(int link, const Cidr& cidr) {
   return true;
 }
 
-static Route read_route(ByteView message) {
-  auto fixed = read_fixed<rtmsg>(message);
-  Route route;
-  route.destination.prefix = fixed.rtm_dst_len;
-  route.scope = fixed.rtm_scope;
-  route.protocol = fixed.rtm_protocol;
-  route.type = fixed.rtm_type;
-  route.table = fixed.rtm_table;
-  each_attribute(message.subspan(std::min(message.size(), NLMSG_ALIGN(sizeof fixed))),
-                 [&](uint16_t type, ByteView value) {
-                   if (type == RTA_DST) route.destination.address = read_address(value);
-                   if (type == RTA_OIF) route.link = read_fixed<int>(value);
-                   if (type == RTA_GATEWAY) route.gateway = read_address(value);
-                   if (type == RTA_TABLE) route.table = read_fixed<uint32_t>(value);
-                   if (type == RTA_PRIORITY) route.metric = read_fixed<uint32_t>(value);
-                 });
-  return route;
-}
-
 std::optional<Route> Netlink::route_to(Ipv4 destination, Ipv4 source) {
   rtmsg header{};
   header.rtm_family = AF_INET;
@@ -359,8 +283,8 @@ std::optional<Route> Netlink::route_to(Ipv4 destination, Ipv4 source) {
   if (source.value) message.value(RTA_SRC, htonl(source.value));
   auto answer = exchange(message.take());
   if (answer.code || answer.messages.empty()) return {};
-  auto route = read_route(answer.messages.front());
-  return route.type == RTN_UNICAST && route.link ? std::optional(route) : std::nullopt;
+  auto route = decode_route(answer.messages.front());
+  return route && route->type == RTN_UNICAST && route->link ? route : std::nullopt;
 }
 
 void Netlink::remove_idle_clsact(int index) {
@@ -383,10 +307,10 @@ std::vector<Route> Netlink::routes() {
   std::vector<Route> routes;
   for (const auto& message :
        checked(Message(RTM_GETROUTE, NLM_F_DUMP, header).take(), "cannot list the routes").messages) {
-    auto route = read_route(message);
-    if (route.table == RT_TABLE_MAIN && route.type == RTN_UNICAST &&
+    auto route = decode_route(message);
+    if (route && route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
         !(read_fixed<rtmsg>(message).rtm_flags & RTM_F_CLONED))
-      routes.push_back(route);
+      routes.push_back(*route);
   }
   return routes;
 }

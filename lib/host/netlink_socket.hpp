@@ -9,17 +9,36 @@
 
 namespace weave::host {
 
+struct NetlinkAnswer {
+  int code = 0;      // errno, or 0; EINTR: the tables changed during a dump, which may have holes
+  std::string text;  // the kernel's explanation, or empty
+  std::vector<Bytes> messages;
+};
+
+// Collects the answer to the request with a sequence number from the datagrams that the kernel sends.
+class AnswerReader {
+ public:
+  explicit AnswerReader(uint32_t sequence) : sequence_(sequence) {}
+
+  // True when the answer is complete; the rest of the datagram is ignored then. Throws Error when it is malformed.
+  bool feed(ByteView datagram);
+  NetlinkAnswer take() { return std::move(answer_); }
+
+ private:
+  void finish(uint16_t type, uint16_t flags, ByteView body);
+
+  uint32_t sequence_;
+  bool interrupted_ = false;
+  NetlinkAnswer answer_;
+};
+
 class NetlinkSocket {
  public:
   // Works in the namespace in which the calling thread is now, whatever the thread does later. `protocol`:
   // NETLINK_ROUTE, ... Throws Error.
   explicit NetlinkSocket(int protocol);
 
-  struct Answer {
-    int code = 0;      // errno, or 0
-    std::string text;  // the kernel's explanation, or empty
-    std::vector<Bytes> messages;
-  };
+  using Answer = NetlinkAnswer;
   // Throws Error only when the socket itself fails.
   Answer exchange(Bytes request);
   // Throws Error with what was attempted when the answer is an error.

@@ -9,7 +9,7 @@ teardown() { hosts_down; }
 
 container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.local" busybox sleep 600; }
 
-@test "attach gives an address, an interface, a name; again it is the same" {
+@test "attach gives an address, an interface and a name, and the same when repeated" {
   container c1
   is "$(on h1 weave attach c1)" 10.32.0.1
   is "$(on h1 weave attach c1)" 10.32.0.1
@@ -21,7 +21,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   on h1 docker exec c2 ping -c 1 -W 2 10.32.0.1
 }
 
-@test "several addresses: any of a subnet, and this very one" {
+@test "attach takes several addresses: a free one of a subnet and a given one" {
   container c1
   is "$(on h1 weave attach net:10.40.128.0/24 ip:10.2.1.6/24 10.33.0.9/16 c1)" "10.40.128.1 10.2.1.6 10.33.0.9"
   on h1 docker exec c1 ip addr show ethwe >"$BATS_TEST_TMPDIR/addr"
@@ -32,7 +32,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   [[ $output == *"10.33.0.9/16 is already owned by"* ]]
 }
 
-@test "an attach that fails gives back what it took" {
+@test "a failed attach releases its addresses" {
   container c1
   on h1 weave attach ip:10.33.0.9/16 c1
   container c2
@@ -46,7 +46,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
 }
 
-@test "what can't be attached: unknown, stopped, outside the range" {
+@test "attach refuses unknown and stopped containers and addresses outside the range" {
   run on h1 weave attach nosuch
   fails_with 1 "No such container: nosuch"
   container c1
@@ -60,7 +60,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   status_is 1
 }
 
-@test "detach takes address, interface and name away" {
+@test "detach removes address, interface and name" {
   container c1
   on h1 weave attach c1
   is "$(on h1 weave detach c1)" 10.32.0.1
@@ -72,7 +72,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   fails_with 1 "c1 is not attached"
 }
 
-@test "the address of a removed container is free at once, that of one that died stays for a while" {
+@test "the address of a removed container is free at once, that of a stopped one after a while" {
   container c1
   on h1 weave attach c1
   on h1 docker kill c1
@@ -95,7 +95,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   [ "$(on h1 weave ps)" = "$(cat "$BATS_TEST_TMPDIR/ps")" ]
 }
 
-@test "expose puts the host on the network, hide takes it off; rules come and go" {
+@test "expose adds the host to the network and its rules, hide removes both" {
   before=$(on h1 iptables-save -t nat | grep -v '^[#:]')
   container c1
   on h1 weave attach c1
@@ -112,7 +112,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   is "$(on h1 iptables-save -t nat | grep -v '^[#:]')" "$before"
 }
 
-@test "an exposed name" {
+@test "expose registers a name for the host" {
   on h1 weave expose -h host1.weave.local
   is "$(on h1 weave dns-lookup host1)" 10.32.0.1
   on h1 weave hide
@@ -127,7 +127,7 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   grep -q '^1.1.1.1 *zz$' "$BATS_TEST_TMPDIR/hosts"
 }
 
-@test "flushed firewall rules come back" {
+@test "flushed firewall rules are restored" {
   on h1 sh -c 'iptables -F FORWARD; iptables -t nat -F WEAVE'
   eventually on h1 sh -c 'iptables -S FORWARD | grep -- "-i weave -o weave -j ACCEPT"'
 }

@@ -27,7 +27,7 @@ state_is() { [ "$(state)" = "$1" ]; }
 
 # --- what scripts parse
 
-@test "ids are one line of 64 hex digits" {
+@test "commands that print an id print one line of 64 hex digits" {
   [[ $WEAVE_ID =~ ^[0-9a-f]{64}$ ]]
   [[ $PLUGIN_ID =~ ^[0-9a-f]{64}$ ]]
   isnt "$WEAVE_ID" "$PLUGIN_ID"
@@ -39,7 +39,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   weave ps --services | grep -qx "plugin $PLUGIN_ID running"
 }
 
-@test "docker run \$(weave dns-args)" {
+@test "docker run \$(weave dns-args) uses the DNS server" {
   is "$(weave dns-args; echo .)" "--dns=172.17.0.1 --dns-search=weave.local.."
   [[ $(weave dns-args) =~ --dns[=|[:space:]](.+)\ --dns-search=(.+) ]]
   holds 'docker run --rm --net=weave $(weave dns-args) busybox ping -c 1 -W 2 master | grep -q "from 10\."'
@@ -47,14 +47,14 @@ state_is() { [ "$(state)" = "$1" ]; }
   [ -z "$(weave dns-args --without-dns)" ]
 }
 
-@test "weave status dns" {
+@test "weave status dns lists the registered names" {
   address=$(on h1 docker exec master ip -4 -o addr show ethwe0 | sed 's/.*inet \([0-9.]*\).*/\1/')
   is "$(holds "weave status dns | grep '^master\s' | awk '{print \$2}'")" "$address"
   holds "weave status dns | tr -s ' ' | cut -d ' ' -f 1" | grep -qx master
   [[ $(weave status dns | grep '^master ') =~ ^master\ +[0-9.]+\ +$(short_id master)\ [0-9a-f:]{17}$ ]]
 }
 
-@test "weave ps" {
+@test "weave ps lists bridge and containers" {
   id=$(short_id c1)
   is "$(holds "weave ps | grep $id | awk '{print \$3}'")" 10.2.1.6/24
   [[ $(holds "weave ps | grep $id | awk '{print \$NF}' | cut -d/ -f1") == 10.* ]]
@@ -68,7 +68,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   weave hide 10.2.1.1/24
 }
 
-@test "weave ps of a container that isn't there, or isn't attached" {
+@test "weave ps of a missing or detached container fails" {
   run --separate-stderr weave ps nosuch
   fails_with 1 "No such container: nosuch"
   on h1 docker run -d --name=plain busybox sleep 600
@@ -80,7 +80,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   on h1 docker rm -f plain
 }
 
-@test "weave dns-lookup" {
+@test "weave dns-lookup prints the addresses of a name" {
   address=$(weave dns-lookup master)
   [[ $address =~ ^10\.[0-9.]+$ ]]
   is "$(holds 'echo $(weave dns-lookup master.weave.local | head -n1)')" "$address"
@@ -93,7 +93,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   weave dns-lookup nosuch
 }
 
-@test "weave dns-add \$(weave expose)" {
+@test "weave dns-add \$(weave expose) registers the host's address" {
   before=$(state)
   holds 'weave dns-add $(weave expose) -h host.weave.local'
   is "$(holds 'IP=$(weave expose); echo $IP')" "$(weave dns-lookup host)"
@@ -103,20 +103,20 @@ state_is() { [ "$(state)" = "$1" ]; }
   is "$(state)" "$before"
 }
 
-@test "an address is all that attach prints" {
+@test "attach prints the address only" {
   [[ $(weave attach c1) =~ ^10\.[0-9.]+$ ]]
   [[ $(weave attach 10.2.1.6/24 net:default c1) =~ ^10.2.1.6\ 10\.[0-9.]+$ ]]
 }
 
-@test "eval \$(weave env --restore)" {
+@test "eval \$(weave env --restore) restores DOCKER_HOST" {
   is "$(on h1 env ORIG_DOCKER_HOST=unix:///x bash -c 'eval $(weave env --restore); echo $DOCKER_HOST')" unix:///x
 }
 
-@test "--add-host=x:\$(weave docker-bridge-ip)" {
+@test "--add-host=x:\$(weave docker-bridge-ip) names Docker's bridge" {
   holds 'docker run --rm --add-host=x:$(weave docker-bridge-ip) busybox grep -q "^172.17.0.1.x$" /etc/hosts'
 }
 
-@test "weave status" {
+@test "weave status prints what scripts expect" {
   holds 'if weave status >/dev/null; then true; else false; fi'
   holds 'weave status | grep "Status: ready"'
   holds 'weave status | grep Encryption'
@@ -128,7 +128,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   is "$(weave status | sed -n 's/^\( *[A-Za-z]*\):.*/\1/p' | awk '{print length}' | sort -u)" 15
 }
 
-@test "weave status connections, peers, targets, ipam" {
+@test "weave status connections, peers, targets and ipam print what scripts expect" {
   weave connect 192.0.2.7 192.0.2.8:7000
   is "$(weave status targets)" $'192.0.2.7\n192.0.2.8:7000'
   [ "$(holds 'weave status connections | grep -c established || true')" = 0 ]
@@ -141,7 +141,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   holds 'weave status ipam | grep -q "(h1).* IPs (100.0% of total)"'
 }
 
-@test "weave report" {
+@test "weave report prints JSON, paths and templates" {
   holds 'weave report | grep -q "\"Range\": \"10.32.0.0/12\""'
   is "$(holds 'weave report | jq -r .DNS.Domain')" weave.local.
   is "$(weave report | tail -c 1)" "}"
@@ -159,14 +159,14 @@ state_is() { [ "$(state)" = "$1" ]; }
   [ -n "$stderr" ]
 }
 
-@test "--local, and HTTP on port 6784" {
+@test "--local is accepted, and HTTP is served on port 6784" {
   is "$(weave --local status dns)" "$(weave status dns)"
   is "$(on h1 curl -sf http://127.0.0.1:6784/domain)" weave.local.
 }
 
 # --- who may
 
-@test "a user who may not use the socket looks through port 6784, and is told why attach doesn't work" {
+@test "a user without access to the socket can read through port 6784, and attach says why it fails" {
   is "$(user status peers)" "$(weave status peers)"
   run --separate-stderr user attach c1
   status_is 1
@@ -192,7 +192,7 @@ state_is() { [ "$(state)" = "$1" ]; }
 
 # --- commands that do more than one thing
 
-@test "run, restart, start: an id, words, and the same addresses" {
+@test "run, restart and start print the id and keep the addresses" {
   before=$(state)
   id=$(weave run 10.2.1.7/24 net:default --name=c2 --add-host=zz:1.1.1.1 busybox sleep 600)
   [[ $id =~ ^[0-9a-f]{64}$ ]]
@@ -212,7 +212,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   eventually on h1 sh -c '[ -z "$(weave dns-lookup c2)" ]'
 }
 
-@test "run hands on docker's words and status; a container that can't be attached doesn't run" {
+@test "run passes on docker's output and status, and stops a container that cannot be attached" {
   run --separate-stderr weave run --nosuchoption busybox
   fails_with 125 nosuchoption
   run --separate-stderr weave start nosuch
@@ -233,7 +233,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   [[ $stderr == *docker*"weave attach"* ]]
 }
 
-@test "dns-add and dns-remove: a container's addresses, a given one, names outside the domain" {
+@test "dns-add and dns-remove take a container's addresses or a given one, and refuse names outside the domain" {
   before=$(state)
   weave dns-add c1 -h other.weave.local
   is "$(weave dns-lookup other | wc -l)" 2
@@ -267,7 +267,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   is "$(state)" "$before"
 }
 
-@test "hide prints what it hid, and nothing else" {
+@test "hide prints only the addresses that it removed" {
   run --separate-stderr weave hide
   status_is 0
   prints_nothing
@@ -292,7 +292,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   is "$stderr" "no peer 'nosuch' owns addresses"
 }
 
-@test "connect says which peer is none, and takes the others" {
+@test "connect refuses invalid peers and takes the others" {
   run --separate-stderr weave connect 192.0.2.9 1.2.3.4:x-y
   status_is 1
   prints_nothing
@@ -310,7 +310,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   on h1 docker rm -f c4
 }
 
-@test "logs, all and those that name a service" {
+@test "logs prints all lines or those of a service" {
   [ -n "$(weave logs)" ]
   [ "$(weave logs plugin | wc -l)" -lt "$(weave logs | wc -l)" ]
   # Following ends with its reader, and shows what is new.
@@ -318,7 +318,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   is "$(head -1 "$BATS_TEST_TMPDIR/log")" "$(weave logs | head -1)"
 }
 
-@test "bridge-type is that of a plain bridge; another bridge can join" {
+@test "bridge-type prints the type, and attach-bridge connects another bridge" {
   is "$(weave bridge-type)" bridge
   on h1 ip link add other type bridge
   on h1 ip link set other up
@@ -334,7 +334,7 @@ state_is() { [ "$(state)" = "$1" ]; }
 
 # --- parts that are off, and waiting
 
-@test "stop-plugin and launch-plugin" {
+@test "stop-plugin and launch-plugin stop and start the plugin" {
   on h1 docker rm -f master
   weave stop-plugin
   run --separate-stderr weave stop-plugin
@@ -350,7 +350,7 @@ state_is() { [ "$(state)" = "$1" ]; }
   isnt "$output" "$PLUGIN_ID"
 }
 
-@test "while there is no free address, commands say what they wait for, and give up when told to" {
+@test "commands that wait for a free address say so, and give up after --timeout" {
   holds 'for id in a b; do curl -sf -X POST "http://127.0.0.1:6784/ip/$id/10.34.0.0/30"; done'
   run --separate-stderr weave attach --timeout 5 net:10.34.0.0/30 c1
   status_is 1
@@ -361,14 +361,15 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   fails_with 1 "no address after 1 s: IPAM is waiting"
   [[ $stderr == "no address after 1 s: IPAM is waiting"* ]]
   is "$(weave report --json IPAM.PendingAllocates)" "[]"
-  holds 'sleep 1; curl -sf -X DELETE http://127.0.0.1:6784/ip/a' &
+  waits() { weave report --json IPAM.PendingAllocates | grep weave:expose; }
+  { eventually waits && holds 'curl -sf -X DELETE http://127.0.0.1:6784/ip/a'; } 3>&- &
   [[ $(weave expose net:10.34.0.0/30) == 10.34.0.* ]]
   wait
   weave hide net:10.34.0.0/30
   weave prime
 }
 
-@test "with DNS and IPAM off, what needs them says so" {
+@test "commands that need DNS or IPAM fail when it is off" {
   weave reset 2>/dev/null
   run --separate-stderr weave launch --no-dns --ipalloc-range '' -q
   status_is 0
@@ -400,7 +401,7 @@ no address after 5 s: IPAM is waiting for IP(s) to become available' ]
   is "$(weave attach 10.2.1.6/24 c1)" 10.2.1.6
 }
 
-@test "a password from the environment doesn't stay in that of the processes" {
+@test "a password from the environment is removed from that of the processes" {
   weave reset 2>/dev/null
   on h1 env WEAVE_PASSWORD=n0tforall weave launch -q
   weave status | grep -q 'Encryption: enabled'

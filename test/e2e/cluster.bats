@@ -17,7 +17,7 @@ owners() { on "$1" weave status ipam | grep -c 'of total'; }
 owns() { on "$1" weave status ipam | grep -q "($2) .*IPs"; }
 owners_are() { [ "$(owners "$1")" = "$2" ]; }
 
-@test "three hosts that name each other agree, and allocate different addresses" {
+@test "three hosts that name each other agree on a ring and allocate different addresses" {
   launch h1 "$E2E_UNDERLAY.12" "$E2E_UNDERLAY.13"
   launch h2 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.13"
   launch h3 "$E2E_UNDERLAY.11" "$E2E_UNDERLAY.12"
@@ -27,7 +27,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   [ "$(allocate h1 c1)" = "$(head -1 <<<"$all")" ]
 }
 
-@test "one of three alone waits for consensus, and says so" {
+@test "one host of three waits for consensus and reports it" {
   launch h1 "$E2E_UNDERLAY.12" "$E2E_UNDERLAY.13"
   WITHIN=5 run allocate h1 c1
   isnt "$status" 0
@@ -47,7 +47,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   eventually owners_are h1 2
 }
 
-@test "a dead host's addresses are taken over, of a living one only with force" {
+@test "rmpeer takes over the addresses of a dead host, of a living one only with --force" {
   launch h1 "$E2E_UNDERLAY.12"
   launch h2 "$E2E_UNDERLAY.11"
   allocate h1 c1
@@ -87,7 +87,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   is "$(on h2 curl -s http://127.0.0.1:6784/ip/c9)" "$free"
 }
 
-@test "clusters that were divided apart don't mix, and say what is wrong" {
+@test "clusters with different rings don't connect, and report why" {
   launch h1
   launch h2
   allocate h1 c1
@@ -97,7 +97,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
   [[ $(allocate h1 c3) == 10.*/12 ]]
 }
 
-@test "a cluster that was divided apart joins the other, and an address in use twice is named" {
+@test "a cluster with another ring can rejoin, and an address in use twice is reported" {
   launch h1
   launch h2
   [[ $(allocate h1 c1) == 10.32.0.1/12 ]]
@@ -132,7 +132,7 @@ owners_are() { [ "$(owners "$1")" = "$2" ]; }
 returns() { on h1 sh -c 'iptables -t nat -S WEAVE' | sed -n 's/.*-d \([^ ]*\) .*-j RETURN/\1/p' | sort | tr '\n' ' '; }
 returned() { [ "$(returns)" = "$1" ]; }
 
-@test "with --no-masq-local traffic to our own part of the range keeps its source, and to no more" {
+@test "with --no-masq-local only traffic to our own part of the range keeps its source" {
   launch h1 --no-masq-local
   allocate h1 c1
   eventually returned '10.32.0.0/12 '

@@ -6,7 +6,7 @@ setup() {
 }
 teardown() { hosts_down; }
 
-@test "our names are answered, others are forwarded, and bare names work" {
+@test "names of the domain are answered, others forwarded, and bare names work" {
   on h1 weave launch
   on h1 weave dns-add 192.0.2.7 -h db.weave.local
   on h1 docker run -d --name=c1 --net=weave --dns=172.17.0.1 --dns-search=weave.local resolver sleep 600
@@ -17,7 +17,7 @@ teardown() { hosts_down; }
   isnt "$status" 0
 }
 
-@test "a new resolv.conf is seen" {
+@test "a changed resolv.conf is used" {
   on h1 sh -c 'echo >/etc/resolv.conf'
   on h1 weave launch
   is "$(on h1 weave report -f '{{len .DNS.Upstream}}')" 0
@@ -25,7 +25,7 @@ teardown() { hosts_down; }
   eventually on h1 sh -c 'weave status | grep "Upstream: '$E2E_UNDERLAY'.1"'
 }
 
-@test "port 53 is taken: launch says by whom and leaves nothing, or goes on without DNS" {
+@test "with port 53 in use launch names the holder and fails, or runs without DNS" {
   on h1 sh -c 'dnsmasq --conf-file=/dev/null --no-resolv --bind-interfaces --listen-address=172.17.0.1 --pid-file=/run/dm.pid --user=root'
   run on h1 weave launch
   status_is 1
@@ -39,14 +39,14 @@ teardown() { hosts_down; }
   fails_with 1 "DNS is disabled"
 }
 
-@test "without DNS nothing listens and dns-args says nothing" {
+@test "without DNS nothing listens and dns-args prints nothing" {
   on h1 weave launch --no-dns
   [ -z "$(on h1 weave dns-args)" ]
   run on h1 sh -c 'pgrep -f "^weave dns-server"'
   isnt "$status" 0
 }
 
-@test "another domain, another address, another TTL" {
+@test "domain, address and TTL can be chosen" {
   on h1 weave launch --dns-domain=corp.test --dns-listen-address=127.0.0.9:5353 --dns-ttl=30
   on h1 weave dns-add 192.0.2.7 -h db.corp.test
   is "$(on h1 weave dns-args)" "--dns=127.0.0.9 --dns-search=corp.test."
@@ -55,7 +55,7 @@ teardown() { hosts_down; }
   on h1 weave status | grep -q 'TTL: 30'
 }
 
-@test "the DNS server runs without root's rights" {
+@test "the DNS server runs without root privileges" {
   on h1 weave launch
   is "$(on h1 sh -c 'ps -o uid= -p $(pgrep -f "^weave dns-server")' | tr -d ' ')" 65534
 }

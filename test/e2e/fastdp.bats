@@ -37,8 +37,8 @@ works() {
   bulk h2 h1 10.32.0.17
 }
 
-@test "two hosts by the bridge: ping, broadcast, fragments, bulk" { works bridge; }
-@test "two hosts directly: ping, broadcast, fragments, bulk" { works direct; }
+@test "two hosts in bridge mode pass ping, broadcast, fragments and bulk data" { works bridge; }
+@test "two hosts in direct mode pass ping, broadcast, fragments and bulk data" { works direct; }
 
 @test "containers of one host reach each other in both modes" {
   for mode in bridge direct; do
@@ -52,7 +52,7 @@ works() {
   [ "$(tell h-direct status | awk '$1 == "direct" {print $2}')" -gt 10 ]
 }
 
-@test "modes and Weave Net's packets agree: a direct host and one with a bridge" {
+@test "a host in direct mode and one in bridge mode exchange packets of Weave Net's format" {
   fastdp_up h1 3142 direct
   fastdp_up h2 2489 bridge
   on h2 sh -c 'tcpdump --immediate-mode -i eth0 -U -w /run/cap udp port 6784 >/run/tcpdump 2>&1 & echo $! >/run/tcpdump.pid'
@@ -69,7 +69,7 @@ works() {
   [ -z "$(on h2 tcpdump -n -r /run/cap "udp[6:2] != 0" 2>/dev/null)" ]
 }
 
-@test "three hosts: frames are relayed, and broadcasts passed on, when a direct link is cut" {
+@test "frames and broadcasts are relayed when a direct link is cut" {
   for i in 1 2 3; do fastdp_up h$i $((16 + i)) direct; done
   mesh h1 h2 h3
   eventually guest h1 ping -c 1 -W 1 10.32.0.19
@@ -93,7 +93,7 @@ works() {
   bulk h1 h3 10.32.0.19
 }
 
-@test "a container may route what it gets from other hosts on to other hosts" {
+@test "a container can route packets between other hosts" {
   for i in 1 2 3; do fastdp_up h$i $((16 + i)) direct; done
   mesh h1 h2 h3
   # h1 and h3 know each other only by the container on h2.
@@ -108,15 +108,22 @@ works() {
   bulk h3 h1 10.40.1.1
 }
 
-@test "established flows survive the end and the restart of the control without a lost packet" {
+# Waits for 20 more replies to the running ping.
+more_replies() {
+  local seen
+  seen=$(on h1 grep -c icmp_seq= /run/ping.out) || :
+  eventually on h1 sh -c "[ \$(grep -c icmp_seq= /run/ping.out) -ge $((seen + 20)) ]"
+}
+
+@test "no packet is lost when the controlling process ends and restarts" {
   two_hosts direct
   on h1 sh -c 'ip netns exec c ping -i 0.01 -c 400 -W 1 10.32.0.18 >/run/ping.out 2>&1 &'
-  sleep 0.5
+  more_replies
   tell h1 quit || :
   eventually sh -c '! nsenter -t '"$(pid_of h1)"' -p -m pgrep -x fastdp_host'
-  sleep 0.5
+  more_replies
   fastdp_start h1 17 direct
-  sleep 0.5
+  more_replies
   tell h1 connect 18 "$(address_of h2)"
   tell h1 flood 17 18
   tell h1 apply
@@ -125,7 +132,7 @@ works() {
   tell h1 status | grep "^mac 02:cc:00:00:00:12 peer 18"
 }
 
-@test "another mode after a restart takes over without a lost packet" {
+@test "no packet is lost when a restart changes the mode" {
   two_hosts direct
   on h1 sh -c 'ip netns exec c ping -i 0.01 -c 300 -W 1 10.32.0.18 >/run/ping.out 2>&1 &'
   tell h1 quit || :
@@ -140,7 +147,7 @@ works() {
   [ -z "$(on h1 tc filter show dev vethweplc ingress)" ]
 }
 
-@test "a container that moves is found where it announces itself" {
+@test "a moved container is reached at its new host" {
   two_hosts bridge
   container_up h1 mover 99
   on h1 ip netns exec mover ping -c 1 -W 1 10.32.0.18
@@ -154,7 +161,7 @@ works() {
   tell h1 status | grep "^mac 02:cc:00:00:00:63 peer 18"
 }
 
-@test "a port that is taken is named, and nothing is left behind" {
+@test "a port in use is an error that names it and leaves nothing" {
   host_up h1 --no-engine
   on h1 sh -c 'cat >/usr/local/bin/fastdp_host; chmod +x /usr/local/bin/fastdp_host' <"$FASTDP_HOST"
   on h1 ip link add weave up mtu 1410 type bridge
@@ -168,7 +175,7 @@ works() {
   refute on h1 ls /sys/fs/bpf/weave
 }
 
-@test "all of it can be removed" {
+@test "removal leaves no interface, program or map" {
   two_hosts direct
   tell h1 quit || :
   on h1 fastdp_host remove

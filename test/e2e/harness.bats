@@ -35,7 +35,7 @@ teardown() { hosts_down; }
   is "$(on h1 curl -sf http://10.99.0.12:2375/_ping)" OK
 }
 
-@test "what a host writes stays in it" {
+@test "files that a host writes stay in it" {
   host_up h1 --no-engine
   on h1 sh -c 'echo x >/etc/e2e-written; echo x >/usr/local/e2e-written; echo x >/tmp/e2e-written; ip link add weave type bridge'
   [ ! -e /etc/e2e-written ]

@@ -43,7 +43,7 @@ clear_text_on_the_wire() {
   eventually on h2 sh -c '! weave status dns | grep "^web1 "'
 }
 
-@test "encrypted: the same, and nothing in clear on the wire between" {
+@test "encrypted hosts reach each other by name, and nothing is in clear on the wire" {
   both --password=s3cret
   run_on h1 web1
   run_on h2 web2
@@ -51,7 +51,7 @@ clear_text_on_the_wire() {
   is "$(clear_text_on_the_wire)" 0
 }
 
-@test "large packets and much data arrive whole" {
+@test "large packets and bulk data arrive unchanged" {
   both
   run_on h1 web1
   run_on h2 web2
@@ -62,7 +62,7 @@ clear_text_on_the_wire() {
   is "$(on h2 docker exec web2 sh -c 'wget -qO- http://web1/data | md5sum' | cut -d' ' -f1)" "$sum"
 }
 
-@test "attached and exposed across hosts" {
+@test "attached containers and exposed hosts reach each other across hosts" {
   both
   on h1 docker run -d --name=c1 --net=none busybox sleep 600
   on h2 docker run -d --name=c2 --net=none busybox sleep 600
@@ -74,7 +74,7 @@ clear_text_on_the_wire() {
   eventually on h2 docker exec c2 ping -c 1 -W 2 "$host"
 }
 
-@test "a router that restarts keeps its containers reachable afterwards" {
+@test "containers stay reachable after a restart of their router" {
   both
   run_on h1 web1
   run_on h2 web2
@@ -84,7 +84,7 @@ clear_text_on_the_wire() {
   eventually back
 }
 
-@test "three engines: containers on each, a host dies and is removed, its addresses are used again" {
+@test "addresses of a dead host are used again after rmpeer" {
   host_up h3
   for h in h1 h2 h3; do
     others=$(for o in 11 12 13; do echo "$E2E_UNDERLAY.$o"; done | grep -v "1${h#h}\$")

@@ -9,14 +9,14 @@ nothing_left() {
   [ -z "$(on h1 sh -c 'ip -o link | grep -w weave || true; iptables-save | grep WEAVE || true; ls /run/docker/plugins')" ]
 }
 
-@test "a launch prints its id; a second one says what runs and exits with 3" {
+@test "a launch prints its id, a second one exits with 3" {
   [[ $(on h1 weave launch) =~ ^[0-9a-f]{64}$ ]]
   run on h1 weave launch
   status_is 3
   prints "weave is already running; you can stop it with 'weave stop'."
 }
 
-@test "the bridge bears the peer's name as MAC, and its MTU leaves room for the tunnel" {
+@test "the bridge has the peer's name as MAC and an MTU with room for the tunnel" {
   on h1 weave launch --name=12:d2:fe:7a:c1:f2 --nickname=docker1
   on h1 ip link show weave >"$BATS_TEST_TMPDIR/link"
   grep -q 12:d2:fe:7a:c1:f2 "$BATS_TEST_TMPDIR/link"
@@ -24,7 +24,7 @@ nothing_left() {
   on h1 weave status | grep -q 'Name: 12:d2:fe:7a:c1:f2(docker1)'
 }
 
-@test "options of one host" {
+@test "options of a launch take effect" {
   on h1 weave launch --mtu=1300 --ipalloc-range=10.128.0.0/16 --ipalloc-default-subnet=10.128.4.0/24 --http-addr=127.0.0.1:7000
   on h1 ip link show weave | grep -q 'mtu 1300'
   is "$(on h1 curl -s http://127.0.0.1:7000/ipinfo/defaultsubnet)" 10.128.4.0/24
@@ -32,7 +32,7 @@ nothing_left() {
   on h1 docker exec c1 ip addr show ethwe0 | grep -q 'inet 10.128.4.1/24'
 }
 
-@test "a route of the host in the default range is named, and nothing is touched" {
+@test "a route of the host in the default range is an error that changes nothing" {
   on h1 ip route add 10.34.0.0/16 dev eth0
   run on h1 weave launch
   status_is 1
@@ -43,7 +43,7 @@ nothing_left() {
   [[ $output == *"WARNING: Specified --ipalloc-range 10.34.0.0/16 overlaps with existing route on host."* ]]
 }
 
-@test "a port that is taken is named with its holder" {
+@test "a port in use is an error that names its holder" {
   on h1 dnsmasq --conf-file=/dev/null --no-resolv --port=6784 --bind-interfaces --listen-address=127.0.0.1 --pid-file= --user=root
   run on h1 weave launch
   status_is 1
@@ -51,7 +51,7 @@ nothing_left() {
   nothing_left
 }
 
-@test "without Docker launch says so, and can go on without it" {
+@test "without Docker launch fails, unless --docker-api is empty" {
   engine_stop h1
   run on h1 weave launch
   status_is 1
@@ -61,7 +61,7 @@ nothing_left() {
   is "$(on h1 curl -s -X POST http://127.0.0.1:6784/ip/c1)" 10.32.0.1/12
 }
 
-@test "in the foreground, in the words of systemd" {
+@test "a launch in the foreground runs without a monitor and ends with SIGTERM" {
   on h1 sh -c 'weave launch --foreground >/tmp/out 2>&1 & echo $! >/tmp/pid'
   eventually on h1 curl -sf http://127.0.0.1:6784/status
   [ -z "$(on h1 sh -c 'pgrep -f "^weave monitor" || true')" ]
@@ -69,7 +69,7 @@ nothing_left() {
   eventually on h1 sh -c '! pgrep -x weave'
 }
 
-@test "bad options are refused before anything is touched" {
+@test "invalid options are refused before anything is changed" {
   for options in --ipalloc-range=10.32.0.0 --name=notamac --ipalloc-init=foo --port=abc --mtu=12 --dns-listen-address=1.2.3.4; do
     run on h1 weave launch $options
     status_is 1
@@ -78,7 +78,7 @@ nothing_left() {
   nothing_left
 }
 
-@test "status tells all, and leaves with 0 only when weave runs" {
+@test "status shows all parts, and exits with 0 only when weave runs" {
   run on h1 weave status
   status_is 1
   on h1 weave launch

@@ -25,7 +25,7 @@ same_topology() {
   done
 }
 
-@test "a chain of launches becomes a mesh: discovery connects everybody" {
+@test "with discovery a chain of launches becomes a full mesh" {
   launch h1
   launch h2 "$(ip_of h1)"
   launch h3 "$(ip_of h2)"
@@ -35,7 +35,7 @@ same_topology() {
   on h1 weave status | grep -q 'Peers: 3 (with 6 established connections)'
 }
 
-@test "without discovery a chain stays a chain, and knows all its peers" {
+@test "without discovery a chain stays a chain, and each peer knows all" {
   launch h1 --no-discovery
   launch h2 --no-discovery "$(ip_of h1)"
   launch h3 --no-discovery "$(ip_of h2)"
@@ -45,7 +45,7 @@ same_topology() {
   on h1 weave status peers | grep -q '(h3)'
 }
 
-@test "a link that is cut is noticed within the time-outs, and healed" {
+@test "a cut link is detected within the time-outs, and reconnected" {
   launch h1 --no-discovery
   launch h2 --no-discovery "$E2E_UNDERLAY.11"
   launch h3 --no-discovery "$E2E_UNDERLAY.12"
@@ -96,7 +96,7 @@ same_topology() {
   on h1 weave status connections | grep -q 'established unencrypted .*(h3)'
 }
 
-@test "connect, forget, replace, and what a launch resumes" {
+@test "connect, forget and --replace change the targets, and --resume uses them" {
   launch h1
   launch h2
   on h2 weave connect "$(ip_of h1)"
@@ -125,7 +125,7 @@ same_topology() {
   established h1 1
 }
 
-@test "a peer's name is refused when it is ours" {
+@test "a peer with our own name is refused" {
   launch h1 --name=02:00:00:00:00:01
   launch h2 --name=02:00:00:00:00:01 "$(ip_of h1)"
   eventually on h2 sh -c 'weave status connections | grep "peer names collision, retry: never"'

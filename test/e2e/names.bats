@@ -13,7 +13,7 @@ launch() {  # HOST OPTIONS-AND-PEERS...
 shown() { on "$1" weave status dns | grep -q "^$2  *$3 "; }
 not_shown() { ! on "$1" weave status dns | grep -q "^$2 "; }
 
-@test "a name is known and answered on every host, also over a host between, and goes with its removal" {
+@test "a name is answered on every host, also over a relay, until it is removed" {
   launch h1 --no-discovery
   launch h2 --no-discovery "$E2E_UNDERLAY.11"
   launch h3 --no-discovery "$E2E_UNDERLAY.12"
@@ -24,7 +24,7 @@ not_shown() { ! on "$1" weave status dns | grep -q "^$2 "; }
   for h in h1 h2 h3; do eventually not_shown $h one; done
 }
 
-@test "the names of a host that leaves go, and are back with it" {
+@test "names of a stopped host are removed, and return with it" {
   launch h1
   launch h2 "$E2E_UNDERLAY.11"
   on h2 weave dns-add 192.0.2.2 -h two.weave.local

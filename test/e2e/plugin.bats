@@ -33,7 +33,7 @@ plugin_run() {  # NAME OPTIONS...
   on h1 docker exec web1 ip route | grep -q '^default via 172.18.0.1'
 }
 
-@test "a container's name is registered, resolved by another through Docker's resolver, and gone with it" {
+@test "a container's name is resolved through Docker's resolver until it is removed" {
   plugin_run web1 --hostname=web1.weave.local --dns=172.17.0.1 --dns-search=weave.local
   plugin_run web2 --hostname=web2.weave.local $(on h1 weave dns-args)
   eventually on h1 sh -c 'weave status dns | grep "^web2 "'
@@ -82,7 +82,7 @@ plugin_run() {  # NAME OPTIONS...
   [[ $output == *10.32.0.0/12* ]]
 }
 
-@test "addresses are given back when a container ends" {
+@test "addresses are released when a container ends" {
   plugin_run web1
   is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
   on h1 docker rm -f web1
@@ -90,13 +90,13 @@ plugin_run() {  # NAME OPTIONS...
   [ -z "$(on h1 sh -c 'ip -o link | grep vethwl || true')" ]
 }
 
-@test "a MAC of the user's choice" {
+@test "a container gets the MAC that the user chose" {
   # Debian's client: a newer one refuses this with an older engine.
   on h1 /usr/bin/docker run -d --name=web1 --net=weave --mac-address=02:42:0a:20:00:07 busybox sleep 600
   on h1 docker exec web1 ip link show ethwe0 | grep -q 02:42:0a:20:00:07
 }
 
-@test "stop-plugin removes the sockets, launch-plugin brings them back" {
+@test "stop-plugin removes the sockets, launch-plugin creates them again" {
   on h1 weave stop-plugin
   [ -z "$(on h1 sh -c 'ls /run/docker/plugins')" ]
   run on h1 weave status plugin

@@ -21,7 +21,7 @@ killed_comes_back() {
   eventually on h1 sh -c 'curl -sf -o /dev/null http://127.0.0.1:6784/healthz'
 }
 
-@test "stop and launch: containers keep address and name, the next address is another" {
+@test "containers keep address and name over stop and launch" {
   on h1 weave launch
   on h1 docker run -d --name=web1 --net=weave busybox sleep 600
   attached=$(on h1 docker run -d --name=web2 --net=none busybox sleep 600)
@@ -51,14 +51,14 @@ killed_comes_back() {
   is "$(on h1 weave attach web2)" 10.32.0.2
 }
 
-@test "a killed DNS server is back, with all names" {
+@test "a killed DNS server is restarted with all names" {
   on h1 weave launch
   on h1 weave dns-add 192.0.2.7 -h db.weave.local
   killed_comes_back dns-server
   eventually on h1 sh -c 'dig +short +time=1 +tries=1 db.weave.local @172.17.0.1 2>/dev/null | grep -x 192.0.2.7 || busybox nslookup db.weave.local 172.17.0.1 | grep 192.0.2.7'
 }
 
-@test "a killed plugin server is back, and Docker goes on" {
+@test "a killed plugin server is restarted, and Docker continues to use it" {
   on h1 weave launch
   on h1 docker run -d --name=web1 --net=weave busybox sleep 600
   killed_comes_back plugin-server
@@ -67,7 +67,7 @@ killed_comes_back() {
   is "$(on h1 weave report -f '{{.IPAM.ActiveIPs}}')" 1
 }
 
-@test "a killed router is back with its ids, its names and its addresses" {
+@test "a killed router is restarted with its ids, names and addresses" {
   id=$(on h1 weave launch)
   plugin=$(on h1 weave launch-plugin 2>/dev/null)
   on h1 docker run -d --name=web1 --net=weave busybox sleep 600
@@ -80,7 +80,7 @@ killed_comes_back() {
   on h1 docker exec web2 ip addr show ethwe0 | grep -q 'inet 10.32.0.2/12'
 }
 
-@test "a killed monitor is replaced, and the new one mends a crash, too" {
+@test "a killed monitor is replaced, and the new one restarts a crashed router" {
   on h1 weave launch
   old=$(pid_of_service monitor)
   on h1 kill -9 "$old"
@@ -90,7 +90,7 @@ killed_comes_back() {
   eventually on h1 sh -c '! pgrep -x weave'
 }
 
-@test "after stop no process and no plugin socket is left" {
+@test "stop leaves no process and no plugin socket" {
   on h1 weave launch
   on h1 weave stop
   [ -z "$(on h1 ls /run/docker/plugins)" ]
@@ -100,7 +100,7 @@ killed_comes_back() {
   prints "Weave is not running."
 }
 
-@test "Docker restarts: the plugin answers, containers with a restart policy are back on the network" {
+@test "after a restart of Docker containers with a restart policy are back on the network" {
   on h1 weave launch
   on h1 docker run -d --restart=always --name=web1 --net=weave busybox sleep 600
   on h1 docker run -d --name=web2 --net=weave busybox sleep 600
@@ -114,7 +114,7 @@ killed_comes_back() {
   eventually on h1 sh -c 'weave status dns | grep "^web2 "'
 }
 
-@test "reset leaves nothing: no interface, no rule, no file" {
+@test "reset leaves no interface, rule or file" {
   rules() { on h1 sh -c 'iptables-save | grep -i weave || true'; }
   on h1 weave launch
   on h1 docker run -d --name=web1 --net=none busybox sleep 600
@@ -129,7 +129,7 @@ killed_comes_back() {
   on h1 weave reset
 }
 
-@test "reset needs the router to give its addresses away, unless it is forced" {
+@test "reset without a router is refused without --force" {
   on h1 weave launch
   on h1 weave stop
   run on h1 weave reset

@@ -20,7 +20,7 @@ says() {
   [ -z "$output" ] || { echo "weave $* printed $output"; return 1; }
 }
 
-@test "without a router: status 7, and how to start it" {
+@test "commands that need a router exit with 7 and say how to start it" {
   while read -r words; do
     says 7 $words
     [ "$stderr" = $'weave is not running.\nStart it with \'weave launch\'.' ]
@@ -51,7 +51,7 @@ ps --services
 END
 }
 
-@test "without a router: status and launch-plugin end with 1" {
+@test "without a router status and launch-plugin exit with 1" {
   for sub in '' targets connections peers dns ipam plugin; do
     says 1 status $sub
     [ "$stderr" = $'weave is not running.\nStart it with \'weave launch\'.' ]
@@ -61,7 +61,7 @@ END
   is "${stderr_lines[0]}" "ERROR: weave must be running before plugin can be launched"
 }
 
-@test "without a router: there is nothing to stop or reset" {
+@test "without a router stop and reset have nothing to do" {
   for command in stop stop-router; do
     says 0 $command
     is "$stderr" "Weave is not running."
@@ -74,7 +74,7 @@ END
   says_nothing
 }
 
-@test "without bridges: ps, bridge-type, docker-bridge-ip and attach-bridge say what is missing" {
+@test "without bridges ps, bridge-type, docker-bridge-ip and attach-bridge name the missing one" {
   says 1 ps
   is "${stderr_lines[0]}" "weave is not set up on this host"
   says 1 bridge-type
@@ -95,7 +95,7 @@ END
   on h1 ip link del docker0
 }
 
-@test "help that was asked for goes to stdout, for every command" {
+@test "requested help of every command goes to stdout" {
   run --separate-stderr weave help
   status_is 0
   says_nothing
@@ -111,7 +111,7 @@ END
   done
 }
 
-@test "no command, an unknown one, a near miss" {
+@test "a missing, unknown or misspelled command is an error" {
   says 1
   [[ $stderr == "Usage: weave <command>"* ]]
   says 1 nosuchcommand
@@ -121,7 +121,7 @@ END
   says 1 create-bridge
 }
 
-@test "a usage mistake is one sentence, and where to look" {
+@test "a usage error is one sentence and names the help" {
   while read -r words; do
     says 1 $words
     command=${words%% *}
@@ -181,7 +181,7 @@ launch-plugin --bogus
 END
 }
 
-@test "a bad value of a launch option is one sentence with a hint, before anything is touched" {
+@test "an invalid value of a launch option is one sentence with a hint" {
   for words in --ipalloc-range=10.32.0.0 --ipalloc-init=foo --port=70000 --name=notamac --log-level=loud \
     --trusted-subnets=foo "--resume 10.0.0.1" --mtu=5 --http-addr=nohost:x --dns-listen-address=x --min-protocol-version=3; do
     says 1 launch $words
@@ -227,27 +227,27 @@ END
   says 0 setup
 }
 
-@test "version, also with --local and as an option" {
+@test "version is printed, also with --local and as an option" {
   [[ $(weave version) =~ ^weave\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
   is "$(weave --local version)" "$(weave version)"
   is "$(weave --version)" "$(weave version)"
   is "$(weave launch --version)" "$(weave version)"
 }
 
-@test "a peer's name is that of the machine, and of the bridge when there is one" {
+@test "peer-name prints the name of the machine, and --name overrides it" {
   name=$(weave peer-name)
   [[ $name =~ ^[0-9a-f]{2}(:[0-9a-f]{2}){5}$ ]]
   is "$(weave launch --print-peer-name)" "$name"
   is "$(weave launch --print-peer-name --name 12:d2:fe:7a:c1:f2)" 12:d2:fe:7a:c1:f2
 }
 
-@test "a result that can't be written is an error" {
+@test "a failed write of the result is an error" {
   run --separate-stderr on h1 sh -c 'weave version >/dev/full'
   fails_with 1 "write the result: No space left on device"
   is "$stderr" "write the result: No space left on device"
 }
 
-@test "no log, no logs" {
+@test "logs without a log file is an error" {
   says 1 logs
   is "$stderr" "there is no log: weave has not been launched on this host"
 }

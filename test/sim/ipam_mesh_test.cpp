@@ -106,7 +106,7 @@ class Hosts {
 
 }  // namespace
 
-TEST_CASE("ipam over a sparse mesh: all agree, are served over several hops, and stay apart in a partition") {
+TEST_CASE("ipam: peers of a sparse mesh agree, are served over several hops, and keep apart in a partition") {
   for (uint64_t s = 1; s <= 5; ++s) {
     auto seed = seed_or(s);
     INFO("WEAVE_SIM_SEED=" << seed);

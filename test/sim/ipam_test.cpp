@@ -146,7 +146,7 @@ void check_all_well(IpamCluster& cluster) {
 
 }  // namespace
 
-TEST_CASE("ipam: a quiet cluster agrees and serves everybody") {
+TEST_CASE("ipam: a cluster without faults agrees and serves every request") {
   with_seeds(60, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 1 + seed % 7, .observers = seed % 7 > 3 ? 1u : 0u});
     live(cluster, *Cidr::parse("10.0.0.0/24"), 40, {.partitions = false, .crashes = false});
@@ -155,7 +155,7 @@ TEST_CASE("ipam: a quiet cluster agrees and serves everybody") {
   });
 }
 
-TEST_CASE("ipam: partitions and crashes, also in the midst of every write") {
+TEST_CASE("ipam: invariants hold through partitions and crashes, also in the middle of a write") {
   with_seeds(130, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed,
                          .peers = 2 + seed % 6,
@@ -169,7 +169,7 @@ TEST_CASE("ipam: partitions and crashes, also in the midst of every write") {
   });
 }
 
-TEST_CASE("ipam: a range that is too small for all") {
+TEST_CASE("ipam: invariants hold with a range that is too small for all") {
   with_seeds(90, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 2 + seed % 5, .range = "10.0.0.0/27", .crash = seed % 3 ? 0 : 0.01});
     live(cluster, *Cidr::parse("10.0.0.0/27"), 80, {});
@@ -178,7 +178,7 @@ TEST_CASE("ipam: a range that is too small for all") {
   });
 }
 
-TEST_CASE("ipam: hosts die, are taken over, perhaps twice, and come back") {
+TEST_CASE("ipam: invariants hold when dead peers are taken over, also twice, and come back") {
   with_seeds(100, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 3 + seed % 4, .crash = seed % 2 ? 0 : 0.01});
     live(cluster, *Cidr::parse("10.0.0.0/24"), 80, {.takeovers = true});
@@ -187,7 +187,7 @@ TEST_CASE("ipam: hosts die, are taken over, perhaps twice, and come back") {
   });
 }
 
-TEST_CASE("ipam: peers leave for good") {
+TEST_CASE("ipam: invariants hold when peers leave for good") {
   with_seeds(90, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 3 + seed % 4});
     live(cluster, *Cidr::parse("10.0.0.0/24"), 80, {.leaving = true});
@@ -196,7 +196,7 @@ TEST_CASE("ipam: peers leave for good") {
   });
 }
 
-TEST_CASE("ipam: elections with crashes and partitions in their midst come to one division") {
+TEST_CASE("ipam: elections with crashes and partitions end with one division") {
   with_seeds(200, [](uint64_t seed, Sum& sum) {
     IpamCluster cluster({.seed = seed, .peers = 2 + seed % 4, .crash = 0.25});
     for (int step = 0; step < 30; ++step) {
@@ -215,7 +215,7 @@ TEST_CASE("ipam: elections with crashes and partitions in their midst come to on
   });
 }
 
-TEST_CASE("ipam: what was taken over twice, or from the living, is settled, and what was given twice is reported") {
+TEST_CASE("ipam: ranges taken over twice or from living peers get one owner, and duplicate addresses are reported") {
   with_seeds(100, [](uint64_t seed, Sum& sum) {
     auto range = *Cidr::parse("10.0.0.0/25");
     IpamCluster cluster({.seed = seed, .peers = 4 + seed % 3, .range = range.str(), .by_seed = true});

@@ -33,7 +33,7 @@ void check_calm(Cluster& cluster) {
 
 }  // namespace
 
-TEST_CASE("cold start: everybody comes to know everybody") {
+TEST_CASE("after a cold start every peer knows every other") {
   auto [peers, full, seeds] = GENERATE(std::tuple(3, true, 20), std::tuple(10, true, 5), std::tuple(30, true, 1),
                                        std::tuple(30, false, 3), std::tuple(100, false, 1));
   for (int s = 1; s <= seeds; ++s) {
@@ -50,7 +50,7 @@ TEST_CASE("cold start: everybody comes to know everybody") {
   }
 }
 
-TEST_CASE("255 peers come to know each other") {
+TEST_CASE("255 peers know each other after a cold start") {
   auto seed = seed_or(1);
   INFO("WEAVE_SIM_SEED=" << seed);
   Cluster cluster(255, {.seed = seed});
@@ -60,7 +60,7 @@ TEST_CASE("255 peers come to know each other") {
   REQUIRE(cluster.wrong_broadcasts() == "");
 }
 
-TEST_CASE("connections that come and go leave no trace") {
+TEST_CASE("flapping connections leave no state") {
   auto [peers, seeds] = GENERATE(std::tuple(3, 20), std::tuple(10, 10), std::tuple(30, 2));
   for (int s = 1; s <= seeds; ++s) {
     auto seed = seed_or(static_cast<uint64_t>(s));
@@ -76,7 +76,7 @@ TEST_CASE("connections that come and go leave no trace") {
   }
 }
 
-TEST_CASE("partitions: each side forgets the other, and after healing all is as before") {
+TEST_CASE("each side of a partition forgets the other, and knows it again after healing") {
   auto [peers, seeds] = GENERATE(std::tuple(10, 5), std::tuple(30, 1));
   for (int s = 1; s <= seeds; ++s) {
     auto seed = seed_or(static_cast<uint64_t>(s));
@@ -99,7 +99,7 @@ TEST_CASE("partitions: each side forgets the other, and after healing all is as 
   }
 }
 
-TEST_CASE("crashes and restarts: the dead are forgotten, the reborn outgrow their past") {
+TEST_CASE("crashed peers are forgotten, restarted peers get a higher version") {
   auto [peers, seeds] = GENERATE(std::tuple(3, 20), std::tuple(10, 10), std::tuple(30, 1));
   for (int s = 1; s <= seeds; ++s) {
     auto seed = seed_or(static_cast<uint64_t>(s));
@@ -124,7 +124,7 @@ TEST_CASE("crashes and restarts: the dead are forgotten, the reborn outgrow thei
   }
 }
 
-TEST_CASE("sockets that take next to nothing: news waits and is merged, and all agree in the end") {
+TEST_CASE("with slow sockets waiting gossip is merged, and all peers agree in the end") {
   for (uint64_t s = 1; s <= 3; ++s) {
     auto seed = seed_or(s);
     INFO("WEAVE_SIM_SEED=" << seed);
@@ -140,7 +140,7 @@ TEST_CASE("sockets that take next to nothing: news waits and is merged, and all 
   }
 }
 
-TEST_CASE("everything at once") {
+TEST_CASE("all peers agree after all kinds of faults at once") {
   for (uint64_t s = 1; s <= 5; ++s) {
     auto seed = seed_or(s);
     INFO("WEAVE_SIM_SEED=" << seed);

@@ -123,7 +123,7 @@ class World {
 
 }  // namespace
 
-TEST_CASE("names reach everybody, over several hops, within moments of the registration") {
+TEST_CASE("a registration reaches every peer over several hops within seconds") {
   World world(12, {.seed = seed_or(1)});
   world.cluster().want_ring(2);
   REQUIRE(world.cluster().run_until_settled(120s));
@@ -146,7 +146,7 @@ TEST_CASE("a new peer learns all names from its first neighbour") {
   CHECK(world.wrong_after(90s) == "");
 }
 
-TEST_CASE("sides that can't see each other lose each other's names and regain them") {
+TEST_CASE("sides of a partition lose each other's names and regain them") {
   World world(6, {.seed = seed_or(3)});
   world.cluster().want_full_mesh();
   for (size_t i = 0; i < 6; ++i) world.add(i, static_cast<int>(i));
@@ -164,7 +164,7 @@ TEST_CASE("sides that can't see each other lose each other's names and regain th
   CHECK(world.wrong_after(180s) == "");
 }
 
-TEST_CASE("a router that restarts buries the names whose containers ended meanwhile") {
+TEST_CASE("a restarted router tombstones names of containers that ended meanwhile") {
   World world(5, {.seed = seed_or(4)});
   world.cluster().want_ring(1);
   for (int name = 0; name < 4; ++name) world.add(0, name);
@@ -177,7 +177,7 @@ TEST_CASE("a router that restarts buries the names whose containers ended meanwh
   CHECK(world.wrong_after(180s) == "");
 }
 
-TEST_CASE("a peer whose clock is wrong has its names to itself, and everything else works") {
+TEST_CASE("names of a peer with a wrong clock stay local, and everything else works") {
   World world(4, {.seed = seed_or(5)});
   world.cluster().want_full_mesh();
   world.set_clock(3, 1000);
@@ -197,7 +197,7 @@ TEST_CASE("a peer whose clock is wrong has its names to itself, and everything e
   CHECK(world.wrong_after(120s) == "");
 }
 
-TEST_CASE("whatever happens, in the end all hold the same names") {
+TEST_CASE("all peers hold the same names after all kinds of faults") {
   for (uint64_t round = 0; round < 6; ++round) {
     auto seed = seed_or(100 + round);
     INFO("WEAVE_SIM_SEED=" << seed);

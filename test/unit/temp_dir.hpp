@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "base/error.hpp"
+
 namespace weave::test {
 
 struct TempDir {
@@ -11,7 +13,8 @@ struct TempDir {
 
   TempDir() {
     auto pattern = (std::filesystem::temp_directory_path() / "weave-test-XXXXXX").string();
-    path = ::mkdtemp(pattern.data());
+    if (::mkdtemp(pattern.data()) == nullptr) throw errno_error("cannot make a temporary directory");
+    path = pattern;
   }
   ~TempDir() {
     std::error_code ignored;

@@ -1,11 +1,10 @@
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "address/ip.hpp"
 #include "address/ipv4.hpp"
 #include "address/mac.hpp"
-#include "base/fd.hpp"
 #include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 
@@ -43,8 +42,8 @@ TEST_CASE("MAC and peer name round trip") {
     CHECK_FALSE(Mac::parse(bad));
 }
 
-TEST_CASE("peer names are read as Weave Net reads them, but for what it takes by accident") {
-  auto vectors = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/mesh/peer-names.json"));
+TEST_CASE("peer names are parsed as by Weave Net, except for forms that it accepts by accident") {
+  auto vectors = test::vectors("mesh/peer-names.json");
   for (const auto& c : vectors.at("from_text")) {
     auto input = c.at("input").get<std::string>();
     INFO(input);
@@ -103,6 +102,9 @@ TEST_CASE("IP addresses are parsed and printed") {
     INFO(bad);
     CHECK_FALSE(Ip::parse(bad));
   }
+  CHECK_FALSE(Ip::parse(std::string_view("10.0.0.1\0x", 10)));
+  CHECK_FALSE(Ip::parse("fe80::1%eth0]:6783"));
+  CHECK_FALSE(Ip::parse("fe80::1%" + std::string(16, 'x')));
 }
 
 TEST_CASE("IPv4 in IPv6 form is IPv4") {

@@ -21,7 +21,7 @@ TEST_CASE("a count near the top of size_t doesn't wrap") {
   CHECK_FALSE(reader.ok());
 }
 
-TEST_CASE("hex round trip, and refuses odd or foreign digits") {
+TEST_CASE("hex survives a round trip, and an odd length or other digits are refused") {
   CHECK(to_hex(Bytes{0x00, 0xab, 0xff}) == "00abff");
   CHECK(from_hex("00ABff") == Bytes{0x00, 0xab, 0xff});
   CHECK_FALSE(from_hex("abc"));

@@ -18,13 +18,13 @@ std::string committed(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("the completions are those of the commands") {
+TEST_CASE("the completion files equal the generated ones") {
   CHECK(committed("completions/weave.bash") == bash_completion());
   CHECK(committed("completions/weave.zsh") == zsh_completion());
   CHECK(committed("completions/weave.fish") == fish_completion());
 }
 
-TEST_CASE("the manual page lists the commands as they are") {
+TEST_CASE("the manual page equals the generated list of commands") {
   auto page = committed("man/weave.1");
   CHECK(page == man_page_with(page, man_commands()));
   CHECK_THROWS(man_page_with("no such lines", ""));

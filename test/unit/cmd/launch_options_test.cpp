@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/fd.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::cmd;
@@ -95,7 +96,8 @@ TEST_CASE("options override the environment, and that the defaults") {
 }
 
 TEST_CASE("a password comes from a file without its newline") {
-  auto path = std::filesystem::temp_directory_path() / fmt::format("weave-password-{}", ::getpid());
+  test::TempDir directory;
+  const auto path = directory / "password";
   write_file(path, "s3cret \n", 0600);
   CHECK(password_of(Launch()({"--password-file", path})) == "s3cret ");
   CHECK(Launch()({"--password-file", path}).encrypted);
@@ -107,7 +109,8 @@ TEST_CASE("a password comes from a file without its newline") {
 }
 
 TEST_CASE("a stored launch with a password takes it from its file, or needs it again") {
-  auto path = std::filesystem::temp_directory_path() / fmt::format("weave-stored-password-{}", ::getpid());
+  test::TempDir directory;
+  const auto path = directory / "password";
   write_file(path, "s3cret\n", 0600);
   Settings base;
   base.encrypted = true;
@@ -119,10 +122,9 @@ TEST_CASE("a stored launch with a password takes it from its file, or needs it a
   base.password_file.clear();
   CHECK_THROWS_WITH(Launch()({}, base), "the last launch had a password, which is not stored");
   CHECK(Launch()({"--password-file", path}, base).password_file == path);
-  std::filesystem::remove(path);
 }
 
-TEST_CASE("the command line of the 1.x transcript is understood, with its warnings") {
+TEST_CASE("the command line of the 1.x transcript is accepted with its warnings") {
   Launch launch;
   auto settings = launch({"10.2.0.1/24", "-iprange", "10.3.0.0/16", "-nodiscovery"});
   CHECK(settings.range->str() == "10.3.0.0/16");
@@ -141,7 +143,7 @@ TEST_CASE("--init-peer-count is the old form of consensus") {
   CHECK_THROWS_AS(Launch()({"--init-peer-count=3", "--ipalloc-init=observer"}), UsageError);
 }
 
-TEST_CASE("what can't be is refused before anything starts") {
+TEST_CASE("invalid options are refused before anything starts") {
   for (const auto& words :
        {Words{"--ipalloc-range", "10.32.0.0"}, Words{"--ipalloc-init=foo"}, Words{"--port=70000"},
         Words{"--name=notamac"}, Words{"--log-level=loud"}, Words{"--trusted-subnets=foo"},
@@ -152,7 +154,7 @@ TEST_CASE("what can't be is refused before anything starts") {
   }
 }
 
-TEST_CASE("what means nothing here is accepted") {
+TEST_CASE("options without a meaning here are accepted") {
   Launch launch;
   auto settings = launch({"--proxy=false", "--bufsz=8", "--no-detect-tls", "--pkt-debug"});
   CHECK(settings.log_level == log::Level::kDebug);

@@ -34,7 +34,7 @@ struct Sample {
 
 }  // namespace
 
-TEST_CASE("options stand anywhere among the words, until --") {
+TEST_CASE("options may stand anywhere among the words, until --") {
   Sample sample;
   CHECK(sample({"a", "--flag", "b", "--number", "7", "--", "--text", "-x"}) == Words{"a", "b", "--text", "-x"});
   CHECK(sample.flag);
@@ -42,7 +42,7 @@ TEST_CASE("options stand anywhere among the words, until --") {
   CHECK(sample.text.empty());
 }
 
-TEST_CASE("a value follows as = or as the next word, whatever it looks like") {
+TEST_CASE("a value follows = or is the next word, even if it looks like an option") {
   Sample sample;
   CHECK(sample({"--text=-a=b", "--maybe", "--flag", "word"}) == Words{"word"});
   CHECK(sample.text == "-a=b");
@@ -85,7 +85,7 @@ TEST_CASE("a repeated option is a list, or its last value wins") {
   CHECK(sample.list == Words{"[a,b]"});
 }
 
-TEST_CASE("short options") {
+TEST_CASE("short options are parsed, also with their value joined") {
   Sample sample;
   CHECK(sample({"-f", "-n", "3", "w"}) == Words{"w"});
   CHECK(sample.flag);
@@ -106,7 +106,7 @@ TEST_CASE("old spellings work, with a warning") {
                                  "Warning: -number is deprecated; please use --number"});
 }
 
-TEST_CASE("what is wrong is said in one sentence") {
+TEST_CASE("a usage error is one sentence") {
   Sample sample;
   CHECK_THROWS_WITH(sample({"--txet", "a"}), "Unknown option '--txet'; did you mean --text?");
   CHECK_THROWS_WITH(sample({"--zzzzzzzzz"}), "Unknown option '--zzzzzzzzz'.");
@@ -127,7 +127,7 @@ TEST_CASE("the number of words is checked") {
   CHECK_THROWS_WITH(sample({"a"}), "weave sample takes no arguments.");
 }
 
-TEST_CASE("help is asked for anywhere, and wins over mistakes") {
+TEST_CASE("a request for help may stand anywhere, and precedes usage errors") {
   Sample sample;
   CHECK_FALSE(parse(sample.command, {"a", "--help"}, sample.warnings));
   CHECK_FALSE(parse(sample.command, {"--nosuch", "-h"}, sample.warnings));
@@ -135,7 +135,7 @@ TEST_CASE("help is asked for anywhere, and wins over mistakes") {
   CHECK(parse(sample.command, {"--text", "--help"}, sample.warnings) == Words{});
 }
 
-TEST_CASE("-h is no help where it means a host name") {
+TEST_CASE("-h doesn't ask for help where it means a host name") {
   for (auto& command : commands()) {
     if (command.name != "expose") continue;
     Words warnings;
@@ -161,7 +161,7 @@ TEST_CASE("every command has a help text and a place of its own") {
     CHECK(overview().find("\n  " + std::string(must) + " ") != std::string::npos);
 }
 
-TEST_CASE("a slip of the finger is understood") {
+TEST_CASE("a misspelled command gets a suggestion") {
   Words names{"launch", "launch-plugin", "attach", "detach", "status", "ps", "run"};
   CHECK(did_you_mean("lanuch", names) == "launch");
   CHECK(did_you_mean("statsu", names) == "status");

@@ -11,7 +11,7 @@
 using namespace weave;
 using namespace weave::cmd;
 
-TEST_CASE("address words") {
+TEST_CASE("address words are parsed") {
   CHECK(parse_address("net:default")->kind == AddressWord::kDefault);
   CHECK(parse_address("net:10.2.1.0/24")->kind == AddressWord::kSubnet);
   CHECK(parse_address("ip:10.2.1.6/24")->cidr == Cidr::parse("10.2.1.6/24").value());
@@ -23,7 +23,7 @@ TEST_CASE("address words") {
   CHECK_FALSE(parse_address("1.2.3.4.5/6"));
 }
 
-TEST_CASE("an address that is none is refused, not taken for a container") {
+TEST_CASE("an invalid address is refused, not taken for a container") {
   for (auto word : {"999.1.1.1/24", "10.2.1.6/33", "10.2.1.6/", "net:10.2.1.0", "ip:10.2.1.6", "net:foo",
                     "ip:", "net:", "net:10.2.1.6/24"}) {
     INFO(word);
@@ -33,7 +33,7 @@ TEST_CASE("an address that is none is refused, not taken for a container") {
                     "'net:10.2.1.6/24' is not a subnet: did you mean net:10.2.1.0/24?");
 }
 
-TEST_CASE("addresses stand anywhere, and one container is left") {
+TEST_CASE("addresses may stand anywhere, and exactly one container must remain") {
   auto [addresses, container] = addresses_and_container("attach", {"10.2.1.6/24", "c1", "net:default"});
   CHECK(container == "c1");
   REQUIRE(addresses.size() == 2);
@@ -69,7 +69,7 @@ TEST_CASE("names given to docker run go into the hosts file") {
         Words{"zz:1.1.1.1", "y:2.2.2.2"});
 }
 
-TEST_CASE("dns-args is exactly what the transcripts show") {
+TEST_CASE("dns-args equals the transcripts") {
   Words warnings;
   auto args = [&](const Words& words) {
     return joined(dns_arguments("172.17.0.1", "weave.local.", words, warnings), " ");

@@ -135,7 +135,7 @@ TEST_CASE("HEAD works where GET does, without a body") {
   CHECK(ask(routes, "PUT", "/ip/x").headers["allow"] == "DELETE, GET, HEAD, POST");
 }
 
-TEST_CASE("web pages can't drive the network through the TCP door") {
+TEST_CASE("requests of web pages over TCP are refused") {
   MemoryBackend backend;
   Routes routes(backend);
   auto from = [&](std::map<std::string, std::string> headers, Door door) {
@@ -170,7 +170,7 @@ TEST_CASE("the plugin is started with the options of launch-plugin") {
   CHECK(refused.body == "unknown log level 'loud'\n");
 }
 
-TEST_CASE("what doesn't fit between rings is explained and mended through the socket only") {
+TEST_CASE("differences between rings are shown and repaired through the socket only") {
   MemoryBackend backend;
   Routes routes(backend);
   CHECK(ask(routes, "GET", "/ipam/diff").status == 200);
@@ -214,7 +214,7 @@ TEST_CASE("until the router is ready, status answers 503 with the normal body") 
   CHECK(ask(routes, http::Request{"GET", "/report", {{"accept", "application/json"}}, ""}).status == 200);
 }
 
-TEST_CASE("our commands hear why a name was ignored, others don't") {
+TEST_CASE("our own commands get the reason why a name was ignored, other clients don't") {
   MemoryBackend backend;
   start_like_captured(backend);
   Routes routes(backend);
@@ -243,7 +243,7 @@ TEST_CASE("exposing can be undone") {
   CHECK((failed.status == 500 && failed.body == "unable to expose: no such bridge\n"));
 }
 
-TEST_CASE("containers are attached with what the form says, and only on the socket") {
+TEST_CASE("containers are attached with the fields of the form, and only through the socket") {
   MemoryBackend backend;
   backend.alive.insert("c1");
   Routes routes(backend);
@@ -263,7 +263,7 @@ TEST_CASE("containers are attached with what the form says, and only on the sock
   CHECK((again.status == 400 && again.body == "c1 is not attached\n"));
 }
 
-TEST_CASE("stopping answers the warnings") {
+TEST_CASE("stopping returns the warnings") {
   MemoryBackend backend;
   Routes routes(backend);
   CHECK(ask(routes, "DELETE", "/router", Door::kTcp).status == 404);

@@ -2,34 +2,24 @@
 
 #include <unistd.h>
 
-#include <filesystem>
 #include <thread>
 
 #include "golden.hpp"
 #include "memory_backend.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::control;
 
 namespace {
 
-struct TemporaryDirectory {
-  std::filesystem::path path;
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "weave-control-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw errno_error("make a temporary directory");
-    path = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-};
-
 // A control API on a unix socket, served by a thread of its own.
 struct Served {
-  TemporaryDirectory directory;
+  test::TempDir directory;
   MemoryBackend backend;
   Routes routes{backend};
   asio::io_context context;
-  http::Server server{context.get_executor(), *http::Address::parse((directory.path / "c.sock").string()),
+  http::Server server{context.get_executor(), *http::Address::parse(directory / "c.sock"),
                       routes.handler(Door::kSocket)};
   std::thread thread{[this] { context.run(); }};
   ~Served() {
@@ -56,9 +46,9 @@ TEST_CASE("the client and the routes understand each other over a socket") {
   CHECK(client.ask("GET", "/healthz") == "starting\n");
 }
 
-TEST_CASE("without a router the client says so and what to do") {
-  TemporaryDirectory directory;
-  for (auto address : {(directory.path / "none.sock").string(), std::string("127.0.0.1:1")}) {
+TEST_CASE("without a router the client throws an error with a hint") {
+  test::TempDir directory;
+  for (auto address : {directory / "none.sock", std::string("127.0.0.1:1")}) {
     Client client(*http::Address::parse(address));
     CHECK_FALSE(client.running());
     try {

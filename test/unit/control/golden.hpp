@@ -2,19 +2,15 @@
 #pragma once
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "control/report.hpp"
+#include "unit/vectors.hpp"
 
 inline std::string golden(const std::string& name) {
-  std::ifstream in(std::string(WEAVE_SOURCE_DIR) + "/test/vectors/http/" + name, std::ios::binary);
-  if (!in) throw std::runtime_error("no vector " + name);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
+  return weave::test::vector_text("http/" + name);
 }
 
 inline weave::control::Report golden_report(const std::string& directory) {

@@ -59,7 +59,7 @@ TEST_CASE("a nickname that isn't UTF-8 doesn't make the report fail") {
   CHECK_NOTHROW(to_json(report));
 }
 
-TEST_CASE("from_json refuses what isn't a report") {
+TEST_CASE("from_json refuses text that isn't a report") {
   CHECK_THROWS_AS(from_json("{"), weave::Error);
   CHECK_THROWS_AS(from_json("{}"), weave::Error);
   CHECK_THROWS_AS(from_json(R"({"Router": {"Peers": 3}})"), weave::Error);
@@ -67,6 +67,8 @@ TEST_CASE("from_json refuses what isn't a report") {
   CHECK_THROWS_AS(from_json(R"({"Router": {"Port": "x"}})"), weave::Error);
   CHECK_THROWS_WITH(from_json(R"({"Router": {}, "IPAM": {"Range": "10.32.0.0"}})"),
                     Catch::Contains("not a report: Range: "));
+  CHECK_THROWS_WITH(from_json(R"({"Router": {"Port": 1e300}})"), "not a report: Port is no integer");
+  CHECK_THROWS_WITH(from_json(std::string(100000, '[')), "not a report: nested too deeply");
 }
 
 TEST_CASE("times are RFC 3339 in UTC") {

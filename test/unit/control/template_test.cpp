@@ -86,7 +86,7 @@ TEST_CASE("values print as Go prints them") {
   CHECK(render("{{(index .Router.Peers 0).UID}}").size() > 15);
 }
 
-TEST_CASE("wrong templates are refused with Go's words") {
+TEST_CASE("wrong templates are refused with Go's error texts") {
   CHECK(failure("{{") == "400 template: format:1: unclosed action");
   CHECK(failure("a\n{{nosuchfunc .}}") == "400 template: format:2: function \"nosuchfunc\" not defined");
   CHECK(failure("{{if true}}") == "400 template: format:1: unexpected EOF");

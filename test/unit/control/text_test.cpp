@@ -47,7 +47,7 @@ TEST_CASE("lists come in a fixed order, ourselves first") {
   CHECK(connections.find("192.168.48.53") < connections.find("192.168.48.99"));
 }
 
-TEST_CASE("a name registered in capitals loses its domain all the same") {
+TEST_CASE("a name registered in capitals is shown without its domain") {
   Report report;
   report.dns.emplace();
   report.dns->domain = "weave.local.";
@@ -58,7 +58,7 @@ TEST_CASE("a name registered in capitals loses its domain all the same") {
   CHECK(status(report).find("Entries: 1\n") != std::string::npos);
 }
 
-TEST_CASE("a ring whose owners are all gone is said to be") {
+TEST_CASE("a ring without reachable owners is reported") {
   Ipam ipam;
   CHECK(ipam_state(ipam) == "idle");
   ipam.entries = {{*Ipv4::parse("10.32.0.0"), 0, PeerName{1}, "", true, 0},
@@ -66,7 +66,7 @@ TEST_CASE("a ring whose owners are all gone is said to be") {
   CHECK(ipam_state(ipam) == "all IP ranges owned by unreachable peers - use 'rmpeer' if they are dead");
 }
 
-TEST_CASE("the version check's sentence") {
+TEST_CASE("the version check has a sentence for each state") {
   VersionCheck check;
   CHECK(version_check_text(check) == "version check update disabled");
   check.enabled = true;
@@ -83,7 +83,7 @@ TEST_CASE("the plugin has a status text of its own") {
   CHECK(status_plugin(report).empty());
 }
 
-TEST_CASE("a service in trouble says so below its name") {
+TEST_CASE("the status of a failed service is shown below its name") {
   auto report = golden_report("cluster3/docker1");
   report.dns->state = "running";
   report.plugin->state = "restarting (exit 139, 3 s ago)";
@@ -103,7 +103,7 @@ TEST_CASE("a connection off the fast path ends with the reason") {
         "2026-11-23T20:36:11Z)\n");
 }
 
-TEST_CASE("the info of a connection has Weave Net's words") {
+TEST_CASE("the info of a connection equals that of Weave Net") {
   PeerName peer = *PeerName::parse("7a:16:dd:5b:83:de");
   CHECK(connected_info(true, "sleeve", peer, "docker3") == "encrypted   sleeve 7a:16:dd:5b:83:de(docker3)");
   CHECK(connected_info(false, "fastdp", peer, "docker3") == "unencrypted fastdp 7a:16:dd:5b:83:de(docker3)");
@@ -118,7 +118,7 @@ TEST_CASE("the info of a target says why it failed and when it is tried again") 
   CHECK(target_info("connecting", "", {}).empty());
 }
 
-TEST_CASE("status ipam ends with what is wrong, and the report has it only then") {
+TEST_CASE("status ipam ends with the problems, and the report holds them only if there are any") {
   Report report;
   report.ipam.emplace();
   CHECK(status_ipam(report).empty());

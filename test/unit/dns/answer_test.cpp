@@ -1,10 +1,9 @@
 #include "dns/answer.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using dns::Answer;
@@ -79,8 +78,8 @@ const std::map<std::string, int> better{
 
 }  // namespace
 
-TEST_CASE("queries recorded from Weave Net are answered alike, or better where it was wrong") {
-  auto vectors = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/queries.json"));
+TEST_CASE("recorded queries are answered as by Weave Net, except where it was wrong") {
+  auto vectors = test::vectors("dns/queries.json");
   REQUIRE(vectors.at("queries").size() == 46);
   for (const auto& q : vectors.at("queries")) {
     auto name = q.at("name").get<std::string>();
@@ -117,7 +116,7 @@ TEST_CASE("queries recorded from Weave Net are answered alike, or better where i
   }
 }
 
-TEST_CASE("an A answer: header, the question as asked, a pointer to it, the address") {
+TEST_CASE("an A answer has header, question, pointer and address") {
   CHECK(to_hex(ask(question("WeB1.weave.LOCAL.", dns::kTypeA)).answer.bytes) ==
         "123485800001000100000000"
         "0457654231057765617665054c4f43414c0000010001"
@@ -125,7 +124,7 @@ TEST_CASE("an A answer: header, the question as asked, a pointer to it, the addr
         "0a200001");
 }
 
-TEST_CASE("a name that isn't there: NXDOMAIN with authority and the zone's SOA, so that resolvers believe it") {
+TEST_CASE("an unknown name in the domain gets NXDOMAIN with authority and the zone's SOA") {
   CHECK(to_hex(ask(question("no.weave.local.", dns::kTypeA)).answer.bytes) ==
         "123485830001000000010000"
         "026e6f057765617665056c6f63616c0000010001"
@@ -171,7 +170,7 @@ TEST_CASE("a PTR has the name as it was registered, the first in order") {
   CHECK(ask(question("1.0.32.10.in-addr.arpa.", 16)).header.answers == 0);
 }
 
-TEST_CASE("what doesn't fit is cut at the end and TC is set") {
+TEST_CASE("records that do not fit are left out and TC is set") {
   auto asked = ask(question("big.weave.local.", 1));
   CHECK(asked.header.answers == 29);
   CHECK(asked.header.flags & dns::kFlagTc);
@@ -198,7 +197,7 @@ TEST_CASE("the order of addresses changes from query to query") {
   CHECK(seen.size() == 6);
 }
 
-TEST_CASE("with a local peer its addresses come first, each group in any order, and with TC the others are cut") {
+TEST_CASE("addresses of the local peer come first in random order, and are the last to be cut") {
   names::Index table;
   auto put = [&](const char* name, uint64_t origin, std::string address) {
     table.apply({name, {origin}, "c", *Ipv4::parse(address)});

@@ -12,7 +12,7 @@ const Entry web{"Web1.weave.local.", {1}, "c1", one}, db{"db.weave.local.", {2},
 
 }  // namespace
 
-TEST_CASE("the table follows the feed: snapshot, changes, removals, whatever the pieces it comes in") {
+TEST_CASE("the table follows snapshot, changes and removals in pieces of any size") {
   dns::FeedEncoder encoder;
   auto dead = db;
   dead.tombstone = 7;
@@ -58,7 +58,7 @@ TEST_CASE("a broken feed is refused: gap, nonsense length, unknown frame, cut en
   CHECK_FALSE(dns::Table().push(Bytes{0, 0, 0, 9, 4, 0, 0, 0, 0, 0, 0, 0, 1}));
 }
 
-TEST_CASE("status comes back as it was sent, the last one if several are in one piece") {
+TEST_CASE("a status survives encoding, and the last of several is returned") {
   dns::StatusEncoder encoder;
   dns::StatusDecoder decoder;
   dns::Status status{1, 2, 3, 4, 5, {"10.0.0.1", "fe80::1%eth0"}};

@@ -13,10 +13,10 @@
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <filesystem>
 
 #include "base/fd.hpp"
 #include "dns/message.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace std::chrono_literals;
@@ -102,7 +102,6 @@ struct Net {
     config.stagger = 50ms;
     config.timeout = 400ms;
   }
-  ~Net() { std::remove(path.c_str()); }
 
   dns::Header ask(dns::Transport transport = dns::Transport::kUdp, size_t limit = 512) {
     if (!forwarder) forwarder.emplace(io.get_executor(), config);
@@ -122,7 +121,8 @@ struct Net {
 
   asio::io_context io;
   Upstream one, two;
-  std::string path = (std::filesystem::temp_directory_path() / fmt::format("weave-resolv-{}", getpid())).string();
+  test::TempDir directory;
+  std::string path = directory / "resolv.conf";
   dns::ForwardConfig config;
   std::optional<dns::Forwarder> forwarder;
   Bytes reply;
@@ -137,7 +137,7 @@ TEST_CASE("resolv.conf: name servers in order, comments and other lines ignored"
   CHECK(dns::parse_resolv_conf("").empty());
 }
 
-TEST_CASE("the first name server answers and the second isn't asked; our own address never is") {
+TEST_CASE("the first name server is asked, the second isn't, our own address never is") {
   Net net(good);
   auto header = net.ask();
   CHECK(header.id == 0x4321);
@@ -161,7 +161,7 @@ TEST_CASE("ids and source ports are fresh for every query") {
   CHECK(net.one.ports.size() > 4);
 }
 
-TEST_CASE("NXDOMAIN is an answer; SERVFAIL and REFUSED ask the next") {
+TEST_CASE("NXDOMAIN is returned, SERVFAIL and REFUSED ask the next name server") {
   Net nxdomain([](Bytes q) { return std::vector<Bytes>{reply_to(q, 3)}; });
   CHECK(nxdomain.ask().rcode() == 3);
   CHECK(nxdomain.two.asked_udp == 0);
@@ -175,7 +175,7 @@ TEST_CASE("NXDOMAIN is an answer; SERVFAIL and REFUSED ask the next") {
   CHECK(both.ask().rcode() == 5);
 }
 
-TEST_CASE("a silent name server delays by the stagger only, and all silent gives SERVFAIL within the limit") {
+TEST_CASE("a silent name server delays by the stagger, and all silent ones give SERVFAIL within the limit") {
   Net net(silent);
   CHECK(net.ask().rcode() == 0);
   CHECK(net.one.asked_udp == 1);
@@ -186,7 +186,7 @@ TEST_CASE("a silent name server delays by the stagger only, and all silent gives
   CHECK(std::chrono::steady_clock::now() - start < 2s);
 }
 
-TEST_CASE("garbage, foreign ids and foreign questions are not taken for the answer") {
+TEST_CASE("garbage and replies with another id or question are ignored") {
   Net net([](Bytes q) {
     auto wrong_id = reply_to(q), wrong_question = reply_to(q), right = reply_to(q, 3);
     wrong_id[0] ^= 0xff;
@@ -197,7 +197,7 @@ TEST_CASE("garbage, foreign ids and foreign questions are not taken for the answ
   CHECK(net.two.asked_udp == 0);
 }
 
-TEST_CASE("a reply over the client's limit is cut, below it passes unchanged whatever its size") {
+TEST_CASE("a reply over the client's limit is cut, a smaller one passes unchanged") {
   Net net([](Bytes q) { return std::vector<Bytes>{reply_to(q, 0, 6000)}; });
   CHECK(net.ask().flags & dns::kFlagTc);
   CHECK(net.reply.size() < 100);
@@ -212,7 +212,7 @@ TEST_CASE("without name servers the reply is SERVFAIL at once") {
   CHECK(net.ask(dns::Transport::kTcp).rcode() == 2);
 }
 
-TEST_CASE("a port where nobody listens lets the next server answer at once") {
+TEST_CASE("an unreachable name server makes the next one be asked at once") {
   Net net(good);
   boost::system::error_code ignored;
   net.one.socket.close(ignored);

@@ -182,7 +182,7 @@ TEST_CASE("the server process: ready when bound, answers after the snapshot, end
   CHECK(WEXITSTATUS(code) == 0);
 }
 
-TEST_CASE("the server process says why it can't start") {
+TEST_CASE("the server process reports why it cannot start") {
   Running running({.listen = {at("127.0.0.1:0")}});
   int feed[2], ready[2];
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, feed) == 0);

@@ -70,7 +70,7 @@ struct Daemon {
 
 }  // namespace
 
-TEST_CASE("the agreed version is the daemon's, up to the newest we know") {
+TEST_CASE("the API version is the daemon's, up to the newest known one") {
   CHECK(agreed_version("1.41") == "1.41");
   CHECK(agreed_version("1.47") == "1.47");
   CHECK(agreed_version("1.52") == "1.47");
@@ -91,7 +91,7 @@ TEST_CASE("the version is asked for once, before the first call") {
   CHECK(daemon.asked[0].target == "/_ping");
 }
 
-TEST_CASE("a container that isn't there has an error of its own") {
+TEST_CASE("a missing container is an error of its own kind") {
   Daemon daemon("1.41");
   Client client(daemon.server->address());
   CHECK_THROWS_AS(daemon.await(client.inspect_container("a/b")), NoSuchContainer);
@@ -120,7 +120,7 @@ TEST_CASE("a network is made and removed") {
   }
 }
 
-TEST_CASE("a daemon that isn't there is said so, with a hint") {
+TEST_CASE("a missing daemon is an error with a hint") {
   Client client({.path = "/nonexistent/docker.sock"});
   try {
     run_blocking(client.list_networks());
@@ -132,7 +132,7 @@ TEST_CASE("a daemon that isn't there is said so, with a hint") {
   }
 }
 
-TEST_CASE("events come decoded, filtered and from the wanted time on; one that isn't understood does no harm") {
+TEST_CASE("events are decoded, filtered and start at the given time; malformed ones are skipped") {
   Daemon daemon("1.41");
   Client client(daemon.server->address());
   daemon.answers["GET /v1.41/events"] = Response::json(
@@ -151,7 +151,7 @@ TEST_CASE("events come decoded, filtered and from the wanted time on; one that i
   CHECK(daemon.asked.back().field("filters") == R"({"type":["container","network"]})");
 }
 
-TEST_CASE("watch comes back after a lost stream and a new daemon, and asks for what it missed") {
+TEST_CASE("watch reconnects after a lost stream and a new daemon, and asks for missed events") {
   Daemon daemon("1.41");
   auto address = daemon.server->address();
   Client client(address);

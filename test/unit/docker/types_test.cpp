@@ -1,26 +1,17 @@
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "docker/types.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::docker;
 
 namespace {
 
-std::string vector(const std::string& name) {
-  std::ifstream in(std::string(WEAVE_SOURCE_DIR) + "/test/vectors/docker/" + name);
-  REQUIRE(in);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-
 std::vector<Event> events(const std::string& file) {
   std::vector<Event> out;
   Lines lines;
-  for (const auto& line : lines.feed(vector(file))) {
+  for (const auto& line : lines.feed(test::vector_text("docker/" + file))) {
     auto event = decode_event(line);
     INFO(line);
     REQUIRE(event);
@@ -37,7 +28,7 @@ std::string actions(const std::vector<Event>& all) {
 
 }  // namespace
 
-TEST_CASE("the recorded event streams of old and new Docker are understood") {
+TEST_CASE("recorded event streams of old and new Docker are decoded") {
   auto file = GENERATE(as<std::string>(), "events-20.10.24.jsonl", "events-28.5.2.jsonl");
   auto all = events(file);
   REQUIRE(all.size() >= 22);
@@ -58,8 +49,8 @@ TEST_CASE("the recorded event streams of old and new Docker are understood") {
   CHECK(std::is_sorted(all.begin(), all.end(), [](auto& a, auto& b) { return a.time_nano < b.time_nano; }));
 }
 
-TEST_CASE("a recorded container is understood") {
-  auto container = decode_container(vector("container-20.10.24.json"));
+TEST_CASE("a recorded container is decoded") {
+  auto container = decode_container(test::vector_text("docker/container-20.10.24.json"));
   REQUIRE(container);
   CHECK(container->name == "c1");
   CHECK(container->hostname == "foo.weave.local");
@@ -80,8 +71,8 @@ TEST_CASE("a recorded container is understood") {
   CHECK(container->endpoint_in("other") == nullptr);
 }
 
-TEST_CASE("a recorded network and the list of containers are understood") {
-  auto network = decode_network(vector("network-20.10.24.json"));
+TEST_CASE("a recorded network and a recorded list of containers are decoded") {
+  auto network = decode_network(test::vector_text("docker/network-20.10.24.json"));
   REQUIRE(network);
   CHECK(network->name == "n1");
   CHECK(network->driver == "bridge");
@@ -92,7 +83,7 @@ TEST_CASE("a recorded network and the list of containers are understood") {
   REQUIRE(network->containers.size() == 1);
   CHECK(network->containers.begin()->second.ip == "10.78.0.9/24");
 
-  auto list = decode_container_list(vector("containers-20.10.24.json"));
+  auto list = decode_container_list(test::vector_text("docker/containers-20.10.24.json"));
   REQUIRE(list);
   REQUIRE(list->size() == 2);
   const auto& mine = list->at(1);
@@ -102,7 +93,7 @@ TEST_CASE("a recorded network and the list of containers are understood") {
   CHECK(mine.networks.at("n1").endpoint_id == network->containers.begin()->second.endpoint_id);
 }
 
-TEST_CASE("an event without the fields that Docker 29 dropped is understood, and one of another type") {
+TEST_CASE("an event without the fields that Docker 29 dropped and one of another type are decoded") {
   auto event =
       decode_event(R"({"Type":"volume","Action":"mount","Actor":{"ID":"v","Attributes":{"n":1}},"timeNano":5})");
   REQUIRE(event);
@@ -112,7 +103,7 @@ TEST_CASE("an event without the fields that Docker 29 dropped is understood, and
   CHECK(event->time_nano == 5);
 }
 
-TEST_CASE("what isn't what was asked for is refused, not thrown at") {
+TEST_CASE("unexpected JSON is refused without an exception") {
   auto text = GENERATE(as<std::string>(), "", "null", "[]", "{", "{}", "7", "\"x\"", R"({"Id":7,"Type":1})", "[1]",
                        "[{}]", "{\"Id\":\"\xff\"}");
   INFO(text);
@@ -124,7 +115,7 @@ TEST_CASE("what isn't what was asked for is refused, not thrown at") {
   if (text != "[]") CHECK(!decode_network_list(text));
 }
 
-TEST_CASE("fields of a strange type count as empty") {
+TEST_CASE("fields of another type count as empty") {
   auto container = decode_container(R"({"Id":"x","Name":7,"State":[],"Config":{"Env":"A=1","Labels":null},
       "NetworkSettings":{"Networks":{"weave":null,"other":{"IPPrefixLen":999,"Aliases":[1,"a"]}}}})");
   REQUIRE(container);
@@ -141,7 +132,7 @@ TEST_CASE("a listed container's name is its own, not that of a link") {
   CHECK(list->front().name == "own");
 }
 
-TEST_CASE("a new network is written with what it has, and only that") {
+TEST_CASE("a new network is encoded with its non-empty fields only") {
   CHECK(encode(NewNetwork{.name = "n"}) == R"({"CheckDuplicate":true,"Name":"n"})");
   NewNetwork full{.name = "weave",
                   .driver = "weavemesh",
@@ -159,7 +150,7 @@ TEST_CASE("a new network is written with what it has, and only that") {
   CHECK(encode_filters({{"type", {"container", "network"}}}) == R"({"type":["container","network"]})");
 }
 
-TEST_CASE("lines are cut wherever the pieces end") {
+TEST_CASE("lines are read from a stream in pieces of any size") {
   Lines lines;
   CHECK(lines.feed("{\"a\"").empty());
   CHECK(lines.feed(":1}\r\n\n{}\nrest") == std::vector<std::string>{"{\"a\":1}", "{}"});

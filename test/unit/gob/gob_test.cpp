@@ -1,23 +1,15 @@
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
 #include "gob/decode.hpp"
 #include "gob/encode.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using Json = nlohmann::json;
+using test::unhex;
 
 namespace {
-
-Json vectors(const std::string& name, const char* key) {
-  return Json::parse(read_file(std::string(WEAVE_SOURCE_DIR "/test/vectors/") + name)).at(key);
-}
-Bytes hex(std::string text) {
-  std::erase(text, ' ');
-  return from_hex(text).value();
-}
 
 template <class T>
 std::string reason(const Result<T>& result) {
@@ -159,13 +151,13 @@ struct Shaped<GossipState> {
 };
 }  // namespace weave::gob
 
-TEST_CASE("single values as Go writes them") {
-  auto cases = vectors("mesh/gob-primitives.json", "cases");
+TEST_CASE("single values equal those of Go") {
+  auto cases = test::vectors("mesh/gob-primitives.json", "cases");
   REQUIRE(cases.size() > 40);
   for (const auto& c : cases) {
     auto type = c.at("gob_type").get<std::string>(), value = c.at("value").get<std::string>();
     INFO(type << ' ' << value.substr(0, 40));
-    auto bytes = hex(c.at("hex").get<std::string>());
+    auto bytes = unhex(c.at("hex"));
     if (type == "uint") check_both_ways<uint64_t>(std::stoull(value), bytes);
     if (type == "int") check_both_ways<int64_t>(std::stoll(value), bytes);
     if (type == "bool") check_both_ways(value == "true", bytes);
@@ -174,11 +166,11 @@ TEST_CASE("single values as Go writes them") {
   }
 }
 
-TEST_CASE("feature maps; the order of pairs is the sender's") {
-  for (const auto& c : vectors("mesh/features.json", "cases")) {
+TEST_CASE("feature maps are decoded and encoded in any order of pairs") {
+  for (const auto& c : test::vectors("mesh/features.json", "cases")) {
     INFO(c.at("name"));
     auto features = c.at("features").get<std::map<std::string, std::string>>();
-    auto bytes = hex(c.at("hex").get<std::string>());
+    auto bytes = unhex(c.at("hex"));
     auto decoded = gob::decode<decltype(features)>(bytes);
     REQUIRE(decoded);
     CHECK(*decoded == features);
@@ -191,25 +183,26 @@ TEST_CASE("feature maps; the order of pairs is the sender's") {
   }
 }
 
-TEST_CASE("the nameserver's payloads as Go writes them") {
-  for (const auto& c : vectors("dns/gossip-encode.json", "messages")) {
+TEST_CASE("the nameserver's payloads equal those of Go") {
+  for (const auto& c : test::vectors("dns/gossip-encode.json", "messages")) {
     INFO(c.at("Name"));
     NameData data{c.at("Timestamp").get<int64_t>(), {}};
     for (const auto& e : c.at("EntriesOnWire"))
       data.entries.push_back({e.at("ContainerID"), e.at("OriginUint"), e.at("AddrUint"), e.at("Hostname"),
                               e.at("Version"), e.at("Tombstone")});
-    check_both_ways(data, hex(c.at("Hex").get<std::string>()));
+    check_both_ways(data, unhex(c.at("Hex")));
   }
 }
 
-TEST_CASE("the state of IP allocation as Go writes it") {
+TEST_CASE("the state of IP allocation equals that of Go") {
   GossipState state;
   state.now = 1600000000;
   state.nicknames[0x020000000001] = "host1";
   state.paxos.emplace();
   check_both_ways(
       state,
-      hex("45ff810301010b676f73736970537461746501ff8200010401034e6f7701040001094e69636b6e616d657301ff840001055061786f73"
+      unhex(
+          "45ff810301010b676f73736970537461746501ff8200010401034e6f7701040001094e69636b6e616d657301ff840001055061786f73"
           "01ff9000010452696e6701ff92000000"
           "28ff83040101186d61705b6d6573682e506565724e616d655d737472696e6701ff84000106010c0000"
           "1dff8f0401010b476f73736970537461746501ff900001ff8601ff880000"
@@ -225,10 +218,10 @@ TEST_CASE("the state of IP allocation as Go writes it") {
           "16ff9502010107656e747269657301ff960001ff940000"
           "34ff93030102ff940001040105546f6b656e010600010450656572010600010756657273696f6e0106000104467265650106000000"
           "1dff970201010f5b5d6d6573682e506565724e616d6501ff980001060000"
-          "1aff8201fcbebc2000 01 01 fa020000000001 05 686f737431 01 00 00"));
+          "1aff8201fcbebc20000101fa02000000000105686f737431010000"));
 }
 
-TEST_CASE("structs within slices within structs within maps come back as they went") {
+TEST_CASE("nested structs, slices and maps survive encoding") {
   GossipState state;
   state.paxos.emplace();
   (*state.paxos)[{1, 2}] = {{7, {1, 2}}, {}, {{3, 4}, {5, {}}}};
@@ -239,7 +232,7 @@ TEST_CASE("structs within slices within structs within maps come back as they we
   CHECK(gob::decode<GossipState>(gob::encode(state)) == state);
 }
 
-TEST_CASE("one stream for the life of a connection: definitions once, values piece by piece") {
+TEST_CASE("one stream holds definitions once and values in pieces") {
   using Features = std::map<std::string, std::string>;
   gob::Encoder encoder;
   encoder.encode(Features{{"Name", "x"}});
@@ -269,41 +262,41 @@ TEST_CASE("one stream for the life of a connection: definitions once, values pie
 }
 
 TEST_CASE("a stream that grows beyond the limit is refused before it has arrived") {
-  CHECK(reason(gob::next_size(hex("fd7fffff"), 1000)) == "incoming message exceeds maximum size: 8388607 > 1000");
-  CHECK(reason(gob::next_size(hex("f87fffffffffffffff"), SIZE_MAX)) != "never");
-  CHECK_FALSE(gob::next_size(hex("80"), 1000));
-  CHECK_FALSE(gob::next_size(hex("00"), 1000));
-  CHECK(gob::next_size(hex("fd7fff"), 1000) == 0u);
+  CHECK(reason(gob::next_size(unhex("fd7fffff"), 1000)) == "incoming message exceeds maximum size: 8388607 > 1000");
+  CHECK(reason(gob::next_size(unhex("f87fffffffffffffff"), SIZE_MAX)) != "never");
+  CHECK_FALSE(gob::next_size(unhex("80"), 1000));
+  CHECK_FALSE(gob::next_size(unhex("00"), 1000));
+  CHECK(gob::next_size(unhex("fd7fff"), 1000) == 0u);
   // Definitions count, too, so that they can't go on for ever.
   Bytes definitions;
   for (int i = 0; i < 100; ++i) {
-    auto one = hex("0eff87040102ff8800010c010c0000");
+    auto one = unhex("0eff87040102ff8800010c010c0000");
     definitions.insert(definitions.end(), one.begin(), one.end());
   }
   CHECK_FALSE(gob::next_size(definitions, 1000));
 }
 
 TEST_CASE("kinds must match exactly, numbers must fit") {
-  CHECK(gob::decode<uint64_t>(hex("03060007")) == 7u);
-  CHECK_FALSE(gob::decode<int64_t>(hex("03060007")));
-  CHECK_FALSE(gob::decode<std::string>(hex("040a000100")));
-  CHECK_FALSE(gob::decode<Bytes>(hex("040c000161")));
-  CHECK_FALSE(gob::decode<uint64_t>(hex("03020001")));
-  CHECK(gob::decode<uint16_t>(hex("050600feffff")) == 65535);
-  CHECK_FALSE(gob::decode<uint16_t>(hex("060600fd010000")));
-  CHECK(gob::decode<int32_t>(hex("070400fcffffffff")) == INT32_MIN);
-  CHECK_FALSE(gob::decode<int32_t>(hex("080400fb0100000000")));
-  CHECK(gob::decode<Point>(hex("050600feffff"))->value == 65535);
-  CHECK_FALSE(gob::decode<uint64_t>(hex("03060107")));                    // not a plain value
-  CHECK_FALSE(gob::decode<uint64_t>(hex("0d0600f7010101010101010101")));  // nine bytes
+  CHECK(gob::decode<uint64_t>(unhex("03060007")) == 7u);
+  CHECK_FALSE(gob::decode<int64_t>(unhex("03060007")));
+  CHECK_FALSE(gob::decode<std::string>(unhex("040a000100")));
+  CHECK_FALSE(gob::decode<Bytes>(unhex("040c000161")));
+  CHECK_FALSE(gob::decode<uint64_t>(unhex("03020001")));
+  CHECK(gob::decode<uint16_t>(unhex("050600feffff")) == 65535);
+  CHECK_FALSE(gob::decode<uint16_t>(unhex("060600fd010000")));
+  CHECK(gob::decode<int32_t>(unhex("070400fcffffffff")) == INT32_MIN);
+  CHECK_FALSE(gob::decode<int32_t>(unhex("080400fb0100000000")));
+  CHECK(gob::decode<Point>(unhex("050600feffff"))->value == 65535);
+  CHECK_FALSE(gob::decode<uint64_t>(unhex("03060107")));                    // not a plain value
+  CHECK_FALSE(gob::decode<uint64_t>(unhex("0d0600f7010101010101010101")));  // nine bytes
 }
 
-TEST_CASE("memory follows the bytes that came, not the counts that they claim") {
+TEST_CASE("counts larger than the message take no memory") {
   // map of string to string, 2^62 pairs; then more pairs than bytes
-  CHECK_FALSE(
-      gob::decode<std::map<std::string, std::string>>(hex("0eff87040102ff8800010c010c00000cff8800f84000000000000000")));
-  CHECK_FALSE(gob::decode<std::map<std::string, std::string>>(hex("0eff87040102ff8800010c010c000006ff8800020000")));
-  CHECK_FALSE(gob::decode<Bytes>(hex("0b0a00f87fffffffffffffff")));
+  CHECK_FALSE(gob::decode<std::map<std::string, std::string>>(
+      unhex("0eff87040102ff8800010c010c00000cff8800f84000000000000000")));
+  CHECK_FALSE(gob::decode<std::map<std::string, std::string>>(unhex("0eff87040102ff8800010c010c000006ff8800020000")));
+  CHECK_FALSE(gob::decode<Bytes>(unhex("0b0a00f87fffffffffffffff")));
 
   std::vector<uint64_t> many(1000);
   auto bytes = gob::encode(many);
@@ -311,7 +304,7 @@ TEST_CASE("memory follows the bytes that came, not the counts that they claim") 
   CHECK_FALSE(gob::decode<std::vector<uint64_t>>(bytes, {.elements = 999}));
 }
 
-TEST_CASE("no more types, fields and depth than allowed") {
+TEST_CASE("the number of types and fields and the depth are limited") {
   CHECK_FALSE(gob::decode<GossipState>(gob::encode(GossipState{}), {.definitions = 11}));
   CHECK(gob::decode<GossipState>(gob::encode(GossipState{}), {.definitions = 12}));
   CHECK_FALSE(gob::decode<GossipState>(gob::encode(GossipState{}), {.fields = 4}));

@@ -72,7 +72,7 @@ TEST_CASE("a plugin endpoint gets a veth with the bridge's MTU and a MAC") {
   });
 }
 
-TEST_CASE("an endpoint that can't be made leaves nothing") {
+TEST_CASE("an endpoint that cannot be created leaves no interface") {
   NetNs::make().run([] {
     CHECK_THROWS_WITH(create_endpoint_veth("0123456789"), "bridge \"weave\" not present; did you launch weave?");
     Netlink net;
@@ -252,7 +252,7 @@ TEST_CASE("the MTU follows the device of the default route") {
   });
 }
 
-TEST_CASE("a bridge state of neither kind is refused") {
+TEST_CASE("an inconsistent state of the bridge is refused") {
   NetNs::make().run([] {
     Netlink net;
     net.create_veth({.name = "weave", .peer = "other"});

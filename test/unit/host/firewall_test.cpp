@@ -1,7 +1,6 @@
 #include "host/firewall.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "base/process.hpp"
 #include "host/bridge.hpp"
@@ -9,6 +8,7 @@
 #include "host/identity.hpp"
 #include "host/netns.hpp"
 #include "host/routes.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::host;
@@ -21,10 +21,6 @@ Cidr cidr(const char* text) {
   return Cidr::parse(text).value();
 }
 const Mac kPeer = Mac::parse("02:00:00:00:00:20").value();
-
-nlohmann::json vector_file(const std::string& name) {
-  return nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/host/" + name));
-}
 
 // Both back ends, where the kernel has both.
 Rules backends() {
@@ -51,8 +47,8 @@ FirewallConfig with_docker() {
 
 }  // namespace
 
-TEST_CASE("the rule sets are Weave Net's with either back end") {
-  auto cases = vector_file("host-firewall.json").at("cases");
+TEST_CASE("the rule sets equal those of Weave Net with either back end") {
+  auto cases = test::vectors("host/host-firewall.json").at("cases");
   REQUIRE_FALSE(backends().empty());
   for (const auto& command : backends())
     for (int number : {0, 1}) {
@@ -79,7 +75,7 @@ TEST_CASE("the rule sets are Weave Net's with either back end") {
 }
 
 TEST_CASE("exposing adds Weave Net's rules, hiding removes all of them") {
-  auto cases = vector_file("host-firewall.json").at("cases");
+  auto cases = test::vectors("host/host-firewall.json").at("cases");
   for (const auto& command : backends()) {
     CAPTURE(command);
     NetNs::make().run([&] {
@@ -103,7 +99,7 @@ TEST_CASE("exposing adds Weave Net's rules, hiding removes all of them") {
   }
 }
 
-TEST_CASE("flushed, deleted or overtaken rules are repaired, others stay") {
+TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
   for (const auto& command : backends()) {
     CAPTURE(command);
     NetNs::make().run([&] {
@@ -163,7 +159,7 @@ TEST_CASE("flushed, deleted or overtaken rules are repaired, others stay") {
   }
 }
 
-TEST_CASE("what a dead Weave Net left is removed at start") {
+TEST_CASE("rules that Weave Net left are removed at start") {
   for (const auto& command : backends()) {
     CAPTURE(command);
     NetNs::make().run([&] {
@@ -187,7 +183,7 @@ TEST_CASE("what a dead Weave Net left is removed at start") {
   }
 }
 
-TEST_CASE("a restart keeps what is exposed, with and without masquerading") {
+TEST_CASE("a restart keeps exposed addresses, with and without masquerading") {
   NetNs::make().run([] {
     ensure_bridge({.mac = kPeer, .mtu = 1410});
     CHECK(add_bridge_address(cidr("10.32.0.99/12")));
@@ -231,7 +227,7 @@ TEST_CASE("the back end is the one that holds Docker's chains") {
   CHECK(NetNs::make().run([] { return Iptables::of_docker().command(); }) == "iptables");
 }
 
-TEST_CASE("a broken rule is an error with iptables' own words") {
+TEST_CASE("an invalid rule is an error with the message of iptables") {
   NetNs::make().run([] {
     CHECK_THROWS_WITH(Iptables().restore({{"filter", "-A NOWHERE -j DROP\n"}}), Contains("restore failed"));
     CHECK_THROWS_WITH(Iptables("no-such-iptables").save(), Contains("not found"));
@@ -271,7 +267,7 @@ TEST_CASE("a route into the range is found, one through the bridge isn't") {
 }
 
 TEST_CASE("peer names come from system ids") {
-  auto names = vector_file("system-peer-name.json"), files = vector_file("host-files.json");
+  auto names = test::vectors("host/system-peer-name.json"), files = test::vectors("host/host-files.json");
   for (const auto& example : names.at("cases"))
     CHECK(name_of_ids(example.at("input").get<std::string>()).str() == example.at("mac").get<std::string>());
   for (const auto& example : files.at("mac_from_uuid"))

@@ -5,15 +5,16 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "unit/temp_dir.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::host;
 
-TEST_CASE("a container's hosts file is the one that Weave Net writes") {
-  auto vectors = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/host/host-files.json"));
+TEST_CASE("a container's hosts file equals that of Weave Net") {
+  auto vectors = test::vectors("host/host-files.json");
   for (const auto& example : vectors.at("etc_hosts")) {
     std::vector<Ipv4> addresses;
     for (const auto& text : example.at("addresses"))
@@ -25,10 +26,9 @@ TEST_CASE("a container's hosts file is the one that Weave Net writes") {
   }
 }
 
-TEST_CASE("the container sees the new hosts file, and Docker loses hold of it") {
-  char directory[] = "/tmp/weave-hosts-XXXXXX";
-  REQUIRE(::mkdtemp(directory));
-  auto path = std::string(directory) + "/hosts";
+TEST_CASE("the container sees the new hosts file, which is another file than Docker's") {
+  test::TempDir directory;
+  auto path = directory / "hosts";
   write_file(path, "old and much longer than what comes after it\n");
   UniqueFd mounted(::open(path.c_str(), O_RDONLY));
   replace_container_hosts(path, "new\n");
@@ -42,6 +42,4 @@ TEST_CASE("the container sees the new hosts file, and Docker loses hold of it") 
   REQUIRE(::fstat(mounted.get(), &before) == 0);
   REQUIRE(::stat(path.c_str(), &after) == 0);
   CHECK(before.st_ino != after.st_ino);
-  ::unlink(path.c_str());
-  ::rmdir(directory);
 }

@@ -26,7 +26,7 @@ TEST_CASE("namespaces are told apart by identity, not by path") {
   CHECK_THROWS_WITH(NetNs::open("/nowhere"), Contains("No such file"));
 }
 
-TEST_CASE("what is thrown inside a namespace arrives outside") {
+TEST_CASE("an exception leaves the code that runs inside a namespace") {
   CHECK_THROWS_WITH(NetNs::make().run([] { throw Error("inside"); }), "inside");
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("a bridge is made, changed and removed") {
   CHECK_FALSE(net.find_link(index));
 }
 
-TEST_CASE("a veth is born with its peer in another namespace") {
+TEST_CASE("a veth is created with its peer in another namespace") {
   auto here = NetNs::make(), there = NetNs::make();
   auto net = Netlink::in(here.fd()), guest = Netlink::in(there.fd());
   auto mac = Mac::parse("0a:00:00:00:00:01").value();
@@ -139,7 +139,7 @@ TEST_CASE("routes of the main table") {
   CHECK_FALSE(net.remove_route(cidr("224.0.0.0/4"), index));
 }
 
-TEST_CASE("a name that doesn't fit is refused with words") {
+TEST_CASE("an interface name that is too long is refused with a reason") {
   auto net = Netlink::in(NetNs::make().fd());
   CHECK_THROWS_WITH(net.create_bridge("sixteen-letters!"), Contains("is no interface name"));
   CHECK_THROWS_WITH(net.find_link(""), Contains("is no interface name"));

@@ -46,7 +46,7 @@ void with_xfrm(Test&& test) {
 
 // Offsets of xfrm_usersa_info behind the header (16): selector 0, id 56 (daddr 56, spi 72, proto 76), saddr 80,
 // lifetimes 96, current 160, stats 192, seq 204, reqid 208, family 212, mode 214, replay window 215, flags 216; 224.
-TEST_CASE("an association is asked for as Weave Net has it") {
+TEST_CASE("an association is requested as by Weave Net") {
   Secret key(*from_hex(std::string(64, 'a') + std::string(8, 'b')));
   auto message = encode_association(XFRM_MSG_NEWSA, {.source = here, .destination = there, .spi = 0x11223344}, key);
   CHECK(hex_at(message, 4, 4) == "10000506");  // NEWSA; request, ack, create, only if there is none
@@ -70,7 +70,7 @@ TEST_CASE("an association is asked for as Weave Net has it") {
 
 // Offsets of xfrm_userpolicy_info: daddr 0, saddr 16, dport 32, mask 34, family 40, prefixes 42, 43, proto 44,
 // lifetimes 56, priority 152, index 156, dir 160, action 161, flags 162, share 163; 168.
-TEST_CASE("a policy is asked for as Weave Net has it, or blocks") {
+TEST_CASE("a policy is requested as by Weave Net, or blocks") {
   IpsecPolicy policy{.source = here, .destination = there, .mark = 0x20000, .esp = IpsecPolicy::Esp{0x11223344, 0}};
   auto message = encode_policy(policy);
   CHECK(hex_at(message, 4, 4) == "19000504");  // UPDPOLICY; request, ack, create
@@ -130,7 +130,7 @@ TEST_CASE("an SPI is reserved, found and given back") {
   });
 }
 
-TEST_CASE("a kernel is asked whether it has ESP, and nothing of that stays") {
+TEST_CASE("the test for ESP leaves no association") {
   with_xfrm([](Xfrm& xfrm) {
     try {
       xfrm.probe();

@@ -17,6 +17,7 @@
 
 #include "base/fd.hpp"
 #include "http/http.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace std::chrono_literals;
@@ -27,14 +28,8 @@ using http::Address, http::Request, http::Response;
 namespace {
 
 struct Directory {
-  Directory() {
-    std::string name = (fs::temp_directory_path() / "weave-http-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()));
-    path = name;
-  }
-  ~Directory() { fs::remove_all(path); }
-  Address socket() const { return {.path = path / "s.sock"}; }
-  fs::path path;
+  test::TempDir temporary;
+  Address socket() const { return {.path = temporary / "s.sock"}; }
 };
 
 // Runs until `done` holds; false after 5 s.
@@ -145,7 +140,7 @@ TEST_CASE("an empty answer has no Content-Type; 204 has no Content-Length either
   CHECK(receive_until(context, client, "\r\n\r\n") == "HTTP/1.1 204 No Content\r\n\r\n");
 }
 
-TEST_CASE("dockerd's empty Host is taken, and one connection carries several requests, also when pipelined") {
+TEST_CASE("an empty Host header is accepted, and one connection carries several requests, also pipelined") {
   Directory directory;
   asio::io_context context;
   http::Server server(context.get_executor(), directory.socket(), echo);
@@ -171,7 +166,7 @@ TEST_CASE("HEAD gets the length of the body but no body") {
   CHECK(text.find("Content-Length: 7\r\n\r\nHTTP/1.0 200 OK") != std::string::npos);
 }
 
-TEST_CASE("a handler's exception becomes status 500 and the server lives on") {
+TEST_CASE("a handler's exception becomes status 500 and the server continues") {
   asio::io_context context;
   http::Server server(context.get_executor(), {.host = "127.0.0.1"}, [](Request request) -> asio::awaitable<Response> {
     if (request.target == "/error") throw Error("no such thing: x", "hint");
@@ -207,16 +202,16 @@ TEST_CASE("a client that hangs up cancels its handler") {
   send(client, "POST / HTTP/1.1\r\nHost:\r\nContent-Length: 0\r\n\r\n");
   REQUIRE(run_until(context, [&] { return started; }));
   CHECK(!cancelled);
-  SECTION("by closing") {
+  SECTION("when its connection is closed") {
     client.reset();
   }
-  SECTION("the server's closing does the same") {
+  SECTION("when the server is closed") {
     server.close();
   }
   CHECK(run_until(context, [&] { return cancelled; }));
 }
 
-TEST_CASE("what isn't a proper request is refused and the connection closed") {
+TEST_CASE("malformed requests are refused and the connection closed") {
   Directory directory;
   asio::io_context context;
   http::Server server(context.get_executor(), directory.socket(), echo, 0660, {.header_bytes = 512, .body_bytes = 16});
@@ -240,7 +235,7 @@ TEST_CASE("what isn't a proper request is refused and the connection closed") {
   CHECK(await(context, http::request(server.address(), {}, 5s)).status == 200);
 }
 
-TEST_CASE("a client may ask before it sends a body") {
+TEST_CASE("a client that expects 100-continue gets it before it sends the body") {
   Directory directory;
   asio::io_context context;
   http::Server server(context.get_executor(), directory.socket(), echo);
@@ -255,12 +250,12 @@ TEST_CASE("an idle connection is closed after the limit, or to make room for a n
   Directory directory;
   asio::io_context context;
   bool old_ended = false;
-  SECTION("time") {
+  SECTION("after the limit") {
     http::Server server(context.get_executor(), directory.socket(), echo, 0660, {.idle = 1s});
     auto client = dial(server.address());
     CHECK(run_until(context, [&] { return receive(client, &old_ended), old_ended; }));
   }
-  SECTION("room") {
+  SECTION("for a new connection") {
     http::Server server(context.get_executor(), directory.socket(), echo, 0660, {.connections = 1});
     auto client = dial(server.address());
     send(client, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -309,11 +304,11 @@ TEST_CASE("a TCP port in use is named") {
 TEST_CASE("the client says what failed, on what and why") {
   Directory directory;
   asio::io_context context;
-  SECTION("nobody there") {
+  SECTION("no server") {
     CHECK_THROWS_WITH(await(context, http::request(directory.socket(), {.target = "/x"}, 5s)),
                       "GET /x on " + directory.socket().str() + ": No such file or directory");
   }
-  SECTION("a target that would break out of its line") {
+  SECTION("a target with a line break") {
     CHECK_THROWS_WITH(await(context, http::request(directory.socket(), {.target = "/x HTTP/1.1\r\n"}, 5s)),
                       Catch::StartsWith("not a request target"));
   }
@@ -326,7 +321,7 @@ TEST_CASE("the client says what failed, on what and why") {
     CHECK_THROWS_WITH(await(context, http::request(directory.socket(), {}, 50ms)),
                       Catch::EndsWith("no response within 0.05 s"));
   }
-  SECTION("hung up") {
+  SECTION("a server that closes the connection") {
     std::unique_ptr<http::Server> server;
     server = std::make_unique<http::Server>(context.get_executor(), directory.socket(),
                                             [&](Request) -> asio::awaitable<Response> {
@@ -384,7 +379,7 @@ TEST_CASE("a stream hands over the body as it arrives") {
     CHECK(run_until(context, [&] { return done; }));
     CHECK(!failure);
   }
-  SECTION("a server that dies in the middle") {
+  SECTION("a server that dies in the middle of the body") {
     send(peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     CHECK(run_until(context, [&] { return seen == "abc"; }));
     peer.reset();

@@ -1,10 +1,10 @@
 #include "ipam/allocator.hpp"
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 #include "unit/ipam/allocator_helpers.hpp"
 #include "unit/ipam/vectors.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::ipam;
@@ -23,19 +23,9 @@ void forget(std::span<const Change>) {}
 
 // A store in a directory of its own.
 struct Disk {
-  Disk() {
-    std::string name = (std::filesystem::temp_directory_path() / "weave-ipam-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw errno_error("create a temporary directory");
-    path = name;
-    store = std::make_unique<Store>(name + "/data.db");
-  }
-  ~Disk() {
-    store.reset();
-    std::filesystem::remove_all(path);
-  }
   Allocator start(Config c = config()) { return Allocator(std::move(c), load(*store), save_to(*store)); }
-  std::filesystem::path path;
-  std::unique_ptr<Store> store;
+  test::TempDir directory;
+  std::unique_ptr<Store> store = std::make_unique<Store>(directory / "data.db");
 };
 
 std::map<std::string, std::vector<Cidr>> contents(const Allocator& ipam) {
@@ -46,7 +36,7 @@ std::map<std::string, std::vector<Cidr>> contents(const Allocator& ipam) {
 
 }  // namespace
 
-TEST_CASE("Addresses survive a restart, in their order and with their holders") {
+TEST_CASE("addresses survive a restart, in their order and with their holders") {
   Disk disk;
   auto ipam = disk.start();
   CHECK(ipam.note() == "No valid persisted data");
@@ -68,7 +58,7 @@ TEST_CASE("Addresses survive a restart, in their order and with their holders") 
   CHECK(again.allocate("c2", kRange)->str() == "10.32.0.2/24");
 }
 
-TEST_CASE("Data of another peer or range is forgotten, also on disk") {
+TEST_CASE("data of another peer or range is forgotten, also on disk") {
   Disk disk;
   {
     auto ipam = disk.start();
@@ -91,7 +81,7 @@ TEST_CASE("Data of another peer or range is forgotten, also on disk") {
   CHECK(ipam.allocate("c2", kRange)->str() == "10.32.0.1/24");
 }
 
-TEST_CASE("Claims outside the range survive a restart before there is a ring") {
+TEST_CASE("claims outside the range survive a restart before there is a ring") {
   Disk disk;
   {
     auto ipam = disk.start();
@@ -105,7 +95,7 @@ TEST_CASE("Claims outside the range survive a restart before there is a ring") {
   CHECK(contents(disk.start()).size() == 2);
 }
 
-TEST_CASE("Rows that can't be understood are an error, not a loss") {
+TEST_CASE("rows that cannot be decoded are an error and stay stored") {
   Disk disk;
   {
     auto ipam = disk.start();
@@ -138,7 +128,7 @@ TEST_CASE("Rows that can't be understood are an error, not a loss") {
   CHECK_THROWS_AS(disk.start(), Error);
 }
 
-TEST_CASE("A seed divides the range at once; stored data goes before it") {
+TEST_CASE("a seed divides the range at once, unless a ring is stored") {
   Disk disk;
   auto ipam = disk.start(config({kOther, kSelf, kOther}));
   CHECK(ipam.ring().seeds() == std::vector{kSelf, kOther});
@@ -157,7 +147,7 @@ TEST_CASE("A seed divides the range at once; stored data goes before it") {
   CHECK(again.ring() == ipam.ring());
 }
 
-TEST_CASE("A full subnet is said to be full, and serves again after a release") {
+TEST_CASE("a full subnet is reported, and serves again after a release") {
   Allocator ipam(config(), {}, forget);
   auto tiny = cidr("10.32.0.8/30");
   CHECK(ipam.allocate("a", tiny)->str() == "10.32.0.9/30");
@@ -169,7 +159,7 @@ TEST_CASE("A full subnet is said to be full, and serves again after a release") 
   CHECK(ipam.allocate("c", tiny)->str() == "10.32.0.9/30");
 }
 
-TEST_CASE("What couldn't be saved hasn't happened") {
+TEST_CASE("a change that cannot be stored has no effect") {
   bool broken = false;
   Allocator ipam(config(), {}, [&](std::span<const Change>) {
     if (broken) throw Error("write data.db: no space");
@@ -208,34 +198,34 @@ TEST_CASE("What couldn't be saved hasn't happened") {
   }
 }
 
-TEST_CASE("A dead container keeps its addresses for a while") {
+TEST_CASE("a dead container keeps its addresses for a while") {
   Allocator ipam(config(), {}, forget);
   Allocator::Time now{};
   REQUIRE(ipam.allocate("c", kRange, true));
   REQUIRE(ipam.claim("c", cidr("10.32.0.50/24")));
   ipam.container_died("c", now);
   CHECK(ipam.tick(now + 30s).empty());
-  SECTION("then what it had as a container is freed") {
+  SECTION("its addresses as a container are freed after that") {
     CHECK(ipam.tick(now + 31s) == std::vector<std::string>{"c"});
     CHECK(contents(ipam)["c"] == std::vector{cidr("10.32.0.50/24")});
     CHECK(ipam.tick(now + 99s).empty());
   }
-  SECTION("a restart stops the clock") {
+  SECTION("unless the container starts again") {
     ipam.container_started("c");
     CHECK(ipam.tick(now + 31s).empty());
   }
-  SECTION("a new request stops the clock") {
+  SECTION("unless the container asks again") {
     CHECK(ipam.allocate("c", kRange)->str() == "10.32.0.1/24");
     CHECK(ipam.tick(now + 31s).empty());
   }
-  SECTION("destruction doesn't wait") {
+  SECTION("or until it is destroyed") {
     ipam.container_destroyed("c");
     CHECK(ipam.holder(ip("10.32.0.1")) == std::nullopt);
     CHECK(ipam.tick(now + 31s).empty());
   }
 }
 
-TEST_CASE("Only containers die") {
+TEST_CASE("a death event frees addresses of containers only") {
   Allocator ipam(config(), {}, forget);
   REQUIRE(ipam.allocate("weave:expose", kRange));
   ipam.container_died("weave:expose", {});
@@ -245,7 +235,7 @@ TEST_CASE("Only containers die") {
   CHECK(ipam.holder(ip("10.32.0.1")) == "weave:expose");
 }
 
-TEST_CASE("An address outside the range goes from a dead container to the next claimant") {
+TEST_CASE("an address outside the range goes from a dead container to the next claimant") {
   Allocator ipam(config(), {}, forget);
   REQUIRE(ipam.claim("old", cidr("10.99.0.1/24"), true));
   CHECK(ipam.claim("new", cidr("10.99.0.1/24")).error().text == "address 10.99.0.1/24 already in use by old");
@@ -256,7 +246,7 @@ TEST_CASE("An address outside the range goes from a dead container to the next c
   CHECK(ipam.ring().empty());
 }
 
-TEST_CASE("A comparison with the host's containers frees what doesn't exist at once and what doesn't run later") {
+TEST_CASE("reconciliation frees addresses of missing containers at once, of stopped ones later") {
   Disk disk;
   auto ipam = disk.start();
   REQUIRE(ipam.allocate("gone", kRange, true));
@@ -273,7 +263,7 @@ TEST_CASE("A comparison with the host's containers frees what doesn't exist at o
   CHECK(contents(disk.start()) == left);
 }
 
-TEST_CASE("A dead peer's ranges can be taken over") {
+TEST_CASE("a dead peer's ranges can be taken over") {
   Disk disk;
   auto ipam = disk.start(config({kSelf, kOther}));
   set_nickname(ipam, kOther, "host2");
@@ -286,7 +276,7 @@ TEST_CASE("A dead peer's ranges can be taken over") {
   CHECK(disk.start().ring() == ipam.ring());
 }
 
-TEST_CASE("Leaving gives the ranges to another owner and cancels what follows") {
+TEST_CASE("leaving gives the ranges to another owner and cancels what follows") {
   Disk disk;
   auto ipam = disk.start(config({kSelf, kOther}));
   REQUIRE(ipam.allocate("c", kRange));
@@ -301,7 +291,7 @@ TEST_CASE("Leaving gives the ranges to another owner and cancels what follows") 
   CHECK(ipam.report([](PeerName) { return true; }).status == "ready");
 }
 
-TEST_CASE("Leaving alone doesn't store that nobody owns the range") {
+TEST_CASE("leaving as the only peer stores no ring without owners") {
   Disk disk;
   auto ipam = disk.start();
   REQUIRE(ipam.allocate("c", kRange));
@@ -311,7 +301,7 @@ TEST_CASE("Leaving alone doesn't store that nobody owns the range") {
   CHECK(again.ring().owner(ip("10.32.0.1")) == kSelf);
 }
 
-TEST_CASE("What was promised in an election, and as whom, survives a restart until there is a ring") {
+TEST_CASE("promises of an election and the voter's identity survive a restart until there is a ring") {
   Disk disk;
   auto elector = config();
   elector.expected = 3;
@@ -335,7 +325,7 @@ TEST_CASE("What was promised in an election, and as whom, survives a restart unt
   CHECK_THROWS_AS(disk.start(), Error);
 }
 
-TEST_CASE("Nicknames survive a restart, so that the dead can be named") {
+TEST_CASE("nicknames survive a restart") {
   Disk disk;
   auto ipam = disk.start(config({kSelf, kOther}));
   set_nickname(ipam, kOther, "host2");
@@ -346,7 +336,7 @@ TEST_CASE("Nicknames survive a restart, so that the dead can be named") {
   CHECK(disk.start().nickname(kOther).empty());
 }
 
-TEST_CASE("Random requests agree with a plain model, and the store with both") {
+TEST_CASE("random requests agree with a plain model, and the store with both") {
   Disk disk;
   uint32_t seed = 20201124;
   auto random = [&](uint32_t below) {

@@ -26,8 +26,8 @@ Answer<Cidr> answer(Allocator& peer, Ticket ticket) {
 
 }  // namespace
 
-TEST_CASE("A request for space, a claim denied, a claim granted and a departure say what Weave Net says") {
-  auto flow = vectors("space-request-flow.json", "steps");
+TEST_CASE("messages of requests, claims and departures equal those of Weave Net") {
+  auto flow = vectors("ipam/space-request-flow.json", "steps");
   Network net("10.9.0.0/28");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -62,9 +62,7 @@ TEST_CASE("A request for space, a claim denied, a claim granted and a departure 
   for (int i = 1; i <= 7; ++i) REQUIRE(one.allocate("c" + std::to_string(i), cidr("10.9.0.0/28")));
   auto denied = three.ask_claim("d", cidr("10.9.0.3/28"));
   for (size_t step = 3; step < 6; ++step) check(step, net.next());
-  CHECK(answer(three, denied).error().text ==
-        text(Json::parse(
-            std::ifstream(WEAVE_SOURCE_DIR "/test/vectors/ipam/space-request-flow.json"))["claim_denied_error"]));
+  CHECK(answer(three, denied).error().text == text(vectors("ipam/space-request-flow.json", "claim_denied_error")));
 
   // host1 frees 10.9.0.5 and others one by one.
   for (int i : {4, 5, 6, 7}) REQUIRE(one.release_all("c" + std::to_string(i)));
@@ -87,12 +85,12 @@ TEST_CASE("A request for space, a claim denied, a claim granted and a departure 
   CHECK(*entry == Entry{ip("10.9.0.5"), Network::name(1), before.entries()[1].version + 100, 0});
 }
 
-TEST_CASE("Elections go message by message as those of Weave Net") {
+TEST_CASE("messages of elections equal those of Weave Net") {
   for (const char* which : {"one-proposer", "two-proposers"}) {
     INFO(which);
     Network net("10.32.0.0/12", 3);
     for (size_t i : {1, 2, 3}) net.add(i);
-    for (const auto& step : vectors("paxos-election.json", which)) {
+    for (const auto& step : vectors("ipam/paxos-election.json", which)) {
       INFO(step["event"].dump() + " " + step.value("from", ""));
       if (step.contains("at")) {
         auto before = net.queue.size();
@@ -135,7 +133,7 @@ TEST_CASE("Elections go message by message as those of Weave Net") {
   }
 }
 
-TEST_CASE("The quorum comes from the number of peers that were named") {
+TEST_CASE("the quorum comes from the number of peers that were named") {
   for (auto [targets, quorum] :
        std::vector<std::pair<size_t, uint32_t>>{{0, 0}, {1, 2}, {2, 2}, {3, 3}, {4, 3}, {5, 4}}) {
     Network net("10.0.0.0/24");
@@ -153,7 +151,7 @@ TEST_CASE("The quorum comes from the number of peers that were named") {
   }
 }
 
-TEST_CASE("An observer asks for a ring, and electors call for the election on its behalf") {
+TEST_CASE("an observer asks for a ring, and electors call for the election on its behalf") {
   Network net("10.0.0.0/24", 2, {3});
   net.add(1);
   net.add(2);
@@ -166,7 +164,7 @@ TEST_CASE("An observer asks for a ring, and electors call for the election on it
   CHECK(observer.ring().entries().size() == 3);
 }
 
-TEST_CASE("An observer doesn't vote and an election without a majority waits") {
+TEST_CASE("an observer doesn't vote and an election without a majority waits") {
   Network net("10.0.0.0/24", 3, {2});
   auto& one = net.add(1);
   auto& two = net.add(2);
@@ -183,7 +181,7 @@ TEST_CASE("An observer doesn't vote and an election without a majority waits") {
   CHECK(two.ring().seeds() == names({1, 3}));
 }
 
-TEST_CASE("Rings of two separate divisions close the connection, and the report says what to do") {
+TEST_CASE("rings of two separate divisions close the connection, and the report says what to do") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2, names({2}));
@@ -201,7 +199,7 @@ TEST_CASE("Rings of two separate divisions close the connection, and the report 
   CHECK(one.report(kEveryone).problems.empty());
 }
 
-TEST_CASE("Another range closes the connection") {
+TEST_CASE("another range closes the connection") {
   Network net("10.0.0.0/24"), other("10.0.0.0/16");
   net.add(1, names({1}));
   other.add(2, names({2}));
@@ -212,7 +210,7 @@ TEST_CASE("Another range closes the connection") {
         "Incompatible IP allocation ranges (received: 10.0.0.9-10.0.0.0, ours: 10.0.0.0/24)");
 }
 
-TEST_CASE("A broken message closes the connection, an unknown or empty one is ignored") {
+TEST_CASE("a broken message closes the connection, an unknown or empty one is ignored") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto from = Network::name(2);
@@ -224,7 +222,7 @@ TEST_CASE("A broken message closes the connection, an unknown or empty one is ig
   CHECK(one.ring().entries().size() == 1);
 }
 
-TEST_CASE("A donor keeps back the first and last address of a subnet, and denies instead") {
+TEST_CASE("a donor keeps back the first and last address of a subnet, and denies instead") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -244,7 +242,7 @@ TEST_CASE("A donor keeps back the first and last address of a subnet, and denies
   CHECK(answer(two, waits)->str() == "10.0.0.12/29");
 }
 
-TEST_CASE("An asker that was given only the ends of its subnet asks for the hosts") {
+TEST_CASE("a peer that was given only the ends of its subnet asks for host addresses") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -259,7 +257,7 @@ TEST_CASE("An asker that was given only the ends of its subnet asks for the host
   CHECK(decode_range(ByteView(net.queue[0].bytes).subspan(1)) == Ipv4Range{ip("10.0.0.9"), ip("10.0.0.15")});
 }
 
-TEST_CASE("While a donor hasn't answered it isn't asked again, until the next tick") {
+TEST_CASE("a donor is not asked again before it answers or the next tick") {
   Network net("10.0.0.0/24");
   net.add(1, names({1}));
   auto& two = net.add(2);
@@ -275,7 +273,7 @@ TEST_CASE("While a donor hasn't answered it isn't asked again, until the next ti
   CHECK(two.take().size() == 2);
 }
 
-TEST_CASE("A release serves those who wait, here at once and elsewhere by a broadcast") {
+TEST_CASE("a release serves waiting requests, here at once and elsewhere by a broadcast") {
   Network net("10.0.0.0/30");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -299,7 +297,7 @@ TEST_CASE("A release serves those who wait, here at once and elsewhere by a broa
   CHECK(answer(two, there)->str() == "10.0.0.2/30");
 }
 
-TEST_CASE("A claim whose owner is out of reach fails after a while, a lenient one is answered and goes on") {
+TEST_CASE("a claim with an unreachable owner fails after a while, a lenient one is granted and retried") {
   Network net("10.0.0.0/24");
   net.add(1, names({1}));
   auto& two = net.add(2);
@@ -325,7 +323,7 @@ TEST_CASE("A claim whose owner is out of reach fails after a while, a lenient on
   CHECK(two.holder(ip("10.0.0.11")) == std::nullopt);
 }
 
-TEST_CASE("A denial fails only the claim that was denied") {
+TEST_CASE("a denial fails only the claim that was denied") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -343,7 +341,7 @@ TEST_CASE("A denial fails only the claim that was denied") {
   CHECK(one.ring().entries().size() == 1);
 }
 
-TEST_CASE("What was found at the start waits a tick for a ring of others, and is filed before anything is given out") {
+TEST_CASE("allocations found at the start wait a tick for a ring, and are recorded before new ones") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1);
   one.ask_claim("bridge", cidr("10.0.0.1/24"), false, ClaimMode::kFound);
@@ -351,14 +349,14 @@ TEST_CASE("What was found at the start waits a tick for a ring of others, and is
   SECTION("a request calls for the ring") {
     CHECK(one.allocate("c", cidr("10.0.0.0/24"))->str() == "10.0.0.2/24");
   }
-  SECTION("or else the tick does") {
+  SECTION("the tick does without a request") {
     net.tick();
     CHECK(one.report(kEveryone).status == "ready");
   }
   CHECK(one.holder(ip("10.0.0.1")) == "bridge");
 }
 
-TEST_CASE("A waiting request is cancelled by its end, its container's death and our departure") {
+TEST_CASE("a waiting request is cancelled by its caller, its container's death and our departure") {
   Network net("10.0.0.0/24", 2);
   auto& one = net.add(1);
   auto a = one.ask_allocate("a", cidr("10.0.0.0/24")), b = one.ask_allocate("b", cidr("10.0.0.0/24")),
@@ -371,7 +369,7 @@ TEST_CASE("A waiting request is cancelled by its end, its container's death and 
   CHECK(allocations_waiting(one).empty());
 }
 
-TEST_CASE("A peer that comes back after it was taken over keeps what is in use, and gets it back if it can") {
+TEST_CASE("a peer whose ranges were taken over keeps addresses in use, and asks for them back") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1, 2}));
   auto& two = net.add(2, names({1, 2}));
@@ -401,7 +399,7 @@ TEST_CASE("A peer that comes back after it was taken over keeps what is in use, 
   CHECK(two.report(kEveryone).stranded.empty());
 }
 
-TEST_CASE("A peer that can be reached isn't taken over, nor one of several with a nickname") {
+TEST_CASE("a reachable peer and an ambiguous nickname are not taken over") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1, 2, 3}));
   net.add(2, names({1, 2, 3}));
@@ -417,7 +415,7 @@ TEST_CASE("A peer that can be reached isn't taken over, nor one of several with 
   CHECK(reason(four.takeover("twin")).find("several peers are called twin") == 0);
 }
 
-TEST_CASE("Two peers that took over the same range with the same version agree, and everybody with them") {
+TEST_CASE("peers agree after two of them took over the same range with the same version") {
   Network net("10.0.0.0/24");
   auto seed = names({1, 2, 3});
   auto& one = net.add(1, seed);
@@ -432,7 +430,7 @@ TEST_CASE("Two peers that took over the same range with the same version agree, 
   CHECK(two.space().owned().size(range("10.0.0.192-10.0.1.0")) == 0);
 }
 
-TEST_CASE("What can't be saved isn't said, and is tried again") {
+TEST_CASE("a change that cannot be stored is not announced, and is tried again") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);
@@ -450,7 +448,7 @@ TEST_CASE("What can't be saved isn't said, and is tried again") {
   CHECK(two.lookup("c").size() == 1);
 }
 
-TEST_CASE("Nicknames are shown fit to be shown, and forgotten with their peers") {
+TEST_CASE("nicknames are made printable, and forgotten with their peers") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1, 2}));
   one.on_state(encode_state({.nicknames = {{PeerName{7}, "a\x1b[31m"}, {Network::name(1), "me?"}}}), std::nullopt);
@@ -463,7 +461,7 @@ TEST_CASE("Nicknames are shown fit to be shown, and forgotten with their peers")
   CHECK(one.nickname(Network::name(2)) == "owner");
 }
 
-TEST_CASE("A donation that arrives after our departure goes on to the heir") {
+TEST_CASE("a donation that arrives after our departure is passed on to our heir") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1}));
   auto& two = net.add(2);

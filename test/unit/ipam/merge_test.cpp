@@ -49,8 +49,8 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("Merging comes to the result of Weave Net") {
-  for (const auto& v : vectors("ring-merge.json", "vectors")) {
+TEST_CASE("merged rings equal those of Weave Net") {
+  for (const auto& v : vectors("ipam/ring-merge.json", "vectors")) {
     INFO(v.dump());
     Case c(v);
     auto before = c.mine;
@@ -68,7 +68,7 @@ TEST_CASE("Merging comes to the result of Weave Net") {
   }
 }
 
-TEST_CASE("An entry of our own that others know as newer is outdone, which counts as a change") {
+TEST_CASE("our entry that others hold in a newer version gets a higher version") {
   Ring mine =
       Ring::assemble(range("10.0.0.0-10.0.1.0"), PeerName{1}, {{ip("10.0.0.0"), PeerName{1}, 3, 200}}, {}).value();
   Ring theirs =

@@ -5,7 +5,7 @@
 using namespace weave;
 using namespace weave::ipam;
 
-TEST_CASE("Subnets are refused in the words of Weave Net") {
+TEST_CASE("subnets are refused in the words of Weave Net") {
   CHECK(parse_subnet("10.33.0.0/16")->str() == "10.33.0.0/16");
   CHECK(parse_subnet("10.33.1.0/30"));
   CHECK(parse_subnet("10.33.1.0/31").error() == "invalid subnet - smaller than minimum size 4: 10.33.1.0/31");
@@ -20,7 +20,7 @@ TEST_CASE("Subnets are refused in the words of Weave Net") {
   CHECK(parse_subnet("fe80::/").error() == "invalid CIDR address: fe80::/");
 }
 
-TEST_CASE("Claims may have host bits, releases may be IPv6") {
+TEST_CASE("claims may have host bits, releases may be IPv6") {
   CHECK(parse_cidr("10.32.0.7/0")->str() == "10.32.0.7/0");
   CHECK(parse_cidr("10.32.0.7/xx").error() == "invalid CIDR address: 10.32.0.7/xx");
   CHECK(parse_address("10.32.0.7")->str() == "10.32.0.7");
@@ -28,7 +28,7 @@ TEST_CASE("Claims may have host bits, releases may be IPv6") {
   CHECK(parse_address("bogus").error() == "invalid IP Address: bogus");
 }
 
-TEST_CASE("How the range is first divided") {
+TEST_CASE("the modes of the first division are parsed") {
   CHECK_FALSE(parse_init("")->observer);
   CHECK(parse_init("observer")->observer);
   CHECK(parse_init("consensus")->expected == 0);

@@ -46,7 +46,7 @@ struct Books {
 
 }  // namespace
 
-TEST_CASE("An allocation is found by ident and by address until it is removed") {
+TEST_CASE("an allocation is found by ident and by address until it is removed") {
   Allocations list;
   list.add("a", {cidr("10.0.0.1/28"), true});
   list.add("a", {cidr("10.0.0.2/28")});
@@ -60,7 +60,7 @@ TEST_CASE("An allocation is found by ident and by address until it is removed") 
   CHECK(list.size() == 1);
 }
 
-TEST_CASE("Replacing an ident's list leaves other idents alone") {
+TEST_CASE("replacing an ident's list leaves other idents alone") {
   Allocations list({{"a", {{cidr("10.0.0.1/28")}}}, {"b", {{cidr("10.0.0.2/28")}}}});
   list.replace("a", {{cidr("10.0.0.3/28"), true}});
   CHECK_FALSE(list.contains(ip("10.0.0.1")));
@@ -70,7 +70,7 @@ TEST_CASE("Replacing an ident's list leaves other idents alone") {
   CHECK(list.by_ident().size() == 1);
 }
 
-TEST_CASE("A dead container expires after the grace, unless it starts again") {
+TEST_CASE("a dead container expires after the grace, unless it starts again") {
   Allocations list({{"a", {{cidr("10.0.0.1/28"), true}}}, {"bridge", {{cidr("10.0.0.2/28")}}}});
   Allocations::Time start{};
   list.container_died("a", start);
@@ -83,7 +83,7 @@ TEST_CASE("A dead container expires after the grace, unless it starts again") {
   CHECK(list.expired(start + 1h).empty());
 }
 
-TEST_CASE("A transaction that isn't committed leaves ring, space and allocations as they were") {
+TEST_CASE("a transaction that isn't committed leaves ring, space and allocations as they were") {
   Books books({kSelf});
   books.allocate("a", true);
   auto ring = books.ledger.ring;
@@ -101,7 +101,7 @@ TEST_CASE("A transaction that isn't committed leaves ring, space and allocations
   CHECK(books.ledger.allocations.has_container("a"));
 }
 
-TEST_CASE("A transaction that can't be stored throws and changes nothing") {
+TEST_CASE("a transaction that cannot be stored throws and changes nothing") {
   Books books({kSelf});
   books.broken = true;
   CHECK_THROWS_WITH(books.allocate("a"), "write: no space");
@@ -110,7 +110,7 @@ TEST_CASE("A transaction that can't be stored throws and changes nothing") {
   CHECK_FALSE(books.ledger.changed);
 }
 
-TEST_CASE("A commit says whether waiting requests may succeed and whether others have to be told") {
+TEST_CASE("a commit says whether waiting requests may succeed and whether others have to be told") {
   Books books({kSelf});
   books.allocate("a");
   CHECK_FALSE(books.ledger.changed);
@@ -135,7 +135,7 @@ TEST_CASE("A commit says whether waiting requests may succeed and whether others
   CHECK(books.ledger.needs_notice);
 }
 
-TEST_CASE("A vote that can't be stored wasn't cast") {
+TEST_CASE("a vote that cannot be stored is not cast") {
   Books books({});
   Election election({kSelf, 7}, false, books.ledger);
   CHECK(election.set_expected(3) == 2);
@@ -149,7 +149,7 @@ TEST_CASE("A vote that can't be stored wasn't cast") {
   CHECK(books.ledger.stored.election);
 }
 
-TEST_CASE("An observer neither votes nor shows a table") {
+TEST_CASE("an observer neither votes nor shows a table") {
   Books books({});
   Election election({kSelf, 7}, true, books.ledger);
   election.propose();
@@ -159,7 +159,7 @@ TEST_CASE("An observer neither votes nor shows a table") {
   CHECK_FALSE(election.agreed());
 }
 
-TEST_CASE("Nicknames of others are stored, printable and forgotten on request") {
+TEST_CASE("nicknames of others are stored, printable and forgotten on request") {
   Books books({kSelf});
   Nicknames names(kSelf, "me", books.ledger.save);
   names.add({{kSelf, "impostor"}, {kOther, "b\x1b"}});
@@ -176,7 +176,7 @@ TEST_CASE("Nicknames of others are stored, printable and forgotten on request") 
   CHECK(books.written.size() == 2);
 }
 
-TEST_CASE("Requests are tried in the order ring, claims, allocations") {
+TEST_CASE("requests are tried in the order ring, claims, allocations") {
   RequestQueue queue;
   auto wait = [](Request&) -> AttemptResult { return std::nullopt; };
   auto allocate = queue.submit({.kind = Request::Kind::kAllocate}, wait);
@@ -194,7 +194,7 @@ TEST_CASE("Requests are tried in the order ring, claims, allocations") {
   CHECK(queue.pending().size() == 2);
 }
 
-TEST_CASE("A request has one reply at most") {
+TEST_CASE("a request has one reply at most") {
   RequestQueue queue;
   auto ticket = queue.submit({.kind = Request::Kind::kClaim}, [&](Request& request) -> AttemptResult {
     queue.answer_early(request, cidr("10.0.0.1/28"));
@@ -210,7 +210,7 @@ TEST_CASE("A request has one reply at most") {
   CHECK(queue.empty());
 }
 
-TEST_CASE("A request that doesn't wait is refused with what it would wait for") {
+TEST_CASE("a request that doesn't wait is refused with what it would wait for") {
   RequestQueue queue;
   auto ticket = queue.submit({}, [](Request& request) -> AttemptResult {
     request.waiting_for = {Refusal::Kind::kFull, "no free address"};
@@ -222,7 +222,7 @@ TEST_CASE("A request that doesn't wait is refused with what it would wait for") 
   CHECK(queue.empty());
 }
 
-TEST_CASE("One donor is asked once a round, and another one after a denial") {
+TEST_CASE("one donor is asked once a round, and another one after a denial") {
   Books books({kOther, kSelf, kThird});
   std::vector<PeerName> asked;
   SpaceRequests requests(
@@ -245,7 +245,7 @@ TEST_CASE("One donor is asked once a round, and another one after a denial") {
   CHECK(asked.size() == 3);
 }
 
-TEST_CASE("A stranded address is asked for until its owner refuses, and again after a minute") {
+TEST_CASE("a stranded address is asked for until its owner refuses, and again after a minute") {
   Books books({kSelf});
   books.allocate("a");
   {
@@ -270,7 +270,7 @@ TEST_CASE("A stranded address is asked for until its owner refuses, and again af
   CHECK(requests.ask_for_stranded(now + 61s, reachable) == 1);
 }
 
-TEST_CASE("Troubles end after two minutes, foreign rings after twenty") {
+TEST_CASE("problems are forgotten after two minutes, rings of others after twenty") {
   Troubles troubles;
   Troubles::Time now{};
   troubles.note("disk full", now);
@@ -285,7 +285,7 @@ TEST_CASE("Troubles end after two minutes, foreign rings after twenty") {
   CHECK(troubles.recent(now) == std::vector<std::string>{"disk full"});
 }
 
-TEST_CASE("Troubles are bounded: the oldest go") {
+TEST_CASE("the number of problems is limited, the oldest are dropped") {
   Troubles troubles;
   Troubles::Time now{};
   for (int i = 0; i < 100; ++i) troubles.note(fmt::format("{:03}", i), now + std::chrono::milliseconds(i));

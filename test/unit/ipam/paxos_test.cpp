@@ -7,8 +7,8 @@
 using namespace weave;
 using namespace weave::ipam;
 
-TEST_CASE("Every step of random elections comes to the result of Weave Net") {
-  for (const auto& sequence : vectors("paxos-steps.json", "sequences")) {
+TEST_CASE("every step of random elections equals that of Weave Net") {
+  for (const auto& sequence : vectors("ipam/paxos-steps.json", "sequences")) {
     std::vector<Paxos> nodes;
     for (const auto& node : sequence["nodes"]) {
       nodes.emplace_back(node_id(node));
@@ -35,14 +35,14 @@ TEST_CASE("Every step of random elections comes to the result of Weave Net") {
   }
 }
 
-TEST_CASE("A peer that makes a quorum by itself agrees with itself") {
+TEST_CASE("a peer that makes a quorum by itself agrees with itself") {
   Paxos paxos({PeerName{7}, 1});
   paxos.set_quorum(1);
   paxos.propose();
   CHECK(paxos.consensus() == std::vector{PeerName{7}});
 }
 
-TEST_CASE("Without a quorum there is a vote but no consensus") {
+TEST_CASE("without a quorum there is a vote but no consensus") {
   Paxos a({PeerName{1}, 1}), b({PeerName{2}, 2});
   a.set_quorum(2);
   a.propose();
@@ -57,7 +57,7 @@ TEST_CASE("Without a quorum there is a vote but no consensus") {
   CHECK(a.consensus() == std::vector{PeerName{1}, PeerName{2}});
 }
 
-TEST_CASE("A node that remembers its promise keeps it over a restart") {
+TEST_CASE("a node that remembers its promise keeps it over a restart") {
   NodeId self{PeerName{1}, 1}, other{PeerName{2}, 2};
   Paxos first(self);
   first.update({{other, {.promise = {5, other}}}});
@@ -67,7 +67,7 @@ TEST_CASE("A node that remembers its promise keeps it over a restart") {
   CHECK(again.own()->promise == Ballot{6, self});
 }
 
-TEST_CASE("Rounds and tables beyond all measure are ignored") {
+TEST_CASE("absurd rounds and tables are ignored") {
   Paxos paxos({PeerName{1}, 1});
   NodeId other{PeerName{2}, 2};
   CHECK_FALSE(paxos.update({{other, {.promise = {UINT64_MAX, other}}}}));

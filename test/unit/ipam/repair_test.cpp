@@ -37,7 +37,7 @@ struct Divided {
 
 }  // namespace
 
-TEST_CASE("Rings that fit have no differences, and nothing is asked back") {
+TEST_CASE("compatible rings have no differences, and no address is asked back") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1, 2}));
   net.add(2, names({1, 2}));
@@ -49,7 +49,7 @@ TEST_CASE("Rings that fit have no differences, and nothing is asked back") {
   CHECK_FALSE(back.waiting);
 }
 
-TEST_CASE("A ring that was divided by others is a difference as long as it is heard") {
+TEST_CASE("a ring that others divided is a difference while it is received") {
   Divided divided;
   CHECK(divided.meet().find("seeded by different peers") != std::string::npos);
   for (size_t number : {1, 2}) {
@@ -66,7 +66,7 @@ TEST_CASE("A ring that was divided by others is a difference as long as it is he
   CHECK(divided.net.at(1).diff().empty());
 }
 
-TEST_CASE("A ring of another range is a difference") {
+TEST_CASE("a ring of another range is a difference") {
   Network net("10.0.0.0/24"), other("10.0.0.0/16");
   auto& one = net.add(1, names({1}));
   CHECK_FALSE(one.on_state(*other.add(2, names({2})).state(), std::nullopt));
@@ -74,7 +74,7 @@ TEST_CASE("A ring of another range is a difference") {
                                    Catch::EndsWith("launch both with the same --ipalloc-range\n"));
 }
 
-TEST_CASE("Ranges of an owner out of reach are a difference, with the command that takes them over") {
+TEST_CASE("ranges of an owner out of reach are a difference, with the command that takes them over") {
   Network net("10.0.0.0/24");
   auto& one = net.add(1, names({1, 2}));
   net.add(2, names({1, 2}));
@@ -85,7 +85,7 @@ TEST_CASE("Ranges of an owner out of reach are a difference, with the command th
         "it again; if it never comes back, run `weave rmpeer 02:00:00:00:00:02` on one peer only\n");
 }
 
-TEST_CASE("A peer that rejoins keeps its addresses, and has them of the other cluster's owner") {
+TEST_CASE("a peer that rejoins keeps its addresses by asking the other cluster's owner for them") {
   Divided divided;
   auto& net = divided.net;
   auto& one = net.at(1);
@@ -124,7 +124,7 @@ TEST_CASE("A peer that rejoins keeps its addresses, and has them of the other cl
   CHECK(all.size() == 83);
 }
 
-TEST_CASE("An address that both clusters have in use is told, and asked for again when wanted") {
+TEST_CASE("an address in use in both clusters is reported, and asked for again on request") {
   Divided divided;
   auto& net = divided.net;
   auto& two = net.at(2);
@@ -149,7 +149,7 @@ TEST_CASE("An address that both clusters have in use is told, and asked for agai
   CHECK(net.at(1).ring().owner(ip("10.0.0.1")) == Network::name(2));
 }
 
-TEST_CASE("Rejoining is refused without another ring in sight") {
+TEST_CASE("rejoining is refused without another ring in sight") {
   Network net("10.0.0.0/24");
   auto& two = net.add(2, names({2}));
   CHECK_THAT(two.rejoin(true).error(), Catch::StartsWith("no peer with another ring has been heard"));
@@ -157,7 +157,7 @@ TEST_CASE("Rejoining is refused without another ring in sight") {
   CHECK_FALSE(two.ring().empty());
 }
 
-TEST_CASE("When the other cluster has given up its ring first, ours stays") {
+TEST_CASE("our ring stays when the other cluster gave up its ring first") {
   Divided divided;
   divided.meet();
   REQUIRE(divided.net.at(1).rejoin());
@@ -165,7 +165,7 @@ TEST_CASE("When the other cluster has given up its ring first, ours stays") {
   CHECK_THAT(divided.net.at(2).rejoin().error(), Catch::StartsWith("no peer with another ring has been heard"));
 }
 
-TEST_CASE("Peers of a cluster rejoin one by one, and don't take their old ring back") {
+TEST_CASE("peers of a cluster rejoin one by one, and don't take their old ring back") {
   Divided divided({2, 3});
   auto& net = divided.net;
   auto& two = net.at(2);
@@ -196,7 +196,7 @@ TEST_CASE("Peers of a cluster rejoin one by one, and don't take their old ring b
   CHECK(three.ring().owner(ip("10.0.0.128")) == Network::name(3));
 }
 
-TEST_CASE("A ring that was given up stays so over a restart, whatever the launch says") {
+TEST_CASE("a ring that was given up is not used after a restart") {
   Divided divided;
   auto& net = divided.net;
   REQUIRE(net.at(2).claim("b", cidr("10.0.0.77/24")));
@@ -220,7 +220,7 @@ TEST_CASE("A ring that was given up stays so over a restart, whatever the launch
   CHECK(net.stored(2).entries == two.ring().entries());
 }
 
-TEST_CASE("A ring that can't be given up in the store isn't given up") {
+TEST_CASE("a ring is kept when the store cannot record that it is given up") {
   Divided divided;
   auto& net = divided.net;
   auto& two = net.at(2);

@@ -18,8 +18,8 @@ Ring of(std::vector<Entry> list) {
 
 }  // namespace
 
-TEST_CASE("The first division is that of Weave Net") {
-  for (const auto& v : vectors("ring-claim-for-peers.json", "vectors")) {
+TEST_CASE("the first division equals that of Weave Net") {
+  for (const auto& v : vectors("ipam/ring-claim-for-peers.json", "vectors")) {
     Ring got(cidr(v["universe"]).range(), peer(v["result"]["Peer"]));
     got.claim_for_peers(peers(v["peers"]));
     CHECK(got == ring(v["result"]).value());
@@ -27,8 +27,8 @@ TEST_CASE("The first division is that of Weave Net") {
   }
 }
 
-TEST_CASE("Grant, transfer and report of free space do what Weave Net does") {
-  for (const auto& v : vectors("ring-ops.json", "sequences")) {
+TEST_CASE("grant, transfer and report of free space equal those of Weave Net") {
+  for (const auto& v : vectors("ipam/ring-ops.json", "sequences")) {
     auto got = ring(v["initial"]).value();
     for (const auto& step : v["steps"]) {
       INFO(step.dump());
@@ -47,7 +47,7 @@ TEST_CASE("Grant, transfer and report of free space do what Weave Net does") {
   }
 }
 
-TEST_CASE("A ring from outside is checked") {
+TEST_CASE("a ring from outside is checked") {
   auto refused = [](std::vector<Entry> list) { return Ring::assemble(kRange, kSelf, std::move(list), {}).error(); };
   Ipv4 a = kRange.start, b = kRange.start + 16;
   CHECK(refused({{b, kSelf}, {a, kSelf}}) == "Ring not sorted");
@@ -58,7 +58,7 @@ TEST_CASE("A ring from outside is checked") {
   CHECK(Ring::assemble(kRange, kSelf, {{a, kSelf, 0, 16}, {b, kSelf, 0, 240}}, {}));
 }
 
-TEST_CASE("The last entry wraps round to the first token") {
+TEST_CASE("the last entry wraps round to the first token") {
   auto got = of({{ip("10.0.0.64"), kOther, 0, 0}, {ip("10.0.0.128"), kSelf, 5, 0}});
   CHECK(got.owned(kSelf) == std::vector{range("10.0.0.0-10.0.0.64"), range("10.0.0.128-10.0.1.0")});
   CHECK(got.owner(ip("10.0.0.3")) == kSelf);
@@ -72,7 +72,7 @@ TEST_CASE("The last entry wraps round to the first token") {
         std::vector{range("10.0.0.0-10.0.0.16"), range("10.0.0.32-10.0.0.64"), range("10.0.0.128-10.0.1.0")});
 }
 
-TEST_CASE("Only what is ours can be given away") {
+TEST_CASE("only our own ranges can be granted") {
   auto got = of({{ip("10.0.0.0"), kSelf}, {ip("10.0.0.128"), kOther}});
   auto before = got;
   CHECK_THROWS_AS(got.grant(range("10.0.0.100-10.0.0.129"), kThird), Error);
@@ -81,7 +81,7 @@ TEST_CASE("Only what is ours can be given away") {
   CHECK(got == before);
 }
 
-TEST_CASE("Donors are other peers with free space in the range") {
+TEST_CASE("donors are other peers with free space in the range") {
   auto got = of({{ip("10.0.0.0"), kSelf, 0, 16},
                  {ip("10.0.0.16"), kOther, 0, 5},
                  {ip("10.0.0.32"), kThird, 0, 0},

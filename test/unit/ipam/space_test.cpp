@@ -7,15 +7,15 @@
 using namespace weave;
 using namespace weave::ipam;
 
-TEST_CASE("The biggest CIDR block is the one that Weave Net picks") {
-  for (const auto& v : vectors("space.json", "biggest_cidr_in_range")) {
+TEST_CASE("the biggest CIDR block equals that of Weave Net") {
+  for (const auto& v : vectors("ipam/space.json", "biggest_cidr_in_range")) {
     INFO(v.dump());
     CHECK(biggest_cidr(range(v["range"])) == range(v["biggest_cidr"]));
   }
 }
 
-TEST_CASE("The space answers as that of Weave Net") {
-  for (const auto& v : vectors("space.json", "sequences")) {
+TEST_CASE("operations on the space give the results of Weave Net") {
+  for (const auto& v : vectors("ipam/space.json", "sequences")) {
     Space space;
     CHECK(space.update(ranges(v["initial_ranges"])).empty());
     for (const auto& step : v["steps"]) {
@@ -41,7 +41,7 @@ TEST_CASE("The space answers as that of Weave Net") {
   }
 }
 
-TEST_CASE("An address in use stays in use when the ring gives it to another peer") {
+TEST_CASE("an address in use stays in use when the ring gives it to another peer") {
   Space space;
   space.update(std::vector{range("10.0.0.0-10.0.0.16")});
   REQUIRE(space.claim(ip("10.0.0.9")));
@@ -50,19 +50,19 @@ TEST_CASE("An address in use stays in use when the ring gives it to another peer
   CHECK(space.used_count() == 2);
   CHECK(space.active_count() == 1);
   CHECK(space.free_count() == 7);
-  SECTION("and leaves with its release") {
+  SECTION("and leaves the space when it is released") {
     CHECK(space.free(ip("10.0.0.9")));
     CHECK(space.free_count() == 7);
     CHECK_FALSE(space.claim(ip("10.0.0.9")));
   }
-  SECTION("and isn't given out when its range comes back") {
+  SECTION("and is not allocated when its range comes back") {
     CHECK(space.update(std::vector{range("10.0.0.0-10.0.0.16")}).empty());
     CHECK(space.free_count() == 14);
     CHECK_FALSE(space.claim(ip("10.0.0.9")));
   }
 }
 
-TEST_CASE("Range sets agree with a set of numbers") {
+TEST_CASE("range sets agree with a set of numbers") {
   uint32_t seed = 7;
   auto random = [&](uint32_t below) {
     seed = seed * 1664525 + 1013904223;

@@ -86,14 +86,14 @@ Reply serve(Allocator& ipam, const std::string& method, const std::vector<std::s
 
 }  // namespace
 
-TEST_CASE("A session with Weave Net gets the same answers") {
+TEST_CASE("a session with Weave Net gets the same answers") {
   Allocator ipam({peer("02:00:00:00:00:01"), "host1", cidr("10.32.0.0/12"), cidr("10.32.0.0/12"), {}}, {},
                  [](std::span<const Change>) {});
   auto reachable = [](PeerName) { return false; };
   CHECK(ipam.report(reachable).status == "idle");
   CHECK(ipam.ring().empty());
   int replayed = 0;
-  for (const auto& step : vectors("http-transcript.json", "steps")) {
+  for (const auto& step : vectors("ipam/http-transcript.json", "steps")) {
     INFO(step.dump());
     auto method = text(step["method"]), path = text(step["path"]), body = text(step["body"]);
     if (path == "/ip" && method == "GET") {

@@ -1,20 +1,12 @@
-// Reading the golden data of Weave Net for the tests of this room.
+// The golden data of Weave Net as values of ipam.
 #pragma once
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "ipam/ring.hpp"
+#include "unit/vectors.hpp"
 
 namespace weave::ipam {
 
 using Json = nlohmann::json;
-
-// The list under a key of a file.
-inline Json vectors(const std::string& name, const char* key) {
-  std::ifstream file(WEAVE_SOURCE_DIR "/test/vectors/ipam/" + name);
-  if (!file) throw Error("open the vectors " + name);
-  return Json::parse(file).at(key);
-}
+using test::unhex, test::vectors;
 
 inline std::string text(const Json& json) {
   return json.get<std::string>();

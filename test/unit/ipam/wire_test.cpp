@@ -16,9 +16,9 @@ bool one_order(const State& state) {
 
 }  // namespace
 
-TEST_CASE("States are written byte for byte as Weave Net writes them, and read") {
+TEST_CASE("states are written byte for byte as Weave Net writes them, and read") {
   int exact = 0;
-  for (const auto& v : vectors("gossip-state.json", "vectors")) {
+  for (const auto& v : vectors("ipam/gossip-state.json", "vectors")) {
     INFO(text(v["name"]));
     auto bytes = unhex(v["hex"]);
     auto want = state(v["decoded"]);
@@ -35,9 +35,9 @@ TEST_CASE("States are written byte for byte as Weave Net writes them, and read")
   CHECK(exact == 8);
 }
 
-TEST_CASE("Messages captured between running routers are read, whatever their type ids") {
+TEST_CASE("messages captured between running routers are read, whatever their type ids") {
   int read = 0;
-  for (const auto& v : vectors("captured-messages.json", "messages")) {
+  for (const auto& v : vectors("ipam/captured-messages.json", "messages")) {
     auto bytes = unhex(v["hex"]);
     INFO(v["decoded"].dump());
     ByteView content = bytes;
@@ -58,8 +58,8 @@ TEST_CASE("Messages captured between running routers are read, whatever their ty
   CHECK(read == 35);
 }
 
-TEST_CASE("Ranges are written byte for byte as Weave Net writes them, and read") {
-  for (const auto& v : vectors("unicast-range.json", "vectors")) {
+TEST_CASE("ranges are written byte for byte as Weave Net writes them, and read") {
+  for (const auto& v : vectors("ipam/unicast-range.json", "vectors")) {
     Ipv4Range range{{v["Start"].get<uint32_t>()}, {v["End"].get<uint32_t>()}};
     auto bytes = unhex(v["hex"]);
     CHECK(encode_unicast(static_cast<Tag>(v["tag"].get<int>()), encode_range(range)) == bytes);
@@ -67,9 +67,9 @@ TEST_CASE("Ranges are written byte for byte as Weave Net writes them, and read")
   }
 }
 
-TEST_CASE("A stored ring of Weave Net has the shape of a gossiped one") {
+TEST_CASE("a stored ring of Weave Net has the shape of a gossiped one") {
   int rings = 0;
-  for (const auto& v : vectors("persisted-values.json", "vectors")) {
+  for (const auto& v : vectors("ipam/persisted-values.json", "vectors")) {
     if (text(v["key"]) != "ring") continue;
     // As the value of the field it is in.
     const auto& r = v["value"];
@@ -81,13 +81,13 @@ TEST_CASE("A stored ring of Weave Net has the shape of a gossiped one") {
   CHECK(rings == 2);
 }
 
-TEST_CASE("An election that hasn't begun isn't an observer's lack of one") {
+TEST_CASE("an empty election and none are encoded differently") {
   State elector{.paxos = PaxosTable{}}, observer;
   CHECK(decode_state(encode_state(elector))->paxos.has_value());
   CHECK_FALSE(decode_state(encode_state(observer))->paxos.has_value());
 }
 
-TEST_CASE("What no honest peer says is refused") {
+TEST_CASE("implausible messages are refused") {
   auto refused = [](const State& state) { return reason(decode_state(encode_state(state))); };
   PeerName huge{uint64_t{1} << 48}, fine{1};
   CHECK(refused({.nicknames = {{huge, "x"}}}) == "a peer's name has more than 48 bits");

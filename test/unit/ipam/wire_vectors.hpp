@@ -5,13 +5,6 @@
 
 namespace weave::ipam {
 
-inline Bytes unhex(const std::string& text) {
-  Bytes out;
-  for (size_t i = 0; i + 1 < text.size(); i += 2)
-    out.push_back(static_cast<uint8_t>(std::stoul(text.substr(i, 2), nullptr, 16)));
-  return out;
-}
-
 inline NodeId node_id(const Json& j) {
   return {peer(j["Name"]), std::stoull(text(j["UID"]))};
 }

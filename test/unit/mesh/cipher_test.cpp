@@ -3,17 +3,16 @@
 #include <catch2/catch.hpp>
 
 #include "mesh/framing.hpp"
-#include "wire_vectors.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::mesh;
-using namespace weave::mesh::test;
 
 namespace {
 
-PublicKey public_key(const json& text) {
+PublicKey public_key(const nlohmann::json& text) {
   PublicKey key{};
-  auto bytes = hex(text);
+  auto bytes = test::unhex(text);
   std::copy(bytes.begin(), bytes.end(), key.begin());
   return key;
 }
@@ -21,11 +20,11 @@ PublicKey public_key(const json& text) {
 }  // namespace
 
 TEST_CASE("both sides derive Weave Net's session key") {
-  auto vectors = load("session-key.json");
+  auto vectors = test::vectors("mesh/session-key.json");
   REQUIRE(vectors.at("cases").size() >= 5);
   for (const auto& c : vectors.at("cases")) {
     Secret password(c.at("password").get<std::string>());
-    auto a = KeyPair::of(hex(c.at("a_private"))), b = KeyPair::of(hex(c.at("b_private")));
+    auto a = KeyPair::of(test::unhex(c.at("a_private"))), b = KeyPair::of(test::unhex(c.at("b_private")));
     CHECK(a.public_key == public_key(c.at("a_public")));
     CHECK(b.public_key == public_key(c.at("b_public")));
     auto at_a = session_key(a, b.public_key, password), at_b = session_key(b, a.public_key, password);
@@ -45,9 +44,9 @@ TEST_CASE("public keys of low order are refused") {
   CHECK_FALSE(session_key(ours, one, password));
 }
 
-TEST_CASE("encrypted frames are Weave Net's, byte for byte, in both directions") {
-  auto vectors = load("frames-encrypted.json");
-  Secret key(hex(vectors.at("session_key")));
+TEST_CASE("encrypted frames equal those of Weave Net in both directions") {
+  auto vectors = test::vectors("mesh/frames-encrypted.json");
+  Secret key(test::unhex(vectors.at("session_key")));
   for (bool initiator : {false, true}) {
     const auto& frames = vectors.at(initiator ? "sent_by_outbound_side" : "sent_by_inbound_side");
     MessageCipher sender(key, initiator), receiver(key, !initiator);
@@ -55,15 +54,15 @@ TEST_CASE("encrypted frames are Weave Net's, byte for byte, in both directions")
     for (const auto& f : frames) {
       for (; counter < f.at("counter").get<uint64_t>(); ++counter) REQUIRE(receiver.open(sender.seal(Bytes{0})));
       ++counter;
-      auto message = hex(f.at("message_hex"));
+      auto message = test::unhex(f.at("message_hex"));
       auto sealed = sender.seal(message);
-      CHECK(frame(2, sealed) == hex(f.at("wire_hex")));
+      CHECK(frame(2, sealed) == test::unhex(f.at("wire_hex")));
       CHECK(receiver.open(sealed) == message);
     }
   }
 }
 
-TEST_CASE("a damaged, repeated or reflected message doesn't open") {
+TEST_CASE("a damaged, repeated or reflected message is refused") {
   Secret key(Bytes(32, 1));
   MessageCipher sender(key, true), receiver(key, false);
   auto sealed = sender.seal(Bytes{1, 2, 3});

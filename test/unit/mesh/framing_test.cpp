@@ -5,7 +5,7 @@
 using namespace weave;
 using namespace weave::mesh;
 
-TEST_CASE("messages come out of the stream however it is cut") {
+TEST_CASE("messages are read from a stream in pieces of any size") {
   int version = GENERATE(1, 2);
   std::vector<Bytes> messages{{}, {0}, Bytes(127, 1), Bytes(128, 2), Bytes(300, 3), Bytes(70000, 4)};
   Bytes wire;
@@ -53,7 +53,7 @@ TEST_CASE("frames are limited to 10 MiB in both directions, and refused by their
   CHECK(sealed.encode(Bytes(kMaxFrame - 16)));
 }
 
-TEST_CASE("what isn't a message in a version 1 stream is refused") {
+TEST_CASE("malformed messages in a version 1 stream are refused") {
   for (Bytes bad : {Bytes{0x80}, Bytes{0}, Bytes{3, 6, 0, 7}, Bytes{4, 0x0a, 1, 1, 0}, Bytes{4, 0x0a, 0, 2, 0},
                     Bytes{5, 0x0a, 0, 1, 0, 0}, Bytes{1, 0xff}}) {
     InputBuffer input;

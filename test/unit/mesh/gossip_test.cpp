@@ -6,7 +6,7 @@
 using namespace weave;
 using namespace weave::mesh;
 
-TEST_CASE("broadcasts reach everyone once, unicasts their destination") {
+TEST_CASE("a broadcast reaches every peer once, a unicast its destination") {
   Line net;
   net.a.mesh.broadcast("x", opaque("hello"), net.now);
   net.settle();
@@ -21,7 +21,7 @@ TEST_CASE("broadcasts reach everyone once, unicasts their destination") {
   CHECK(reason(net.a.mesh.unicast("x", four, {}, net.now)) == "unknown relay destination: 00:00:00:00:00:04");
 }
 
-TEST_CASE("a channel that nobody between uses is carried all the same") {
+TEST_CASE("a relay without the channel passes its gossip on") {
   Line net;
   auto count = [&](Router& r) { return r.received.size(); };
   // Router 2 doesn't know "y"; 1 and 3 do.
@@ -49,9 +49,9 @@ TEST_CASE("a channel that nobody between uses is carried all the same") {
   CHECK(count(net.b) == 0);
 }
 
-TEST_CASE("gossip on unknown channels is passed on as Weave Net's surrogate does") {
+TEST_CASE("gossip on unknown channels is passed on as Weave Net does") {
   Surrogates surrogates(30s);
-  for (const auto& step : vectors("surrogate.json", "steps")) {
+  for (const auto& step : vectors("mesh/surrogate.json", "steps")) {
     INFO(step.dump());
     auto at = start + std::chrono::duration_cast<Time::duration>(
                           std::chrono::duration<double>(step.at("AtSeconds").get<double>()));
@@ -60,7 +60,7 @@ TEST_CASE("gossip on unknown channels is passed on as Weave Net's surrogate does
   }
 }
 
-TEST_CASE("surrogates have room for so many channels, payloads and bytes; then they drop, and recover") {
+TEST_CASE("the store for unknown channels is bounded, and works again after it was full") {
   Surrogates surrogates(30s);
   for (size_t i = 0; i < 2 * Surrogates::kMaxChannels; ++i) surrogates.gossip(std::to_string(i), as_bytes("p"), start);
   CHECK(surrogates.channels() == Surrogates::kMaxChannels);
@@ -71,7 +71,7 @@ TEST_CASE("surrogates have room for so many channels, payloads and bytes; then t
   CHECK(surrogates.channels() == 1);
 }
 
-TEST_CASE("what comes back to us isn't sent round again, nor back to where it came from") {
+TEST_CASE("received gossip is sent neither back nor round again") {
   Line net;
   net.sent.clear();
   net.b.mesh.message(12, encode_envelope(Tag::kBroadcast, {"x", two, {}, as_bytes("mine")}), net.now);
@@ -109,7 +109,7 @@ TEST_CASE("a slow neighbour gets the newest state and costs bounded memory") {
   CHECK(reason(last) == "connection to relay peer 00:00:00:00:00:02 is congested");
 }
 
-TEST_CASE("news goes on at once; what follows thick goes on together, to everyone but who told it") {
+TEST_CASE("news is passed on at once, frequent news together, and never to its sender") {
   Router a(1);
   for (uint64_t i = 2; i <= 4; ++i) {
     a.mesh.connection_ready(i, {.name = {i}, .uid = i, .address = "10.0.0.9:6783", .overlays = 2}, start);

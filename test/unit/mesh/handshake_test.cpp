@@ -2,11 +2,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "wire_vectors.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::mesh;
-using namespace weave::mesh::test;
 
 namespace {
 
@@ -70,17 +69,17 @@ Bytes features_frame(const FeatureMap& map) {
 
 }  // namespace
 
-TEST_CASE("features are Weave Net's") {
-  auto vectors = load("features.json");
+TEST_CASE("features are encoded as Weave Net encodes them") {
+  auto vectors = test::vectors("mesh/features.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.at("name"));
-    auto map = feature_map(c.at("features"));
-    CHECK(decode_features(hex(c.at("hex"))) == map);
+    auto map = c.at("features").get<FeatureMap>();
+    CHECK(decode_features(test::unhex(c.at("hex"))) == map);
     CHECK(decode_features(encode_features(map)) == map);
   }
 }
 
-TEST_CASE("features are taken as they were meant") {
+TEST_CASE("features survive encoding in both versions, unknown ones are ignored") {
   for (int version : {1, 2}) {
     auto features = some_features();
     if (version == 1) {
@@ -98,7 +97,7 @@ TEST_CASE("features are taken as they were meant") {
   CHECK(to_features(map, 2)->overlays == std::vector<std::string>{""});
 }
 
-TEST_CASE("incomplete and damaged features are refused in Weave Net's order and words") {
+TEST_CASE("incomplete and damaged features are refused in Weave Net's order and with its reasons") {
   auto good = to_map(some_features(), 2);
   auto without = [&](const char* key) {
     auto map = good;
@@ -139,24 +138,24 @@ TEST_CASE("incomplete and damaged features are refused in Weave Net's order and 
   }
 }
 
-TEST_CASE("the intro with fixed keys is Weave Net's: both directions, both versions, with and without password") {
+TEST_CASE("the introduction with fixed keys equals that of Weave Net") {
   for (const auto& file : intro_files)
     for (bool initiator : {true, false})
       for (size_t chunk : {size_t{1}, size_t{1000}}) {
         INFO(file << " initiator " << initiator << " in pieces of " << chunk);
-        auto vectors = load(file);
+        auto vectors = test::vectors("mesh/" + file);
         const auto& ours = vectors.at(initiator ? "outbound_side" : "inbound_side");
         const auto& theirs = vectors.at(initiator ? "inbound_side" : "outbound_side");
         int version = ours.at("negotiated_version").get<int>();
-        auto sent = hex(ours.at("sent_intro_hex"));
-        auto theirs_sent = hex(theirs.at("sent_intro_hex"));
+        auto sent = test::unhex(ours.at("sent_intro_hex"));
+        auto theirs_sent = test::unhex(theirs.at("sent_intro_hex"));
         auto settings = config(initiator, {}, sent[5], sent[6]);
-        settings.ours = *to_features(feature_map(ours.at("features_sent")), 2);
+        settings.ours = *to_features(ours.at("features_sent").get<FeatureMap>(), 2);
         KeyPair keys;
         bool password = ours.contains("password");
         if (password) {
           settings.password = Secret(ours.at("password").get<std::string>());
-          keys = KeyPair::of(hex(ours.at("private_key")));
+          keys = KeyPair::of(test::unhex(ours.at("private_key")));
         }
         HandshakeMachine handshake(settings, keys);
         for (size_t at = 0; at < theirs_sent.size(); at += chunk)
@@ -172,23 +171,23 @@ TEST_CASE("the intro with fixed keys is Weave Net's: both directions, both versi
         CHECK(done.version == version);
         CHECK(done.conn_uid == (uint64_t{1000} ^ 77));
         CHECK(done.theirs.name.str() == theirs.at("features_sent").at("Name").get<std::string>());
-        CHECK(to_features(feature_map(ours.at("features_received")), version)->uid == done.theirs.uid);
+        CHECK(to_features(ours.at("features_received").get<FeatureMap>(), version)->uid == done.theirs.uid);
         CHECK(done.theirs.overlays.has_value() == (version == 2));
         if (password) CHECK(to_hex(done.session_key.view()) == ours.at("session_key").get<std::string>());
         CHECK(done.session_key.empty() != password);
         for (const auto& message : ours.at("messages_after_intro"))
-          CHECK(done.stream.encode(hex(message.at("message_hex"))) == hex(message.at("wire_hex")));
+          CHECK(done.stream.encode(test::unhex(message.at("message_hex"))) == test::unhex(message.at("wire_hex")));
         for (const auto& message : theirs.at("messages_after_intro")) {
-          done.stream.feed(hex(message.at("wire_hex")));
-          CHECK(done.stream.next().value() == std::optional(hex(message.at("message_hex"))));
+          done.stream.feed(test::unhex(message.at("wire_hex")));
+          CHECK(done.stream.next().value() == std::optional(test::unhex(message.at("message_hex"))));
         }
       }
 }
 
-TEST_CASE("recorded sessions with a live router play through from both ends") {
+TEST_CASE("sessions recorded with a Weave Net router are replayed from both ends") {
   for (const auto& file : live_files)
     for (bool as_recorder : {true, false}) {
-      auto vectors = load(file);
+      auto vectors = test::vectors("mesh/" + file);
       bool password = vectors.contains("recorder_private_key");
       // Only the recorder's private key is known.
       if (!as_recorder && password) continue;
@@ -196,28 +195,28 @@ TEST_CASE("recorded sessions with a live router play through from both ends") {
       bool recorder_initiates = vectors.at("recorder_role") == "outbound";
       auto settings = config(as_recorder == recorder_initiates, {}, 1, vectors.at("protocol_version").get<int>());
       settings.ours =
-          *to_features(feature_map(vectors.at(as_recorder ? "recorder_features" : "reference_features")), 2);
+          *to_features(vectors.at(as_recorder ? "recorder_features" : "reference_features").get<FeatureMap>(), 2);
       KeyPair keys;
       if (password) {
         settings.password = Secret(vectors.at("password").get<std::string>());
-        keys = KeyPair::of(hex(vectors.at("recorder_private_key")));
+        keys = KeyPair::of(test::unhex(vectors.at("recorder_private_key")));
       }
       HandshakeMachine handshake(settings, keys);
-      handshake.feed(
-          hex(vectors.at(as_recorder ? "stream_reference_to_recorder_hex" : "stream_recorder_to_reference_hex")));
+      handshake.feed(test::unhex(
+          vectors.at(as_recorder ? "stream_reference_to_recorder_hex" : "stream_recorder_to_reference_hex")));
       INFO(handshake.reason());
       REQUIRE(handshake.done());
       auto done = handshake.take();
       if (password) CHECK(to_hex(done.session_key.view()) == vectors.at("session_key").get<std::string>());
       for (const auto& message : vectors.at("messages")) {
         if ((message.at("from") == "reference") != as_recorder) continue;
-        CHECK(done.stream.next().value() == std::optional(hex(message.at("message_hex"))));
+        CHECK(done.stream.next().value() == std::optional(test::unhex(message.at("message_hex"))));
       }
       CHECK(done.stream.next().value() == std::optional<Bytes>());
     }
 }
 
-TEST_CASE("two of ours meet") {
+TEST_CASE("two peers complete the handshake with each other") {
   int version = GENERATE(1, 2);
   std::string password = GENERATE("", "wfvAwt7sj");
   HandshakeMachine one(config(true, password, 1, version)), other(config(false, password));
@@ -236,7 +235,7 @@ TEST_CASE("two of ours meet") {
   }
 }
 
-TEST_CASE("an acceptor says nothing of itself before it has accepted the initiator") {
+TEST_CASE("an acceptor sends its features only after it has accepted the initiator") {
   for (const char* password : {"", "secret"}) {
     HandshakeMachine acceptor(config(false, password));
     CHECK(acceptor.take_output() == intro(1, 2));
@@ -283,7 +282,7 @@ TEST_CASE("a password on one side only ends the handshake with Weave Net's reaso
     CHECK(without.reason() == "no password specificed, but peer requested an encrypted connection");
 }
 
-TEST_CASE("headers are judged as Weave Net judges them") {
+TEST_CASE("protocol headers are accepted and refused as by Weave Net") {
   HandshakeMachine future(config(true));
   future.feed(intro(1, 9, {0}));
   CHECK_FALSE(future.failed());

@@ -5,7 +5,6 @@
 using namespace weave;
 using namespace weave::mesh;
 using namespace std::chrono_literals;
-using Time = Maker::Time;
 
 namespace {
 
@@ -36,7 +35,7 @@ struct World {
 
 }  // namespace
 
-TEST_CASE("targets are written host[:port], also with IPv6 addresses") {
+TEST_CASE("a target is host[:port], also with an IPv6 address") {
   auto parse = [](const char* text) { return TargetName::parse(text); };
   CHECK(parse("host1")->host == "host1");
   CHECK_FALSE(parse("host1")->port);
@@ -57,7 +56,7 @@ TEST_CASE("targets are written host[:port], also with IPv6 addresses") {
     CHECK_FALSE(Endpoint::parse(bad));
 }
 
-TEST_CASE("what the user names is dialled at once, the good ones in spite of the bad") {
+TEST_CASE("valid targets of the user are dialled at once, invalid ones are refused") {
   World w;
   CHECK(w.maker.connect({"10.0.0.2", "a b", "10.0.0.3:7000", "host4"}, false, w.now) ==
         Names{"invalid peer name \"a b\", should be host[:port]"});
@@ -110,7 +109,7 @@ TEST_CASE("a connection that lasted a minute is dialled again at once, with the 
   CHECK(w.maker.next_wake() == w.now + 2s);
 }
 
-TEST_CASE("ourself is never tried again until it is named again") {
+TEST_CASE("a target that is this router is not tried again until it is named again") {
   World w;
   w.maker.connect({"10.0.0.2"}, false, w.now);
   w.dial();
@@ -125,7 +124,7 @@ TEST_CASE("ourself is never tried again until it is named again") {
   CHECK(w.dial().size() == 1);
 }
 
-TEST_CASE("naming a router again tries it at once") {
+TEST_CASE("a target that is named again is tried at once") {
   World w;
   w.maker.connect({"10.0.0.2"}, false, w.now);
   w.dial();
@@ -170,14 +169,14 @@ TEST_CASE("two routers that name each other don't dial each other while they are
   CHECK(w.dial() == Names{"10.0.0.2:6783"});
 }
 
-TEST_CASE("a router named without port is content with being dialled from that host") {
+TEST_CASE("a target without port is not dialled while its host is connected to us") {
   World w;
   w.maker.connect({"10.0.0.2", "10.0.0.3:6783"}, false, w.now);
   w.view.connections = {{two, at("10.0.0.2:41234"), false}, {three, at("10.0.0.3:41234"), false}};
   CHECK(w.dial() == Names{"10.0.0.3:6783"});
 }
 
-TEST_CASE("names are resolved at each attempt, and rest while one of their addresses is connected") {
+TEST_CASE("a name is resolved at each attempt, and not dialled while one of its addresses is connected") {
   World w;
   w.maker.connect({"host2"}, false, w.now);
   auto attempt = w.maker.update(w.view, w.now).at(0);
@@ -201,7 +200,7 @@ TEST_CASE("names are resolved at each attempt, and rest while one of their addre
   CHECK(w.dial() == Names{"host2:6783"});
 }
 
-TEST_CASE("a name for several routers that we are one of stands for the others") {
+TEST_CASE("a name of several routers that includes this one stands for the others") {
   World w;
   w.maker.connect({"all"}, false, w.now);
   std::vector<Ip> addresses{at("10.0.0.1:1").ip, at("10.0.0.2:1").ip};
@@ -221,7 +220,7 @@ TEST_CASE("a name for several routers that we are one of stands for the others")
   CHECK(w.maker.resolved("all:6783", addresses, w.now).size() == 2);
 }
 
-TEST_CASE("routers that gossip tells of are dialled, if discovery is on") {
+TEST_CASE("peers known from gossip are dialled if discovery is on") {
   World w;
   w.known[two] = {.name = two,
                   .nickname = {},
@@ -254,7 +253,7 @@ TEST_CASE("routers that gossip tells of are dialled, if discovery is on") {
   CHECK(w.maker.targets().empty());
 }
 
-TEST_CASE("an address that the user named by a name isn't dialled a second time because of gossip") {
+TEST_CASE("an address that a target resolves to isn't dialled a second time because of gossip") {
   World w;
   w.maker.connect({"host3"}, false, w.now);
   w.dial();

@@ -6,7 +6,7 @@
 using namespace weave;
 using namespace weave::mesh;
 
-TEST_CASE("strangers tell each other everything, changes follow a second later, and all agree") {
+TEST_CASE("new neighbours exchange their whole topology, changes follow after a second") {
   Router a(1), b(2);
   Net net;
   net.add(a);
@@ -28,7 +28,7 @@ TEST_CASE("strangers tell each other everything, changes follow a second later, 
   CHECK(net.count<RoutesChanged>() >= 2);
 }
 
-TEST_CASE("a connection to a peer that we reach already brings no complete gossip") {
+TEST_CASE("a connection to a reachable peer sends no complete topology") {
   Line net;
   net.sent.clear();
   net.connect(13, net.a, net.c, 9, false);
@@ -38,7 +38,7 @@ TEST_CASE("a connection to a peer that we reach already brings no complete gossi
   CHECK(same_topology(net.a, net.c));
 }
 
-TEST_CASE("of two connections between the same peers the one with the lower id stays, on both sides") {
+TEST_CASE("of two connections between the same peers both sides keep the one with the lower id") {
   Line net;
   net.other.clear();
   net.connect(120, net.b, net.a, 6);
@@ -59,7 +59,7 @@ TEST_CASE("of two connections between the same peers the one with the lower id s
   CHECK_FALSE(net.b.mesh.connection_to(one));
 }
 
-TEST_CASE("whom we don't let in, in Weave Net's words") {
+TEST_CASE("connections are refused with Weave Net's reasons") {
   Router a(1, 1);
   auto refusal = [&](Handshake remote) {
     a.mesh.take();
@@ -80,7 +80,7 @@ TEST_CASE("whom we don't let in, in Weave Net's words") {
   CHECK_FALSE(a.mesh.peers().find(three));
 }
 
-TEST_CASE("heartbeats every 30 s; a peer that says nothing for 60 s is dropped, and forgotten") {
+TEST_CASE("heartbeats are sent every 30 s; a peer that is silent for 60 s is disconnected and forgotten") {
   Router a(1), b(2);
   Net net;
   net.add(a);
@@ -97,7 +97,7 @@ TEST_CASE("heartbeats every 30 s; a peer that says nothing for 60 s is dropped, 
   REQUIRE(net.count<PeersGone>() == 1);
 }
 
-TEST_CASE("a restarted peer gets everything, outgrows its former version, and all follow") {
+TEST_CASE("a restarted peer gets the whole topology and a higher version than before") {
   Line net;
   net.advance(10s);
   auto before = net.a.mesh.peers().find(three)->version;
@@ -118,7 +118,7 @@ TEST_CASE("a restarted peer gets everything, outgrows its former version, and al
   CHECK(same_topology(net.b, again));
 }
 
-TEST_CASE("two peers with one short id: the one with the higher name takes another") {
+TEST_CASE("of two peers with one short id the one with the higher name takes another") {
   Router a(1, 200, 0, 42), b(2, 200, 0, 42);
   Net net;
   net.add(a);
@@ -163,10 +163,10 @@ TEST_CASE("messages that would crash an old peer can't be sent, and are ignored 
   CHECK(std::get<OverlayMessage>(control[1]).tag == Tag::kConnectionEstablished);
 }
 
-TEST_CASE("a malformed or refused message costs its own connection and nothing else") {
-  for (const auto& c : vectors("decode-verdicts.json", "cases")) {
+TEST_CASE("a malformed message closes its own connection only") {
+  for (const auto& c : vectors("mesh/decode-verdicts.json", "cases")) {
     Line net;
-    auto payload = hex(c.at("hex"));
+    auto payload = unhex(c.at("hex"));
     auto message = encode_envelope(Tag::kGossip, {"topology", one, {}, payload});
     net.b.mesh.message(12, message, net.now);
     net.settle();
@@ -207,16 +207,16 @@ TEST_CASE("the status shows peers, routes and connections") {
   CHECK_FALSE(status.connections[0].remote.outbound);
 }
 
-TEST_CASE("recorded messages of live routers are taken as they come") {
+TEST_CASE("recorded messages of Weave Net routers are accepted") {
   Router a(0x020000000001, 200, 15252263266024547486u, 1751);
   a.mesh.connection_ready(1, {{0x020000000002}, "b", 16612014435761253032u, 1915, 1, "10.88.0.2:41000", false, true, 1},
                           start);
   size_t control = 0;
-  for (const auto& e : vectors("live-three-peers.json", "events")) {
+  for (const auto& e : vectors("mesh/live-three-peers.json", "events")) {
     if (e.at("to") != "a" || !e.contains("message_hex") || e.at("what") == "features") continue;
     auto at = start + std::chrono::milliseconds(static_cast<int>(e.at("t").get<double>() * 1000));
     a.mesh.tick(at);
-    a.mesh.message(1, hex(e.at("message_hex")), at);
+    a.mesh.message(1, unhex(e.at("message_hex")), at);
     for (auto& effect : a.mesh.take()) {
       CHECK_FALSE(std::holds_alternative<Close>(effect));
       control += std::holds_alternative<OverlayMessage>(effect);

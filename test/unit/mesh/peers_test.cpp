@@ -24,7 +24,7 @@ std::set<PeerName> names(const Json& json) {
 }  // namespace
 
 TEST_CASE("topology updates merge as in Weave Net") {
-  auto scenarios = vectors("topology-merge.json", "scenarios");
+  auto scenarios = vectors("mesh/topology-merge.json", "scenarios");
   for (const auto& scenario : scenarios) {
     auto self = peer_name(scenario.at("ourself"));
     auto start = peers(scenario.at("start"));
@@ -44,7 +44,7 @@ TEST_CASE("topology updates merge as in Weave Net") {
       auto version = table.self().version;
       auto id = table.self().short_id;
       if (op == "update") {
-        auto update = decode_topology(hex(step.at("UpdateHex")));
+        auto update = decode_topology(unhex(step.at("UpdateHex")));
         REQUIRE(update);
         auto merged = table.merge(*update);
         CHECK(merged.received == names(step.at("Received")));
@@ -80,7 +80,7 @@ TEST_CASE("topology updates merge as in Weave Net") {
   }
 }
 
-TEST_CASE("somebody's claim that our version is the highest of all doesn't make it wrap") {
+TEST_CASE("a received version of ours that is the highest possible doesn't wrap") {
   Peers table({{1}, "us", 5, 3, 7, {}}, seeded(1));
   table.merge({{{1}, "us", 6, UINT64_MAX, 7, {}}});
   CHECK(table.self().version == 3);
@@ -88,7 +88,7 @@ TEST_CASE("somebody's claim that our version is the highest of all doesn't make 
   CHECK(table.self().version == UINT64_MAX);
 }
 
-TEST_CASE("short ids beyond 12 bits are none") {
+TEST_CASE("short ids of more than 12 bits are ignored") {
   Peers table({{1}, "us", 5, 3, 7, {}}, seeded(1));
   table.merge({{{2}, "two", 6, 1, 4096, {}}});
   CHECK_FALSE(table.find({2})->short_id);
@@ -96,7 +96,7 @@ TEST_CASE("short ids beyond 12 bits are none") {
   CHECK(table.find({2})->short_id == 4095);
 }
 
-TEST_CASE("all short ids are taken: we keep ours, and get one when a peer goes") {
+TEST_CASE("with all short ids taken we keep ours, and get one when a peer goes") {
   Peers table({{kMaxShortId + 2}, "us", 5, 3, 7, {}}, seeded(1));
   std::vector<Peer> everybody;
   table.set_link({{1}, "a", true, true});
@@ -112,7 +112,7 @@ TEST_CASE("all short ids are taken: we keep ours, and get one when a peer goes")
   CHECK(table.self().short_id == kMaxShortId);  // the only free one
 }
 
-TEST_CASE("the table has an end") {
+TEST_CASE("the number of peers is limited") {
   Peers table({{1}, "us", 5, 3, 7, {}}, seeded(1));
   std::vector<Peer> crowd;
   for (uint64_t i = 2; i < 2 * kMaxPeers; ++i) crowd.push_back({{i}, std::string(1000, 'x'), i, 1, {}, {}});
@@ -139,7 +139,7 @@ TEST_CASE("short ids are drawn evenly from what is free") {
   CHECK_FALSE(ids.choose(random));
 }
 
-TEST_CASE("nicknames can't forge lines or send a terminal commands") {
+TEST_CASE("control characters are removed from nicknames") {
   CHECK(printable("host-1 \xc3\xbc\xe6\x97\xa5\xf0\x9f\x90\xb3") == "host-1 \xc3\xbc\xe6\x97\xa5\xf0\x9f\x90\xb3");
   CHECK(printable("a\nb\x1b[2J\x7f\t") == "a?b?[2J??");
   CHECK(printable("\xc2\x9b\xc0\xaf\xed\xa0\x80\xff\xc3") == "?????????");

@@ -48,9 +48,9 @@ Table ring(uint64_t n, size_t chords, uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("routes of whole topologies from every peer's view are those of Weave Net") {
+TEST_CASE("routes from every peer of a topology equal those of Weave Net") {
   size_t views = 0;
-  for (const auto& topology : vectors("routes.json", "topologies")) {
+  for (const auto& topology : vectors("mesh/routes.json", "topologies")) {
     Table table;
     for (const auto& p : topology.at("peers")) {
       auto name = peer_name(p.at("name"));
@@ -97,7 +97,7 @@ TEST_CASE("a broadcast reaches every peer exactly once, whatever the topology") 
   }
 }
 
-TEST_CASE("gossip goes to about 2 log2 n neighbours, never to the one it came from, and to all in time") {
+TEST_CASE("gossip goes to about 2 log2 n neighbours, never back, and to all over time") {
   std::mt19937_64 engine(5);
   Random random = [&] { return engine(); };
   // A star with 30 leaves: n = 31, 2 * log2(31) = 9.9.

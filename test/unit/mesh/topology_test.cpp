@@ -23,13 +23,13 @@ std::string as_json_has_it(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("topology payloads, byte for byte") {
+TEST_CASE("topology payloads equal those of Weave Net") {
   for (auto [file, first_id] : {std::pair{"topology.json", 65}, {"topology-other-type-ids.json", 71}}) {
-    auto cases = vectors(file, "cases");
+    auto cases = vectors(std::string("mesh/") + file, "cases");
     REQUIRE(cases.size() == 13);
     for (const auto& c : cases) {
       INFO(file << ": " << c.at("name"));
-      auto bytes = hex(c.at("payload_hex"));
+      auto bytes = unhex(c.at("payload_hex"));
       auto expected = peers(c.at("peers"));
       CHECK(to_hex(encode(expected, first_id)) == to_hex(bytes));
       auto decoded = decode_topology(bytes);
@@ -42,14 +42,14 @@ TEST_CASE("topology payloads, byte for byte") {
   }
 }
 
-TEST_CASE("odd and damaged topology payloads get Weave Net's verdict") {
-  auto cases = vectors("decode-verdicts.json", "cases");
+TEST_CASE("odd and damaged topology payloads are accepted and refused as by Weave Net") {
+  auto cases = vectors("mesh/decode-verdicts.json", "cases");
   REQUIRE(cases.size() == 128);
   size_t stricter = 0;
   for (const auto& c : cases) {
     auto name = c.at("name").get<std::string>();
     INFO(name);
-    auto decoded = decode_topology(hex(c.at("hex")));
+    auto decoded = decode_topology(unhex(c.at("hex")));
     INFO(reason(decoded));
     bool accepted = c.at("accepted_by_reference").get<bool>();
     if (name == "same, nested 3000 deep") {  // a stack is finite
@@ -82,16 +82,16 @@ TEST_CASE("odd and damaged topology payloads get Weave Net's verdict") {
   CHECK(stricter == 1);
 }
 
-TEST_CASE("messages in their envelopes, byte for byte") {
-  for (const auto& c : vectors("envelopes.json", "cases")) {
+TEST_CASE("envelopes of messages equal those of Weave Net") {
+  for (const auto& c : vectors("mesh/envelopes.json", "cases")) {
     INFO(c.at("message_hex").get<std::string>().substr(0, 60));
     auto kind = c.at("kind").get<std::string>();
     auto tag = kind == "gossip" ? Tag::kGossip : kind == "unicast" ? Tag::kUnicast : Tag::kBroadcast;
     auto channel = c.at("channel").get<std::string>();
-    auto data = hex(c.at("payload_hex"));
+    auto data = unhex(c.at("payload_hex"));
     Envelope envelope{channel, peer_name(c.at("src")), {}, data};
     if (c.contains("dst")) envelope.destination = peer_name(c.at("dst"));
-    auto bytes = hex(c.at("message_hex"));
+    auto bytes = unhex(c.at("message_hex"));
     CHECK(to_hex(encode_envelope(tag, envelope)) == to_hex(bytes));
     auto decoded = decode_envelope(tag, ByteView(bytes).subspan(1));
     REQUIRE(decoded);
@@ -104,11 +104,11 @@ TEST_CASE("messages in their envelopes, byte for byte") {
   }
 }
 
-TEST_CASE("recorded topology gossip of live routers is decoded and comes out again in the same length") {
+TEST_CASE("recorded topology gossip is decoded and encoded in the same length") {
   size_t seen = 0;
-  for (const auto& e : vectors("live-three-peers.json", "events")) {
+  for (const auto& e : vectors("mesh/live-three-peers.json", "events")) {
     if (e.at("what") != "Gossip" && e.at("what") != "Broadcast") continue;
-    auto message = hex(e.at("message_hex"));
+    auto message = unhex(e.at("message_hex"));
     auto tag = static_cast<Tag>(message.front());
     auto envelope = decode_envelope(tag, ByteView(message).subspan(1));
     REQUIRE(envelope);
@@ -123,7 +123,7 @@ TEST_CASE("recorded topology gossip of live routers is decoded and comes out aga
   CHECK(seen >= 10);
 }
 
-TEST_CASE("more peers or links than a payload may carry are refused, before they take memory") {
+TEST_CASE("more peers or links than a payload may hold are refused before they take memory") {
   std::vector<Peer> crowd;
   for (uint64_t i = 1; i <= kMaxGossipedPeers; ++i) crowd.push_back({{i}, {}, i, 1, {}, {}});
   CHECK(decode_topology(encode(crowd, 65)));

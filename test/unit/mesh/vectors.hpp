@@ -1,21 +1,13 @@
-// Reading the golden data of Weave Net for the tests of this room.
+// The golden data of Weave Net as values of mesh.
 #pragma once
-#include <nlohmann/json.hpp>
-
-#include "base/fd.hpp"
-#include "base/hex.hpp"
 #include "mesh/peer.hpp"
+#include "unit/vectors.hpp"
 
 namespace weave::mesh {
 
 using Json = nlohmann::json;
+using test::unhex, test::vectors;
 
-inline Json vectors(const std::string& name, const char* key) {
-  return Json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/mesh/" + name)).at(key);
-}
-inline Bytes hex(const Json& json) {
-  return from_hex(json.get<std::string>()).value();
-}
 inline PeerName peer_name(const Json& json) {
   return PeerName::parse(json.get<std::string>()).value();
 }

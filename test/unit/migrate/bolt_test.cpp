@@ -44,7 +44,7 @@ TEST_CASE("a bucket's values are read, whether it is inline or has pages of its 
   }
 }
 
-TEST_CASE("the newer meta counts, and when it is damaged the older one") {
+TEST_CASE("the newer meta page is used, and the older one when it is damaged") {
   auto file = file_bytes(file_vector("small"));
   auto newest = read_bolt_bucket(file, "top").value();
   auto live = live_meta(file);
@@ -56,7 +56,7 @@ TEST_CASE("the newer meta counts, and when it is damaged the older one") {
   CHECK_FALSE(read_bolt_bucket(file, "top"));
 }
 
-TEST_CASE("what is no BoltDB file is refused") {
+TEST_CASE("files of another format are refused") {
   CHECK_FALSE(read_bolt_bucket({}, "top"));
   CHECK_FALSE(read_bolt_bucket(as_bytes("SQLite format 3"), "top"));
   CHECK_FALSE(read_bolt_bucket(Bytes(65536), "top"));
@@ -76,7 +76,7 @@ TEST_CASE("a file that is cut off is refused, or complete") {
   }
 }
 
-TEST_CASE("a tree that goes round, or leaves the file, is refused") {
+TEST_CASE("a tree with a cycle or outside the file is refused") {
   auto file = file_bytes(file_vector("small"));
   auto live = live_meta(file);
   for (uint64_t root : {uint64_t{0}, uint64_t{1}, uint64_t{7}, uint64_t{1} << 40, ~uint64_t{0}}) {

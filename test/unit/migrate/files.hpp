@@ -1,23 +1,14 @@
 // Whole files of Weave Net from the vectors.
 #pragma once
-#include <fstream>
-#include <nlohmann/json.hpp>
-
-#include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 namespace weave::migrate {
 
 using Json = nlohmann::json;
 
-inline Json vectors(const std::string& name) {
-  std::ifstream in(WEAVE_SOURCE_DIR "/test/vectors/ipam/" + name);
-  return Json::parse(in);
-}
-
 // By name: "small", with its bucket inline; "large", with pages of its own and an overflow page.
 inline Json file_vector(const std::string& name) {
-  const auto all = vectors("persistence-file.json");
-  for (const auto& file : all.at("files"))
+  for (const auto& file : test::vectors("ipam/persistence-file.json", "files"))
     if (file.at("name") == name) return file;
   throw std::runtime_error("no such vector");
 }

@@ -11,6 +11,7 @@
 #include "gob/encode.hpp"
 #include "migrate/bolt.hpp"
 #include "unit/migrate/files.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::migrate;
@@ -18,19 +19,6 @@ using namespace weave::migrate;
 namespace {
 
 namespace fs = std::filesystem;
-
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/weave-migrate-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { fs::remove_all(path_); }
-  std::string at(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 std::string as_string(const Bytes& bytes) {
   return std::string(as_text(bytes));
@@ -117,7 +105,7 @@ std::string refusal_with(const std::string& key, Bytes value) {
 
 }  // namespace
 
-TEST_CASE("whole files say whose ring it was, who has which address, and the targets") {
+TEST_CASE("peer name, ring, allocations and targets are read from whole files") {
   for (auto name : {"small", "large"}) {
     INFO(name);
     auto vector = file_vector(name);
@@ -135,9 +123,8 @@ TEST_CASE("whole files say whose ring it was, who has which address, and the tar
   }
 }
 
-TEST_CASE("every stored value of the vectors is understood") {
-  const auto all = vectors("persisted-values.json");
-  for (const auto& v : all.at("vectors")) {
+TEST_CASE("every stored value of the vectors is decoded") {
+  for (const auto& v : test::vectors("ipam/persisted-values.json", "vectors")) {
     auto key = v.at("key").get<std::string>();
     INFO(key);
     auto values = good_values();
@@ -152,12 +139,12 @@ TEST_CASE("every stored value of the vectors is understood") {
   }
 }
 
-TEST_CASE("IP allocation goes on with what was imported") {
-  Directory directory;
-  auto path = directory.at("old-data.db");
+TEST_CASE("IP allocation continues with the imported state") {
+  test::TempDir directory;
+  auto path = directory / "old-data.db";
   write_file(path, as_string(file_bytes(file_vector("large"))));
-  Store store(directory.at("weave.db"));
-  auto imported = import_at_first_launch(directory.at("old-"), store);
+  Store store(directory / "weave.db");
+  auto imported = import_at_first_launch(directory / "old-", store);
   REQUIRE(imported);
   CHECK(imported->path == path);
   CHECK(imported->str() == "peer 02:00:00:00:00:01, range 10.32.0.0-10.48.0.0, 73 addresses, 0 targets");
@@ -170,18 +157,17 @@ TEST_CASE("IP allocation goes on with what was imported") {
   CHECK(stored.owned == imported->state.owned);
   CHECK(as_string(file_bytes(file_vector("large"))) == read_file(path));
 
-  CHECK_FALSE(import_at_first_launch(directory.at("old-"), store));  // ours counts from now on
+  CHECK_FALSE(import_at_first_launch(directory / "old-", store));  // ours counts from now on
 }
 
-TEST_CASE("targets are imported without IP allocation, but never over those of ours") {
-  Directory directory;
+TEST_CASE("targets are imported without a ring, but never over stored ones") {
+  test::TempDir directory;
   Bytes targets;
-  const auto all = vectors("persisted-values.json");
-  for (const auto& v : all.at("vectors"))
+  for (const auto& v : test::vectors("ipam/persisted-values.json", "vectors"))
     if (v.at("key") == "directPeers") targets = from_hex(v.at("hex").get<std::string>()).value();
-  auto path = directory.at("data.db");
+  auto path = directory / "data.db";
   write_file(path, as_string(file_with({{"version", {1, 0}}, {"directPeers", targets}})));
-  Store store(directory.at("weave.db"));
+  Store store(directory / "weave.db");
   auto imported = import_weave_net(path, store);
   CHECK(imported.str() == "0 addresses, 2 targets");
   CHECK(store.get("router", "targets") == R"(["host2","10.0.0.3:6783"])");
@@ -192,7 +178,7 @@ TEST_CASE("targets are imported without IP allocation, but never over those of o
   CHECK(store.get("router", "targets") == "[]");
 }
 
-TEST_CASE("values that break the rules are refused with the key's name") {
+TEST_CASE("invalid values are refused with the key's name") {
   CHECK(refusal_with("version", {1, 0}) == "");
   CHECK(refusal_with("version", {1, 7}) == "");
   CHECK(refusal_with("version", {2, 0}) == "it is of another version of Weave Net");
@@ -205,10 +191,10 @@ TEST_CASE("values that break the rules are refused with the key's name") {
   CHECK(refusal_with("peername", gob::encode(uint64_t{1} << 48)) == "peername: it is no peer's name");
 }
 
-TEST_CASE("a file that can't be read is left as it is, and the message says which and what to do") {
-  Directory directory;
-  Store store(directory.at("weave.db"));
-  auto path = directory.at("data.db");
+TEST_CASE("a file that cannot be read is left unchanged, and the error names it with a hint") {
+  test::TempDir directory;
+  Store store(directory / "weave.db");
+  auto path = directory / "data.db";
   auto refused = [&](const std::string& why) {
     try {
       import_weave_net(path, store);
@@ -242,17 +228,17 @@ TEST_CASE("a file that can't be read is left as it is, and the message says whic
 }
 
 TEST_CASE("without a file nothing is imported, and reset puts one away") {
-  Directory directory;
-  Store store(directory.at("weave.db"));
-  CHECK_FALSE(import_at_first_launch(directory.at("weave"), store));
-  CHECK(put_away_weave_net(directory.at("weave")).empty());
-  write_file(directory.at("weavedata.db"), as_string(file_bytes(file_vector("small"))));
-  CHECK(put_away_weave_net(directory.at("weave")) == std::vector{directory.at("weavedata.db")});
-  CHECK_FALSE(import_at_first_launch(directory.at("weave"), store));
-  CHECK(fs::exists(directory.at("weavedata.db.reset")));
+  test::TempDir directory;
+  Store store(directory / "weave.db");
+  CHECK_FALSE(import_at_first_launch(directory / "weave", store));
+  CHECK(put_away_weave_net(directory / "weave").empty());
+  write_file(directory / "weavedata.db", as_string(file_bytes(file_vector("small"))));
+  CHECK(put_away_weave_net(directory / "weave") == std::vector{directory / "weavedata.db"});
+  CHECK_FALSE(import_at_first_launch(directory / "weave", store));
+  CHECK(fs::exists(directory / "weavedata.db.reset"));
 }
 
-TEST_CASE("the files looked for are Weave Net's") {
+TEST_CASE("the searched paths are those of Weave Net") {
   CHECK(weave_net_files("") ==
         std::vector<std::string>{"/var/lib/weave/weave-netdata.db", "/var/lib/weave/weavedata.db"});
   CHECK(weave_net_files("/weavedb/weave") == std::vector<std::string>{"/weavedb/weavedata.db"});

@@ -3,10 +3,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "unit/names/entries.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::names;
@@ -63,8 +63,8 @@ Message only(const gossip::Gossip& data) {
 
 }  // namespace
 
-TEST_CASE("gossip that comes as bytes is merged, relayed and answered as Weave Net does") {
-  auto cases = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-merge.json"));
+TEST_CASE("received gossip is merged, relayed and answered as by Weave Net") {
+  auto cases = test::vectors("dns/gossip-merge.json");
   for (const auto& c : cases) {
     if (c.at("Meaning").get<std::string>().starts_with("KNOWN BUG")) continue;
     DYNAMIC_SECTION(c.at("Name").get<std::string>()) {
@@ -106,7 +106,7 @@ TEST_CASE("gossip that comes as bytes is merged, relayed and answered as Weave N
   }
 }
 
-TEST_CASE("a registration reaches the others and their DNS servers, and a removal as well") {
+TEST_CASE("registrations and removals reach other peers and their DNS servers") {
   Peer a(us), b(other);
   a.add("Web.weave.local", "c1", one);
   CHECK(a.changed.size() == 1);
@@ -133,12 +133,12 @@ TEST_CASE("a relayed broadcast keeps the time of its origin, relayed gossip has 
   CHECK_FALSE(b.news);
 }
 
-TEST_CASE("an empty state is said as well") {
+TEST_CASE("an empty state is sent too") {
   Peer a(us);
   CHECK(only(a.channel.gossip()) == Message{start, {}});
 }
 
-TEST_CASE("peers with clocks too far apart exchange no names, know it, and stay connected") {
+TEST_CASE("peers with clocks too far apart exchange no names, report it, and stay connected") {
   Peer a(us), b(other);
   b.now = start + kMaxClockSkew + 1;
   a.add("web.weave.local", "c1", one);
@@ -157,7 +157,7 @@ TEST_CASE("peers with clocks too far apart exchange no names, know it, and stay 
   CHECK(b.gossiper.status().skews.empty());
 }
 
-TEST_CASE("a skew that isn't seen any more is forgotten") {
+TEST_CASE("a clock skew that is no longer seen is forgotten") {
   Peer a(us), b(other);
   b.now = start + 10000;
   a.state_to(b);
@@ -176,7 +176,7 @@ TEST_CASE("clocks at the ends of their range are told apart") {
   CHECK(b.gossiper.status().skewed == 1);
 }
 
-TEST_CASE("what can't be decoded is dropped and counted") {
+TEST_CASE("malformed messages are dropped and counted") {
   Peer a(us);
   CHECK(a.channel.on_gossip({}).value() == nullptr);
   CHECK(a.channel.on_broadcast(other, as_bytes("nonsense")).value() == nullptr);
@@ -185,7 +185,7 @@ TEST_CASE("what can't be decoded is dropped and counted") {
   CHECK(a.gossiper.status().received == 2);
 }
 
-TEST_CASE("a peer that restarts tombstones what it doesn't know any more and revives what it has") {
+TEST_CASE("a restarted peer tombstones its unknown names and revives its known ones") {
   Peer b(other);
   {
     Peer before(us);
@@ -209,7 +209,7 @@ TEST_CASE("a peer that restarts tombstones what it doesn't know any more and rev
   CHECK(b.database.entries() == after.database.entries());
 }
 
-TEST_CASE("a peer restarts, and others still hold the tombstone of what it has registered again") {
+TEST_CASE("a restarted peer revives a name whose tombstone others still hold") {
   Peer b(other);
   {
     Peer before(us);
@@ -257,7 +257,7 @@ TEST_CASE("a partition: each side forgets the other and learns it again") {
   CHECK(a.database.entries() == b.database.entries());
 }
 
-TEST_CASE("we never forget ourself") {
+TEST_CASE("our own names are never removed as those of a lost peer") {
   Peer a(us);
   a.add("a.weave.local", "ca", one);
   a.gossiper.peer_gone(us);
@@ -265,7 +265,7 @@ TEST_CASE("we never forget ourself") {
   CHECK(a.erased.empty());
 }
 
-TEST_CASE("updates that wait are merged: newest entries, latest time, no key twice") {
+TEST_CASE("waiting updates are merged: newest entries, latest time, no key twice") {
   Database database(us, "weave.local");
   auto now = [] { return start; };
   Entry v0{"web.weave.local.", us, "c", one}, v1{"WEB.weave.local.", us, "c", one, 1, 9},
@@ -279,7 +279,7 @@ TEST_CASE("updates that wait are merged: newest entries, latest time, no key twi
   CHECK(only(all->merged(*first)) == Message{start, {}});
 }
 
-TEST_CASE("updates that pile up become the whole state, which takes no memory") {
+TEST_CASE("too many waiting updates become a reference to the whole state") {
   Peer a(us);
   gossip::Gossip waiting;
   size_t most = 0;
@@ -309,7 +309,7 @@ TEST_CASE("updates that pile up become the whole state, which takes no memory") 
   CHECK(b.database.live() == 40000);
 }
 
-TEST_CASE("the state is encoded anew when it has changed while it waited") {
+TEST_CASE("a waiting state is encoded anew when it has changed") {
   Peer a(us);
   auto state = a.channel.gossip();
   CHECK(only(state).entries.empty());

@@ -2,24 +2,16 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
 #include "gob/decode.hpp"
 #include "gob/encode.hpp"
 #include "unit/names/entries.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::names;
 
 namespace {
-
-nlohmann::json vectors() {
-  return nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-encode.json"));
-}
-
-Bytes bytes_of(const nlohmann::json& hex) {
-  return from_hex(hex.get<std::string>()).value();
-}
 
 // A later version's idea of the message: fields in another order, more of them and fewer, other names of types.
 struct OtherEntry {
@@ -55,30 +47,30 @@ struct Shaped<OtherMessage> {
 };
 }  // namespace weave::gob
 
-TEST_CASE("messages are those of Weave Net, byte for byte") {
-  auto messages = vectors().at("messages");
+TEST_CASE("messages equal those of Weave Net") {
+  auto messages = test::vectors("dns/gossip-encode.json").at("messages");
   REQUIRE(messages.size() == 8);
   for (const auto& m : messages) {
     INFO(m.at("Name").get<std::string>());
     auto given = entries_from(m.at("EntriesGiven"));
     CHECK(to_hex(encode({m.at("Timestamp").get<int64_t>(), given})) == m.at("Hex").get<std::string>());
-    auto decoded = decode(bytes_of(m.at("Hex")));
+    auto decoded = decode(test::unhex(m.at("Hex")));
     REQUIRE(decoded);
     CHECK(decoded->timestamp == m.at("Timestamp").get<int64_t>());
     CHECK(decoded->entries == entries_from(m.at("EntriesOnWire")));
   }
 }
 
-TEST_CASE("what a running router sends, with its own type ids, is understood") {
-  auto captured = vectors().at("CapturedFromARunningRouter");
+TEST_CASE("messages recorded from a Weave Net router are decoded") {
+  auto captured = test::vectors("dns/gossip-encode.json").at("CapturedFromARunningRouter");
   PeerName origin{0x020000000001};
-  auto state = decode(bytes_of(captured.at(0).at("Hex")));
+  auto state = decode(test::unhex(captured.at(0).at("Hex")));
   REQUIRE(state);
   CHECK(state->timestamp == 1795469137);
   CHECK(state->entries == Entries{{"W2.weave.local.", origin, "c2", {0x0a200002}, 1, 1795469137},
                                   {"w1.weave.local.", origin, "c1", {0x0a200001}}});
   for (size_t i : {1u, 2u}) {
-    auto broadcast = decode(bytes_of(captured.at(i).at("Hex")));
+    auto broadcast = decode(test::unhex(captured.at(i).at("Hex")));
     REQUIRE(broadcast);
     REQUIRE(broadcast->entries.size() == 1);
     CHECK(broadcast->entries[0].hostname == "w3.weave.local.");
@@ -86,7 +78,7 @@ TEST_CASE("what a running router sends, with its own type ids, is understood") {
   }
 }
 
-TEST_CASE("a message of another version is read as far as it is known") {
+TEST_CASE("unknown fields of a message are ignored") {
   OtherMessage other{{{{{"a", {1, 2}}}, 3, "x.weave.local.", {{1}, {}}, 0x01020304}}, true, 17};
   gob::Encoder encoder(300);
   encoder.encode(other);
@@ -98,8 +90,8 @@ TEST_CASE("a message of another version is read as far as it is known") {
   CHECK(decode(bytes) == decoded);
 }
 
-TEST_CASE("what Weave Net refuses is refused") {
-  auto good = bytes_of(vectors().at("messages").at(0).at("Hex"));
+TEST_CASE("messages that Weave Net refuses are refused") {
+  auto good = test::unhex(test::vectors("dns/gossip-encode.json").at("messages").at(0).at("Hex"));
   CHECK_FALSE(decode({}));
   for (size_t length = 0; length < good.size(); ++length) CHECK_FALSE(decode(ByteView(good).first(length)));
   CHECK_FALSE(decode(ByteView(good).subspan(good.size() - 0x70)));  // the value without the definitions
@@ -107,13 +99,13 @@ TEST_CASE("what Weave Net refuses is refused") {
   CHECK_FALSE(decode(gob::encode(std::string("GossipData"))));
 }
 
-TEST_CASE("no message holds a key twice, nor in two spellings") {
+TEST_CASE("an encoded message holds no key twice, also not in two spellings") {
   Entry small{"foo.weave.local.", {0x0b}, "c", {1}}, big{"Foo.weave.local.", {0x0b}, "c", {1}, 2};
   CHECK(decode(encode({1, {small, big, small}}))->entries == Entries{big});
 }
 
-TEST_CASE("a list that claims more than fits is refused before it takes memory") {
-  auto bytes = bytes_of(vectors().at("messages").at(4).at("Hex"));  // no entries
+TEST_CASE("a list longer than its message is refused before it takes memory") {
+  auto bytes = test::unhex(test::vectors("dns/gossip-encode.json").at("messages").at(4).at("Hex"));  // no entries
   // Its value again, with a count of elements that are one byte each.
   bytes.resize(bytes.size() - 9);
   Writer value;

@@ -1,10 +1,9 @@
 #include "names/names.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "unit/names/entries.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using names::Database;
@@ -20,7 +19,7 @@ auto everybody = [](PeerName) { return true; };
 }  // namespace
 
 TEST_CASE("gossip merges as Weave Net merges it") {
-  auto cases = nlohmann::json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/dns/gossip-merge.json"));
+  auto cases = test::vectors("dns/gossip-merge.json");
   REQUIRE(cases.size() == 21);
   for (const auto& c : cases) {
     auto name = c.at("Name").get<std::string>();
@@ -87,7 +86,7 @@ TEST_CASE("a message with the same key twice is merged by the ordinary rule") {
   CHECK(database.entries() == Entries{dead});
 }
 
-TEST_CASE("a name of ours that others hold in another spelling keeps theirs, so that it stays one entry there") {
+TEST_CASE("our name that others hold in another spelling is sent in their spelling") {
   Database database(us, "weave.local");
   auto received = database.receive({{"Foo.weave.local.", us, "c", one, 4}}, 9, 9, everybody);
   REQUIRE(received->overridden.size() == 1);
@@ -95,7 +94,7 @@ TEST_CASE("a name of ours that others hold in another spelling keeps theirs, so 
   CHECK(*added == Entries{{"Foo.weave.local.", us, "c", one, 6}});
 }
 
-TEST_CASE("registering: new, again, removed, again") {
+TEST_CASE("a name can be registered, registered again and revived after removal") {
   Database database(us, "Weave.Local");
   CHECK(*database.add("Web1.weave.local", "c1", one) == Entries{{"web1.weave.local.", us, "c1", one, 0, 0}});
   CHECK(*database.add("web1.weave.local.", "c1", one) == Entries{{"web1.weave.local.", us, "c1", one, 0, 0}});
@@ -108,7 +107,7 @@ TEST_CASE("registering: new, again, removed, again") {
   CHECK_FALSE(database.reverse(two));
 }
 
-TEST_CASE("names that DNS can't say or that lie elsewhere are refused with a reason") {
+TEST_CASE("names that DNS cannot encode and names outside the domain are refused with a reason") {
   Database database(us, "weave.local");
   for (std::string bad : {"", ".", "web1", "web1.example.com", "xweave.local", "weave.local", "weave.local.",
                           ".weave.local", "a..weave.local", "*.weave.local", "a b.weave.local", "a\\.b.weave.local"}) {
@@ -136,7 +135,7 @@ TEST_CASE("removal matches every criterion that is given, and only our entries")
   CHECK(database.own_live() == 0);
 }
 
-TEST_CASE("a peer that is gone leaves nothing, not even tombstones") {
+TEST_CASE("names and tombstones of a lost peer are removed") {
   Database database(us, "weave.local");
   database.receive({{"a.weave.local.", other, "c", one}, {"b.weave.local.", other, "c", one, 1, 4}}, 5, 5, everybody)
       .value();
@@ -154,7 +153,7 @@ TEST_CASE("tombstones are collected when they are older than half an hour") {
   CHECK(database.entries().empty());
 }
 
-TEST_CASE("gossip with a name that DNS can't say is relayed but never answered") {
+TEST_CASE("gossip with a name that DNS cannot encode is relayed but never answered") {
   Database database(us, "weave.local");
   auto received = database.receive({{".weave.local.", other, "c", one}}, 5, 5, everybody);
   CHECK(received->changed.size() == 1);

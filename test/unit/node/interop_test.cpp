@@ -220,7 +220,7 @@ TEST_CASE("version 1 is refused by default, and always with a password") {
   CHECK(world.until([&] { return world.node->status().terminations == 1; }));
 }
 
-TEST_CASE("what would crash Weave Net does us no harm") {
+TEST_CASE("messages that crash Weave Net are tolerated") {
   World world;
   world.start();
   Stranger peer(world, 2, true);
@@ -234,7 +234,7 @@ TEST_CASE("what would crash Weave Net does us no harm") {
   REQUIRE(world.until([&] { return world.count("established") == 1; }));
 }
 
-TEST_CASE("a router that dials again although it is connected doesn't end the connection that works") {
+TEST_CASE("a second dial of a connected router doesn't end the working connection") {
   World world;
   world.start();
   Stranger peer(world, 2, true);
@@ -256,7 +256,7 @@ TEST_CASE("a router that dials again although it is connected doesn't end the co
   CHECK(restarted.introduced->conn_uid != UINT64_MAX);
 }
 
-TEST_CASE("a frame of 10 MiB is taken, a longer one ends the connection") {
+TEST_CASE("a frame of 10 MiB is accepted, a longer one ends the connection") {
   World world;
   world.start();
   Stranger peer(world, 2, true);
@@ -269,7 +269,7 @@ TEST_CASE("a frame of 10 MiB is taken, a longer one ends the connection") {
   CHECK(world.count("pending") == 0);
 }
 
-TEST_CASE("a peer that takes nothing is given up, others aren't held up by it") {
+TEST_CASE("a peer that reads nothing is disconnected and delays no other") {
   World world;
   world.config.limits.write = 300ms;
   world.start();
@@ -283,7 +283,7 @@ TEST_CASE("a peer that takes nothing is given up, others aren't held up by it") 
   CHECK(world.count("pending") == 0);
 }
 
-TEST_CASE("many connections at the same time from both sides: one survives, the same on both") {
+TEST_CASE("of many simultaneous connections from both sides both keep the same one") {
   asio::io_context io;
   for (int round = 0; round < 10; ++round) {
     std::vector<std::unique_ptr<Node>> nodes;

@@ -130,7 +130,7 @@ TEST_CASE("a router on all addresses of its host is reached by each of them") {
   CHECK(two->status().connections.at(0).address == address(9, *one));
 }
 
-TEST_CASE("trusted networks on both sides leave the frames in clear, on one side only they don't") {
+TEST_CASE("frames are in clear only if both sides trust the network") {
   bool both = GENERATE(true, false);
   Net net;
   auto trusting = any_port("secret"), other = any_port("secret");
@@ -144,7 +144,7 @@ TEST_CASE("trusted networks on both sides leave the frames in clear, on one side
   for (const auto* node : {one.get(), two.get()}) CHECK(node->status().connections.at(0).encrypted != both);
 }
 
-TEST_CASE("three routers in a line learn of each other, carry broadcasts and unicasts, and survive a restart") {
+TEST_CASE("three routers in a line exchange topology, broadcasts and unicasts, also after a restart") {
   Net net;
   auto config = any_port();
   config.discovery = false;
@@ -176,7 +176,7 @@ TEST_CASE("three routers in a line learn of each other, carry broadcasts and uni
   REQUIRE(net.until([&] { return same_topology(*one, *three, 3) && same_topology(*two, *three, 3); }));
 }
 
-TEST_CASE("with discovery, routers that only gossip knows of are dialled") {
+TEST_CASE("with discovery routers known from gossip are dialled") {
   Net net;
   auto one = net.node(1, any_port()), two = net.node(2, any_port()), three = net.node(3, any_port());
   for (auto* node : {one.get(), two.get(), three.get()}) node->start();
@@ -192,7 +192,7 @@ TEST_CASE("with discovery, routers that only gossip knows of are dialled") {
   }));
 }
 
-TEST_CASE("another password is refused, with a reason on both sides") {
+TEST_CASE("a wrong password is refused with a reason on both sides") {
   Net net;
   auto one = net.node(1, any_port("right")), two = net.node(2, any_port("wrong"));
   one->start();
@@ -207,7 +207,7 @@ TEST_CASE("another password is refused, with a reason on both sides") {
   CHECK(row.retry_at);
 }
 
-TEST_CASE("a password on one side only is refused with Weave Net's words") {
+TEST_CASE("a password on one side only is refused with Weave Net's reason") {
   bool dialler_has_it = GENERATE(true, false);
   Net net;
   auto one = net.node(1, any_port(dialler_has_it ? "" : "x")), two = net.node(2, any_port(dialler_has_it ? "x" : ""));
@@ -239,7 +239,7 @@ TEST_CASE("two routers that name each other keep one connection") {
   CHECK(two->status().connections.size() == 1);
 }
 
-TEST_CASE("dialling ourself is given up for good, dialling nobody is retried") {
+TEST_CASE("a target that is this router is given up, an unreachable one is retried") {
   Net net;
   auto one = net.node(1, any_port());
   one->start();
@@ -272,7 +272,7 @@ TEST_CASE("the connection limit holds on both sides") {
   CHECK(in_state(*one, "established") == 1);
 }
 
-TEST_CASE("routers without an overlay in common part") {
+TEST_CASE("routers without a common overlay disconnect") {
   Net net;
   auto odd = any_port();
   odd.overlays = {"other"};
@@ -305,7 +305,7 @@ struct Instant : overlay::Forwarder {
 
 }  // namespace
 
-TEST_CASE("other overlays take part beside sleeve, which takes over when they fail") {
+TEST_CASE("another overlay is used beside sleeve, and sleeve when it fails") {
   Net net;
   std::vector<Instant*> made;
   auto config = any_port();
@@ -358,7 +358,7 @@ TEST_CASE("a hook may stop the node") {
   two.reset();
 }
 
-TEST_CASE("strangers that say nothing are let go, and only so many are let in") {
+TEST_CASE("connections without a handshake are limited in number and closed after a while") {
   Net net;
   auto config = any_port();
   config.limits.header = 300ms;
@@ -375,7 +375,7 @@ TEST_CASE("strangers that say nothing are let go, and only so many are let in") 
   REQUIRE(net.until([&] { return in_state(*two, "established") == 1; }));
 }
 
-TEST_CASE("garbage on the wire ends that connection and no other") {
+TEST_CASE("garbage on a TCP connection ends it and no other, garbage over UDP is dropped") {
   Net net;
   auto one = net.node(1, any_port()), two = net.node(2, any_port());
   one->start();
@@ -389,10 +389,12 @@ TEST_CASE("garbage on the wire ends that connection and no other") {
   asio::ip::udp::endpoint to(asio::ip::make_address("127.0.77.1"), one->port());
   for (size_t size : {0, 5, 6, 19, 20, 100, 9000}) noise.send_to(asio::buffer(std::string(size, '\2')), to);
   REQUIRE(net.until([&] { return one->status().terminations == 1; }));
+  // The empty datagram holds no packet.
+  REQUIRE(net.until([&] { return one->sleeve()->diagnostics().dropped_receiving["unknown_sender"] == 6; }));
   CHECK(in_state(*one, "established") == 1);
 }
 
-TEST_CASE("names are resolved, and those that can't be are retried") {
+TEST_CASE("names are resolved, and unresolvable ones are retried") {
   Net net;
   // Nobody answers there.
   asio::ip::udp::socket silent(net.io, {asio::ip::make_address("127.0.77.8"), 0});
@@ -407,7 +409,7 @@ TEST_CASE("names are resolved, and those that can't be are retried") {
   CHECK(silent.available() > 0);
 }
 
-TEST_CASE("what can't be is said before anything is started") {
+TEST_CASE("invalid configurations are refused before anything is started") {
   Net net;
   auto bad_host = any_port();
   asio::io_context io;

@@ -68,7 +68,7 @@ struct NameServer {
 
 }  // namespace
 
-TEST_CASE("addresses stand for themselves") {
+TEST_CASE("an address resolves to itself") {
   CHECK(Asked("10.0.0.1").answer == std::vector<Ip>{ip("10.0.0.1")});
   CHECK(Asked("fd00::1").answer == std::vector<Ip>{ip("fd00::1")});
 }
@@ -81,7 +81,7 @@ TEST_CASE("names come from the hosts file and from DNS, each address once") {
   CHECK(Asked("peer.example", server.config(), [&] { server.serve(); }).answer == std::vector<Ip>{ip("10.0.0.9")});
 }
 
-TEST_CASE("a name that doesn't exist, and a server that doesn't, are said so") {
+TEST_CASE("an unknown name and an unreachable server are errors that name them") {
   NameServer server;
   auto unknown = Asked("unknown.example", server.config(), [&] { server.serve(); }).answer;
   REQUIRE_FALSE(unknown);

@@ -2,7 +2,9 @@
 #pragma once
 #include "overlay/sleeve/frame.hpp"
 
-namespace weave::overlay::test {
+namespace weave::test {
+
+using overlay::get_u16, overlay::put_u16;
 
 // Ones' complement sum of big-endian words, as the RFC writes it: 0xffff when the checksum within is right.
 inline uint32_t plain_sum(ByteView bytes, uint32_t sum = 0) {
@@ -77,4 +79,4 @@ inline Bytes tcp_frame(const Tcp& what) {
   return frame;
 }
 
-}  // namespace weave::overlay::test
+}  // namespace weave::test

@@ -1,10 +1,9 @@
 #include "overlay/switch.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
@@ -51,8 +50,8 @@ OverlaySwitch make(std::vector<std::string> overlays, States& states, bool tagge
 
 }  // namespace
 
-TEST_CASE("the common overlays are those of Weave Net, in its order") {
-  auto vectors = json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/overlays.json"));
+TEST_CASE("the common overlays and their order equal those of Weave Net") {
+  auto vectors = test::vectors("overlay/overlays.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.dump());
     auto common = common_overlays(words(c.at("ours")), words(c.at("theirs")));
@@ -68,8 +67,8 @@ TEST_CASE("the common overlays are those of Weave Net, in its order") {
   CHECK_FALSE(common_overlays({"fastdp"}, std::nullopt));
 }
 
-TEST_CASE("control messages are Weave Net's, byte for byte, both ways") {
-  auto vectors = json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/control.json"));
+TEST_CASE("control messages equal those of Weave Net both ways") {
+  auto vectors = test::vectors("overlay/control.json");
   for (const auto& c : vectors.at("cases")) {
     auto name = c.at("name").get<std::string>();
     INFO(name);

@@ -62,7 +62,7 @@ json network(const json& generic, const std::string& space = "weavelocal") {
 
 }  // namespace
 
-TEST_CASE("an empty body for a call that needs one is an error, never a default action") {
+TEST_CASE("an empty body of a call that needs one is an error") {
   House house;
   for (const char* endpoint : {"IpamDriver.RequestAddress", "IpamDriver.RequestPool", "NetworkDriver.CreateEndpoint"}) {
     auto response = house.raw(endpoint, "");
@@ -88,7 +88,7 @@ TEST_CASE("an address in use isn't given out again by --ip") {
   CHECK(house.address("10.32.0.77").at("Address") == "10.32.0.77/12");
 }
 
-TEST_CASE("an address left over by a container that is gone can be asked for again") {
+TEST_CASE("an address left over by a removed container can be requested again") {
   House house;
   house.address("10.32.0.77");
   house.endpoint(kEnd, "10.32.0.77/12");
@@ -149,7 +149,7 @@ TEST_CASE("IPv6 pools and subnets outside the range are refused at the network's
         std::string::npos);
 }
 
-TEST_CASE("a MAC address that Docker gave is set, and not answered") {
+TEST_CASE("a MAC address given by Docker is set and not repeated in the answer") {
   House house;
   auto answer = house.endpoint(kEnd, "10.32.0.1/12", "02:11:22:33:44:55");
   CHECK(answer.at("Interface").at("MacAddress") == "");
@@ -200,7 +200,7 @@ TEST_CASE("records that can't be read don't keep the plugin from starting") {
   CHECK(house.driver.table().addresses.empty());
 }
 
-TEST_CASE("deletions of what isn't known succeed") {
+TEST_CASE("deleting an unknown network or endpoint succeeds") {
   House house;
   const json end{{"NetworkID", kNet}, {"EndpointID", kEnd}};
   for (const char* endpoint : {"NetworkDriver.Leave", "NetworkDriver.DeleteEndpoint", "NetworkDriver.DeleteNetwork"})
@@ -208,7 +208,7 @@ TEST_CASE("deletions of what isn't known succeed") {
   CHECK(house.call("IpamDriver.ReleasePool", {{"PoolID", "whatever"}}) == json::object());
 }
 
-TEST_CASE("ids that can't name a link are refused") {
+TEST_CASE("ids that cannot name a link are refused") {
   House house;
   CHECK(house.endpoint("../../../x", "").is_string());
   CHECK(house.endpoint("short", "").is_string());
@@ -233,7 +233,7 @@ TEST_CASE("networks with Docker's own addresses are named in the warnings") {
   CHECK(house.driver.warnings().size() == 1);
 }
 
-TEST_CASE("reconciliation removes what Docker forgot, after two looks, and nothing else") {
+TEST_CASE("reconciliation removes only endpoints that Docker missed twice") {
   House house;
   house.call("NetworkDriver.CreateNetwork", network(json::object()));
   house.address("");

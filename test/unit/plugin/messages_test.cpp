@@ -27,7 +27,7 @@ TEST_CASE("field names are matched exactly and unknown ones skipped") {
   CHECK(message->network == "b");
 }
 
-TEST_CASE("bodies that aren't what they should be are refused with the reason") {
+TEST_CASE("malformed bodies are refused with the reason") {
   CHECK(decode<Join>(R"({"NetworkID":1})").error() == "field NetworkID is not a string");
   CHECK(decode<RequestPool>(R"({"V6":"yes"})").error() == "field V6 is not a boolean");
   CHECK(decode<CreateNetwork>(R"({"IPv4Data":[1]})").error() == "field IPv4Data is not an array of objects");
@@ -42,7 +42,7 @@ TEST_CASE("brackets inside strings don't count as nesting") {
   CHECK(decode<Join>("{\"a\":\"" + std::string(100, '[') + "\\\"" + std::string(100, '[') + "\"}"));
 }
 
-TEST_CASE("a request for the gateway's address is told from a container's") {
+TEST_CASE("a request for the gateway's address is recognized") {
   CHECK(decode<RequestAddress>(R"({"PoolID":"p","Options":{"RequestAddressType":"com.docker.network.gateway"}})")
             ->gateway);
   CHECK_FALSE(decode<RequestAddress>(R"({"PoolID":"p","Options":null})")->gateway);

@@ -23,7 +23,7 @@ TEST_CASE("pool ids keep the format that Docker stored") {
     CHECK_FALSE(PoolId::parse(bad, kRange));
 }
 
-TEST_CASE("a subnet that the allocator can't serve is refused with a clear text") {
+TEST_CASE("a subnet outside the range is refused with a reason") {
   CHECK(request_pool("192.168.77.0/24", "", kRange).error() ==
         "subnet 192.168.77.0/24 is outside Weave's allocation range 10.32.0.0/12: choose one inside, or launch Weave "
         "with an "
@@ -35,7 +35,7 @@ TEST_CASE("a subnet that the allocator can't serve is refused with a clear text"
   CHECK(request_pool("10.0.0.0/8", "", kRange));
 }
 
-TEST_CASE("a subnet that is out is never chosen again, and the choice comes to an end") {
+TEST_CASE("a subnet in use is not chosen again, and the choice ends when all are in use") {
   std::vector<Cidr> taken;
   CHECK(choose_subnet(kRange, taken, {}) == kRange);
   taken.push_back(kRange);

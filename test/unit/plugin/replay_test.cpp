@@ -28,7 +28,7 @@ bool differs_on_purpose(const json& call) {
 
 }  // namespace
 
-TEST_CASE("answers are those of Weave Net") {
+TEST_CASE("answers to recorded calls equal those of Weave Net") {
   size_t compared = 0;
   const std::string folder = WEAVE_SOURCE_DIR "/test/vectors/plugin";
   for (const auto& file : std::filesystem::directory_iterator(folder)) {

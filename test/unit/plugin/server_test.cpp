@@ -5,21 +5,12 @@
 #include <filesystem>
 
 #include "memory_backend.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 using namespace weave::plugin;
 
 namespace {
-
-struct Folder {
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "weave-plugin-XXXXXX";
-    if (!mkdtemp(name.data())) throw errno_error("make a folder");
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
 
 asio::awaitable<std::string> ask(std::string path, std::string endpoint, std::string body, std::function<void()> then) {
   http::Address address;
@@ -37,8 +28,8 @@ asio::awaitable<std::string> ask(std::string path, std::string endpoint, std::st
 }  // namespace
 
 TEST_CASE("both drivers answer on their sockets, which are made and removed with the server") {
-  Folder folder;
-  const SocketPaths paths{folder.path / "run/weave.sock", folder.path / "run/weavemesh.sock"};
+  test::TempDir directory;
+  const SocketPaths paths{directory / "run/weave.sock", directory / "run/weavemesh.sock"};
   Memory memory;
   asio::io_context io;
   Driver driver(memory.backend());
@@ -57,9 +48,9 @@ TEST_CASE("both drivers answer on their sockets, which are made and removed with
   CHECK_FALSE(std::filesystem::exists(paths.weavemesh));
 }
 
-TEST_CASE("an empty path isn't served, and a socket that somebody serves is left alone") {
-  Folder folder;
-  const SocketPaths paths{"", folder.path / "weavemesh.sock"};
+TEST_CASE("an empty path is not served, and a socket in use is left alone") {
+  test::TempDir directory;
+  const SocketPaths paths{"", directory / "weavemesh.sock"};
   Memory memory;
   asio::io_context io;
   Driver driver(memory.backend());

@@ -62,7 +62,7 @@ struct Host {
 
 }  // namespace
 
-TEST_CASE("an address is given at once, and the same again to the same container") {
+TEST_CASE("an address is allocated at once, and again the same to the same container") {
   Host host;
   auto first = host.ask(kOne), again = host.ask(kOne);
   REQUIRE(first->got);
@@ -70,7 +70,7 @@ TEST_CASE("an address is given at once, and the same again to the same container
   CHECK(again->got == first->got);
 }
 
-TEST_CASE("a request that finds nothing free waits, and has what is released next") {
+TEST_CASE("a request without a free address waits, and gets the next released one") {
   Host host;
   host.ask(kOne);
   host.ask(kTwo);
@@ -84,7 +84,7 @@ TEST_CASE("a request that finds nothing free waits, and has what is released nex
   CHECK(host.waiting().empty());
 }
 
-TEST_CASE("a container that dies or was never alive gets nothing") {
+TEST_CASE("a container that dies or does not exist gets no address") {
   Host host;
   host.alive.erase(kOne);
   auto dead = host.ask(kOne);
@@ -97,7 +97,7 @@ TEST_CASE("a container that dies or was never alive gets nothing") {
   CHECK((waits->done && !waits->got && waits->failure.empty()));
 }
 
-TEST_CASE("who hangs up while waiting gets nothing, and the next in line does") {
+TEST_CASE("a request that is cancelled while it waits gets no address, the next one does") {
   Host host;
   host.ask(kOne);
   host.ask(kTwo);
@@ -117,7 +117,7 @@ TEST_CASE("a subnet outside the range is refused") {
   CHECK(host.ask(kOne, "10.1.0.0/24")->failure == "range 10.1.0.0/24 out of bounds: 10.0.0.0/30");
 }
 
-TEST_CASE("after a gap in Docker's events what doesn't exist is freed, and what is down has its grace") {
+TEST_CASE("after a gap in Docker's events addresses of missing containers are freed, of stopped ones after the grace") {
   Host host;
   host.ask(kOne);
   host.ask(kTwo);
@@ -127,7 +127,7 @@ TEST_CASE("after a gap in Docker's events what doesn't exist is freed, and what 
   CHECK(owned[0].ident == kTwo);
 }
 
-TEST_CASE("a leaving peer gives nothing any more") {
+TEST_CASE("a leaving peer allocates no address any more") {
   Host host;
   host.ask(kOne);
   host.ask(kTwo);
@@ -228,7 +228,7 @@ TEST_CASE("a claim of another peer's address waits for its answer") {
   CHECK(claim->second == "address 10.0.0.200/24 is owned by other peer 00:00:00:00:00:02");
 }
 
-TEST_CASE("a lenient claim is answered when the owner is out of reach, and tried on") {
+TEST_CASE("a lenient claim is granted when the owner is unreachable, and retried") {
   Member host;
   host.ring_comes();
   host.connected = false;
@@ -239,7 +239,7 @@ TEST_CASE("a lenient claim is answered when the owner is out of reach, and tried
   CHECK(host.sent.size() == 1);
 }
 
-TEST_CASE("what the mesh passes on of a broadcast is our own state, and nothing once we have left alone") {
+TEST_CASE("a received broadcast is passed on as our own state, and as nothing after the last owner has left") {
   Member host;
   host.ring_comes();
   auto passed = host.channel.on_broadcast(PeerName{2}, ipam::encode_state({.paxos = ipam::PaxosTable{}}));
@@ -249,6 +249,12 @@ TEST_CASE("what the mesh passes on of a broadcast is our own state, and nothing 
   CHECK((*passed)->merged(**passed) == *passed);
   REQUIRE(host.sent.size() == 1);  // the ring, for who has none
   CHECK(host.sent[0][0] == 1);
+  CHECK(host.addresses.take_over("00:00:00:00:00:02", true) == 128);
+  CHECK(host.addresses.leave() == std::nullopt);
+  passed = host.channel.on_broadcast(PeerName{2}, ipam::encode_state({.paxos = ipam::PaxosTable{}}));
+  REQUIRE(passed);
+  REQUIRE(*passed);
+  CHECK((*passed)->encode().empty());
 }
 
 TEST_CASE("a peer that can be reached is taken over by force only") {

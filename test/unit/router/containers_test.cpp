@@ -292,7 +292,7 @@ TEST_CASE("after a reconnection to Docker addresses and names are compared, and 
   CHECK(host.calls == Calls{"reconcile 1", "inspect"});
 }
 
-TEST_CASE("without DNS containers are attached all the same") {
+TEST_CASE("containers are attached without DNS") {
   Host host;
   host.dns = false;
   CHECK(host.attach() == std::vector<Cidr>{kFirst});

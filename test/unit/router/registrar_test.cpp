@@ -1,9 +1,9 @@
 #include "router/registrar.hpp"
+#include "unit/temp_dir.hpp"
 
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 
 using namespace weave;
 using namespace weave::router;
@@ -22,14 +22,8 @@ docker::Container container(std::string name, std::string hostname) {
 
 using Names = std::vector<std::string>;
 
-struct Place {
-  std::string path = (std::filesystem::temp_directory_path() / fmt::format("weave-registrar-{}", ::getpid())).string();
-  Place() { std::filesystem::create_directories(path); }
-  ~Place() { std::filesystem::remove_all(path); }
-};
-
 struct Host {
-  explicit Host(const Place& place) : store(place.path + "/weave.db") {}
+  explicit Host(const test::TempDir& directory) : store(directory / "weave.db") {}
   Store store;
   names::Database names{PeerName{0x12d2fe7ac1f2}, "weave.local."};
   names::Entries sent;
@@ -55,7 +49,7 @@ TEST_CASE("a container is known under its name, hostname, aliases and service, e
         Names{"front.weave.local.", "pingme.weave.local.", "web.weave.local.", "web1.weave.local."});
 }
 
-TEST_CASE("the short id, foreign domains and what DNS can't carry are no names") {
+TEST_CASE("the short id, other domains and names that DNS cannot encode are not registered") {
   CHECK(container_names(container("Some_Name", kId.substr(0, 12)), nullptr, "weave.local") ==
         Names{"some_name.weave.local."});
   CHECK(container_names(container("x", "x.example.com"), nullptr, "weave.local") == Names{"x.weave.local."});
@@ -68,9 +62,9 @@ TEST_CASE("an old Docker splits the hostname from its domain") {
   CHECK(container_names(c, nullptr, "weave.local") == Names{"web1.weave.local.", "x.weave.local."});
 }
 
-TEST_CASE("names follow the container: what is new appears, what is gone goes, what stays is left alone") {
-  Place place;
-  Host host(place);
+TEST_CASE("an update registers new names, removes old ones and leaves the others alone") {
+  test::TempDir directory;
+  Host host(directory);
   host.registrar.update(kId, {{"a.weave.local.", kFirst}, {"b.weave.local.", kFirst}});
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1", "b.weave.local. 10.32.0.1"});
   host.sent.clear();
@@ -82,8 +76,8 @@ TEST_CASE("names follow the container: what is new appears, what is gone goes, w
 }
 
 TEST_CASE("a name given by hand stays besides those of the container, until it dies") {
-  Place place;
-  Host host(place);
+  test::TempDir directory;
+  Host host(directory);
   CHECK_FALSE(host.registrar.add(kId, kFirst, "hand.weave.local"));
   host.registrar.update(kId, {{"a.weave.local.", kFirst}});
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1", "hand.weave.local. 10.32.0.1"});
@@ -94,24 +88,24 @@ TEST_CASE("a name given by hand stays besides those of the container, until it d
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1"});
 }
 
-TEST_CASE("names given by hand outlive the router; a container's come back with the container") {
-  Place place;
+TEST_CASE("names given by hand survive a restart, a container's names come back with the container") {
+  test::TempDir directory;
   {
-    Host before(place);
+    Host before(directory);
     before.registrar.add("weave:extern", kSecond, "db.weave.local");
     before.registrar.add(kId, kFirst, "hand.weave.local");
     before.registrar.add("weave:extern", kFirst, "gone.weave.local");
     before.registrar.remove({.hostname = "GONE.weave.local.", .container = {}, .address = {}});
   }
-  Host after(place);
+  Host after(directory);
   CHECK(after.live() == Names{"db.weave.local. 10.32.0.2"});
   after.registrar.update(kId, {});
   CHECK(after.live() == Names{"db.weave.local. 10.32.0.2", "hand.weave.local. 10.32.0.1"});
 }
 
-TEST_CASE("after a gap in Docker's events only those that run keep their names, and what is no container stays") {
-  Place place;
-  Host host(place);
+TEST_CASE("after a gap in Docker's events only running containers and external names stay") {
+  test::TempDir directory;
+  Host host(directory);
   const std::string other(64, 'b');
   host.registrar.update(kId, {{"a.weave.local.", kFirst}});
   host.registrar.update(other, {{"b.weave.local.", kSecond}});
@@ -121,8 +115,8 @@ TEST_CASE("after a gap in Docker's events only those that run keep their names, 
 }
 
 TEST_CASE("a name outside the domain is refused with a reason") {
-  Place place;
-  Host host(place);
+  test::TempDir directory;
+  Host host(directory);
   auto reason = host.registrar.add("weave:extern", kFirst, "x.example.com");
   REQUIRE(reason);
   CHECK_THAT(*reason, Catch::Contains("x.example.com"));

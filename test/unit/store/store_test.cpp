@@ -9,26 +9,20 @@
 #include <filesystem>
 
 #include "base/fd.hpp"
+#include "unit/temp_dir.hpp"
 
 using namespace weave;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Directory {
-  Directory() {
-    std::string name = (fs::temp_directory_path() / "weave-store-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw errno_error("create a temporary directory");
-    path = name;
-  }
-  ~Directory() { fs::remove_all(path); }
-  std::string file(const std::string& name = "data.db") const { return path / name; }
-  fs::path path;
+struct Directory : test::TempDir {
+  std::string file(const std::string& name = "data.db") const { return *this / name; }
 };
 
 }  // namespace
 
-TEST_CASE("What was put is there after reopening") {
+TEST_CASE("stored values are there after reopening") {
   Directory directory;
   std::string odd("\0\xff'\";", 5);
   {
@@ -52,7 +46,7 @@ TEST_CASE("What was put is there after reopening") {
   CHECK(store.all("nothing").empty());
 }
 
-TEST_CASE("The file belongs to its owner alone") {
+TEST_CASE("the file is readable by its owner only") {
   Directory directory;
   Store store(directory.file());
   struct stat status {};
@@ -60,7 +54,7 @@ TEST_CASE("The file belongs to its owner alone") {
   CHECK((status.st_mode & 0777) == 0600);
 }
 
-TEST_CASE("A transaction without commit leaves no trace") {
+TEST_CASE("a transaction without commit leaves no trace") {
   Directory directory;
   Store store(directory.file());
   {
@@ -77,7 +71,7 @@ TEST_CASE("A transaction without commit leaves no trace") {
   CHECK(store.get("t", "a") == "1");
 }
 
-TEST_CASE("Changes are applied in order") {
+TEST_CASE("changes are applied in order") {
   Directory directory;
   Store store(directory.file());
   store.put("t", "old", "x");
@@ -88,7 +82,7 @@ TEST_CASE("Changes are applied in order") {
   CHECK_FALSE(store.get("t", "old"));
 }
 
-TEST_CASE("What was acknowledged survives the death of the process") {
+TEST_CASE("acknowledged changes survive the death of the process") {
   Directory directory;
   pid_t child = fork();
   REQUIRE(child >= 0);
@@ -108,7 +102,7 @@ TEST_CASE("What was acknowledged survives the death of the process") {
   CHECK(store.get("t", "last") == "y");
 }
 
-TEST_CASE("Files that can't serve are refused with their name") {
+TEST_CASE("unusable files are refused with their name") {
   Directory directory;
   using Catch::Contains;
   CHECK_THROWS_WITH(Store(directory.file("missing/data.db")), Contains("missing/data.db: No such file"));
@@ -124,7 +118,7 @@ TEST_CASE("Files that can't serve are refused with their name") {
   CHECK_THROWS_WITH(Store(directory.file("other")), Contains("some other program"));
 }
 
-TEST_CASE("A damaged file is refused at the start, not half-way through") {
+TEST_CASE("a damaged file is refused when it is opened") {
   Directory directory;
   {
     Store store(directory.file());
@@ -142,7 +136,7 @@ TEST_CASE("A damaged file is refused at the start, not half-way through") {
   CHECK(Store(directory.file()).all("t").size() == 500);
 }
 
-TEST_CASE("A format of the future is refused") {
+TEST_CASE("a newer format is refused") {
   Directory directory;
   { Store store(directory.file()); }
   sqlite3* db = nullptr;

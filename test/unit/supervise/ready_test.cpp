@@ -37,7 +37,7 @@ TEST_CASE("a failure arrives with message and hint") {
   }
 }
 
-TEST_CASE("a process that ends without a word is named") {
+TEST_CASE("a process that ends without a report is named in the error") {
   CHECK_THROWS_WITH(parse_ready("DNS server", ""), "the DNS server ended before it was ready");
 }
 

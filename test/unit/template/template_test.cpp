@@ -45,7 +45,7 @@ TEST_CASE("paths lead to values, strings bare and the rest as JSON") {
   CHECK_THROWS_AS(json_path(".Nothing", kValue), TemplateError);
 }
 
-TEST_CASE("a template that runs for too long is ended") {
+TEST_CASE("a template that takes too many steps is refused") {
   std::string loops;
   for (int i = 0; i < 30; ++i) loops += "{{range $.List}}";
   for (int i = 0; i < 30; ++i) loops += "{{end}}";

@@ -81,13 +81,13 @@ const Time start{};
 
 }  // namespace
 
-TEST_CASE("both ends use the VXLAN port of the one that accepted") {
+TEST_CASE("both ends use the VXLAN port of the accepting one") {
   CHECK(fast_hop(link_of(true, 7000), plain_port(6784)) == FastHop{ip_a, ip_b, 7001});
   CHECK(fast_hop(link_of(false, 41234), plain_port(7001)) == FastHop{ip_b, ip_a, 7001});
   CHECK_FALSE(fast_hop(link_of(true, 65535), plain_port(6784)));
 }
 
-TEST_CASE("the fast datapath refuses what it can't carry, and what it can't encrypt") {
+TEST_CASE("connections without ESP for encryption or without the peer's address are refused") {
   auto link = link_of(true);
   link.key = Secret(Bytes(32, 1));
   auto refused = fast_hop(link, plain_port(6784));
@@ -98,7 +98,7 @@ TEST_CASE("the fast datapath refuses what it can't carry, and what it can't encr
   CHECK_FALSE(fast_hop(link, plain_port(6784)));
 }
 
-TEST_CASE("nothing is sent before the confirmation, then heartbeats until one is acknowledged") {
+TEST_CASE("heartbeats are sent from the confirmation until one is acknowledged") {
   End us(true);
   us.forwarder.tick(start + 10s);
   CHECK(us.sent.empty());
@@ -132,7 +132,7 @@ TEST_CASE("the first heartbeat is acknowledged, once") {
   CHECK(them.forwarder.take_events().control.empty());
 }
 
-TEST_CASE("a heartbeat before the confirmation, of another connection or from another peer counts for nothing") {
+TEST_CASE("heartbeats before the confirmation, of other connections and from other peers are ignored") {
   End us(true), them(false);
   us.forwarder.confirm(start);
   them.receive(us.sent[0], ip_a, start);
@@ -146,7 +146,7 @@ TEST_CASE("a heartbeat before the confirmation, of another connection or from an
   CHECK(them.forwarder.take_events().control.empty());
 }
 
-TEST_CASE("a minute without heartbeats puts it on hold, the next one takes it off") {
+TEST_CASE("a minute without heartbeats suspends the overlay, the next heartbeat resumes it") {
   End us(true), them(false);
   them.forwarder.confirm(start);
   us.forwarder.confirm(start);
@@ -164,7 +164,7 @@ TEST_CASE("a minute without heartbeats puts it on hold, the next one takes it of
   CHECK(us.forwarder.take_events().healthy == true);
 }
 
-TEST_CASE("a peer that misses heartbeats is told, and says when they come again") {
+TEST_CASE("missing heartbeats are reported to the peer, and so is their return") {
   End us(true), them(false);
   us.forwarder.confirm(start);
   them.forwarder.confirm(start);
@@ -197,7 +197,7 @@ TEST_CASE("a peer that misses heartbeats is told, and says when they come again"
   CHECK(us.forwarder.trouble().empty());
 }
 
-TEST_CASE("a peer can't have us turn back and forth") {
+TEST_CASE("changes that the peer causes are rate-limited") {
   End us(true);
   us.forwarder.confirm(start);
   us.forwarder.control(0, {}, start);
@@ -219,7 +219,7 @@ TEST_CASE("a peer can't have us turn back and forth") {
   CHECK(moves == 5);
 }
 
-TEST_CASE("a peer that never answers is asked every 500 ms for a minute, then every 10 s") {
+TEST_CASE("without an answer heartbeats are sent every 500 ms for a minute, then every 10 s") {
   End us(true);
   us.forwarder.confirm(start);
   auto now = start;
@@ -231,7 +231,7 @@ TEST_CASE("a peer that never answers is asked every 500 ms for a minute, then ev
   CHECK(us.sent.size() <= 140);
 }
 
-TEST_CASE("the peer's address follows its heartbeats") {
+TEST_CASE("the peer's address is that of its last heartbeat") {
   End us(true), them(false);
   us.forwarder.confirm(start);
   them.forwarder.confirm(start);
@@ -239,7 +239,7 @@ TEST_CASE("the peer's address follows its heartbeats") {
   CHECK(them.forwarder.hop() == FastHop{ip_b, {0x0a000009}, 6784});
 }
 
-TEST_CASE("the peer's MTU is learnt") {
+TEST_CASE("the peer's MTU is learnt from its heartbeats") {
   End us(true);
   us.forwarder.confirm(start);
   us.receive(encode_heartbeat(make_vni(0x9b9, 0xc46), uid, 1376), ip_b, start);
@@ -247,7 +247,7 @@ TEST_CASE("the peer's MTU is learnt") {
   CHECK(us.forwarder.mtu() == 1410);
 }
 
-TEST_CASE("trouble with sending is remembered, and heartbeats go on") {
+TEST_CASE("a send error is reported, and heartbeats continue") {
   End us(true);
   us.trouble = "no route to host";
   us.forwarder.confirm(start);
@@ -261,7 +261,7 @@ TEST_CASE("trouble with sending is remembered, and heartbeats go on") {
   CHECK(us.forwarder.trouble() == "a short id isn't known");
 }
 
-TEST_CASE("control messages that make no sense are ignored") {
+TEST_CASE("malformed control messages are ignored") {
   End us(true);
   us.forwarder.control(0, {}, start);
   CHECK_FALSE(us.forwarder.take_events().established);
@@ -319,7 +319,7 @@ Bytes parameters(uint32_t spi, uint8_t nonce = 9) {
 
 }  // namespace
 
-TEST_CASE("an encrypted connection tells its parameters, and sends nothing before it is told the peer's") {
+TEST_CASE("an encrypted connection sends its parameters, and no heartbeat before it has the peer's") {
   Diary esp;
   End us(true, &esp);
   us.forwarder.confirm(start);
@@ -353,7 +353,7 @@ TEST_CASE("two ends of an encrypted connection have the same two keys") {
   CHECK(to_hex(esp_a.receiving.view()) != to_hex(esp_a.sending.view()));
 }
 
-TEST_CASE("parameters that come before the confirmation wait for it") {
+TEST_CASE("parameters received before the confirmation are used after it") {
   Diary esp;
   End us(true, &esp);
   us.forwarder.control(1, parameters(0x777), start);
@@ -363,7 +363,7 @@ TEST_CASE("parameters that come before the confirmation wait for it") {
   CHECK(us.sent.size() == 1);
 }
 
-TEST_CASE("parameters may come again, and the end lets go of the last ones") {
+TEST_CASE("new parameters replace old ones, and the end of the connection releases the last") {
   Diary esp;
   {
     End us(true, &esp);
@@ -378,7 +378,7 @@ TEST_CASE("parameters may come again, and the end lets go of the last ones") {
   CHECK(esp.take() == Lines{"release 101 778"});
 }
 
-TEST_CASE("heartbeats of an encrypted connection count only if they came by ESP, from the address agreed on") {
+TEST_CASE("an encrypted connection accepts only heartbeats that came by ESP from the agreed address") {
   Diary esp;
   End us(true, &esp), them(false);
   us.forwarder.confirm(start);
@@ -392,10 +392,10 @@ TEST_CASE("heartbeats of an encrypted connection count only if they came by ESP,
   CHECK(us.forwarder.take_events().control == std::vector{ControlMessage{0, {}}});
 }
 
-TEST_CASE("trouble with the kernel's IPsec ends the forwarder, with the reason") {
+TEST_CASE("an IPsec error of the kernel ends the forwarder with the reason") {
   Diary esp;
   End us(true, &esp);
-  SECTION("when it chooses") {
+  SECTION("while it chooses parameters") {
     esp.trouble = "no memory";
     us.forwarder.confirm(start);
     auto events = us.forwarder.take_events();
@@ -403,7 +403,7 @@ TEST_CASE("trouble with the kernel's IPsec ends the forwarder, with the reason")
     CHECK(events.control.empty());
     CHECK(esp.take() == Lines{"release 101 0"});
   }
-  SECTION("when it is told") {
+  SECTION("while it installs the peer's parameters") {
     us.forwarder.confirm(start);
     esp.trouble = "no memory";
     us.forwarder.control(1, parameters(0x777), start);
@@ -412,7 +412,7 @@ TEST_CASE("trouble with the kernel's IPsec ends the forwarder, with the reason")
   CHECK(us.sent.empty());
 }
 
-TEST_CASE("after very many packets the peer is told other parameters") {
+TEST_CASE("parameters are renewed before the packet counter is used up") {
   Diary esp;
   End us(true, &esp);
   us.forwarder.confirm(start);
@@ -431,13 +431,13 @@ TEST_CASE("after very many packets the peer is told other parameters") {
   CHECK(us.forwarder.take_events().failed.empty());
 }
 
-TEST_CASE("an association that somebody has removed is chosen anew, or is the end") {
+TEST_CASE("a removed association is chosen anew or ends the connection") {
   Diary esp;
   End us(true, &esp);
   us.forwarder.confirm(start);
   us.forwarder.control(1, parameters(0x777), start);
   us.forwarder.take_events();
-  SECTION("of what comes in") {
+  SECTION("for an inbound association") {
     esp.found.receiving = false;
     us.forwarder.tick(start + 500ms);
     auto events = us.forwarder.take_events();
@@ -445,7 +445,7 @@ TEST_CASE("an association that somebody has removed is chosen anew, or is the en
     CHECK(events.failed.empty());
     CHECK(us.sent.size() == 2);
   }
-  SECTION("of what goes out") {
+  SECTION("for an outbound association") {
     esp.found.sending = false;
     us.forwarder.tick(start + 500ms);
     CHECK_FALSE(us.forwarder.take_events().failed.empty());

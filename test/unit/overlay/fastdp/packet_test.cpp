@@ -1,10 +1,9 @@
 #include "overlay/fastdp/packet.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
@@ -12,17 +11,14 @@ using nlohmann::json;
 
 namespace {
 
-json load(const std::string& file) {
-  return json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/" + file));
-}
 uint64_t number(const json& text) {
   return std::stoull(text.get<std::string>(), nullptr, 16);
 }
 
 }  // namespace
 
-TEST_CASE("VNIs and VXLAN headers are Weave Net's") {
-  auto file = load("fastdp.json");
+TEST_CASE("VNIs and VXLAN headers equal those of Weave Net") {
+  auto file = test::vectors("overlay/fastdp.json");
   for (const auto& row : file.at("vni")) {
     uint16_t source = row.at("src_short_id"), destination = row.at("dst_short_id");
     uint32_t vni = row.at("vni");
@@ -35,8 +31,8 @@ TEST_CASE("VNIs and VXLAN headers are Weave Net's") {
   }
 }
 
-TEST_CASE("heartbeats are Weave Net's") {
-  auto file = load("fastdp.json");
+TEST_CASE("heartbeats equal those of Weave Net") {
+  auto file = test::vectors("overlay/fastdp.json");
   for (const auto& row : file.at("heartbeat")) {
     uint16_t mtu = row.at("datapath_mtu");
     auto packet = encode_heartbeat(0x9b9c46, number(row.at("conn_uid")), mtu);
@@ -50,8 +46,8 @@ TEST_CASE("heartbeats are Weave Net's") {
   }
 }
 
-TEST_CASE("what Weave Net takes for a heartbeat is one, and nothing else") {
-  auto file = load("fastdp.json");
+TEST_CASE("exactly the packets that Weave Net accepts as heartbeats are accepted") {
+  auto file = test::vectors("overlay/fastdp.json");
   for (const auto& row : file.at("heartbeat_acceptance")) {
     INFO(row.at("name"));
     auto frame = *from_hex(row.at("frame").get<std::string>());
@@ -61,9 +57,9 @@ TEST_CASE("what Weave Net takes for a heartbeat is one, and nothing else") {
   }
 }
 
-TEST_CASE("packets of a live Weave Net are understood") {
+TEST_CASE("packets recorded from a Weave Net router are decoded") {
   size_t heartbeats = 0;
-  auto vectors = load("live-fastdp.json");
+  auto vectors = test::vectors("overlay/live-fastdp.json");
   for (const auto& row : vectors.at("packets")) {
     auto packet = *from_hex(row.at("ip_packet").get<std::string>());
     ByteView payload = ByteView(packet).subspan(28);

@@ -73,7 +73,7 @@ FastTopology row() {
 
 }  // namespace
 
-TEST_CASE("a snapshot speaks of short ids") {
+TEST_CASE("a snapshot names peers by their short ids") {
   auto snapshot = make_snapshot(row());
   CHECK(snapshot.self == 1);
   CHECK(snapshot.peers.at(2) == FastWay{FastWay::Kind::kFast, to_b, b, true});
@@ -84,7 +84,7 @@ TEST_CASE("a snapshot speaks of short ids") {
   CHECK_FALSE(snapshot.peers.contains(1));
 }
 
-TEST_CASE("a peer without short id or route is left out") {
+TEST_CASE("a snapshot leaves out peers without short id or route") {
   auto topology = row();
   topology.ids.erase(d);
   topology.next_hop.erase(c);
@@ -95,7 +95,7 @@ TEST_CASE("a peer without short id or route is left out") {
   CHECK(snapshot.peers.at(3).kind == FastWay::Kind::kUnreachable);
 }
 
-TEST_CASE("the maps follow the topology, and only changes are written") {
+TEST_CASE("an update writes only what changed in the topology") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -116,7 +116,7 @@ TEST_CASE("the maps follow the topology, and only changes are written") {
   CHECK(maps.sources.size() == 2);
 }
 
-TEST_CASE("who vanishes keeps its way for a while") {
+TEST_CASE("a peer that left the topology keeps its hop for a while") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -127,7 +127,7 @@ TEST_CASE("who vanishes keeps its way for a while") {
   CHECK(maps.sources.size() == 1);
   CHECK(table.next_tick() == start + 1s + FastTable::kLinger);
 
-  SECTION("and is forgotten then") {
+  SECTION("and its hop is removed after that") {
     maps.apply(table.update(make_snapshot(alone), start + 1s + FastTable::kLinger));
     CHECK(maps.way(2) == "nothing");
     CHECK(maps.way(1) == "self");
@@ -136,11 +136,11 @@ TEST_CASE("who vanishes keeps its way for a while") {
     CHECK(std::find(maps.forgotten.begin(), maps.forgotten.end(), 2) != maps.forgotten.end());
     CHECK(table.next_tick() == Time::max());
   }
-  SECTION("or comes back") {
+  SECTION("unless it comes back") {
     CHECK(table.update(make_snapshot(row()), start + 5s).empty());
     CHECK(table.next_tick() == Time::max());
   }
-  SECTION("or comes back by another way, at once") {
+  SECTION("and takes another hop at once when it comes back by one") {
     auto topology = row();
     topology.neighbours[b] = std::nullopt;
     maps.apply(table.update(make_snapshot(topology), start + 5s));
@@ -148,7 +148,7 @@ TEST_CASE("who vanishes keeps its way for a while") {
   }
 }
 
-TEST_CASE("who is still known but out of reach keeps its way as long") {
+TEST_CASE("a known but unreachable peer keeps its hop for a while") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -165,7 +165,7 @@ TEST_CASE("who is still known but out of reach keeps its way as long") {
   CHECK(table.next_tick() == Time::max());
 }
 
-TEST_CASE("a hop that changes gets another slot, and the old one rests before it is used again") {
+TEST_CASE("a changed hop gets another slot, and the old slot is not reused for a while") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -183,7 +183,7 @@ TEST_CASE("a hop that changes gets another slot, and the old one rests before it
   CHECK(maps.peers.at(2).slot == slot);
 }
 
-TEST_CASE("a hop is given up for a detour after a pause, but at once for another hop of the peer's own") {
+TEST_CASE("a lost direct hop is replaced by a detour after a delay, by another direct hop at once") {
   FastTable table;
   Maps maps;
   FastTopology all{.self = a,
@@ -191,10 +191,10 @@ TEST_CASE("a hop is given up for a detour after a pause, but at once for another
                    .next_hop = {{b, b}, {c, c}},
                    .broadcast = {},
                    .neighbours = {{b, to_b}, {c, to_c}}};
-  SECTION("that we set up ourself") {
+  SECTION("for a hop that this router set up") {
     maps.apply(table.update(make_snapshot(all), start - 1min));
   }
-  SECTION("that an earlier router left") {
+  SECTION("for a hop that an earlier router left") {
     FastSnapshot found{.self = 1, .peers = {}, .floods = {}, .sources = {}};
     found.peers[2] = {.kind = FastWay::Kind::kFast, .hop = to_b, .name = {}};
     maps.hops[7] = to_b;
@@ -232,7 +232,7 @@ TEST_CASE("a hop is given up for a detour after a pause, but at once for another
   CHECK(table.update(make_snapshot(detour), over + 1s).empty());
 }
 
-TEST_CASE("a peer that comes back with another short id isn't sought under the old one") {
+TEST_CASE("a peer that comes back with another short id loses the entries of the old one") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -244,7 +244,7 @@ TEST_CASE("a peer that comes back with another short id isn't sought under the o
   CHECK(maps.forgotten.back() == 2);
 }
 
-TEST_CASE("writes that were refused can be repeated") {
+TEST_CASE("a failed write is repeated by the next update") {
   FastTable table;
   Maps maps, others;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -255,7 +255,7 @@ TEST_CASE("writes that were refused can be repeated") {
   for (uint16_t id = 0; id < 10; ++id) CHECK(others.way(id) == maps.way(id));
 }
 
-TEST_CASE("a hop that comes back takes its old slot; without slots sleeve takes the frames for a while") {
+TEST_CASE("a hop that comes back gets its old slot; frames take sleeve while no slot is free") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -279,7 +279,7 @@ TEST_CASE("a hop that comes back takes its old slot; without slots sleeve takes 
   CHECK(maps.way(2) == Ipv4{address - 1}.str());
 }
 
-TEST_CASE("a short id that means another peer makes what was learnt of it stale") {
+TEST_CASE("MACs learnt from a short id are stale when it belongs to another peer") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -294,7 +294,7 @@ TEST_CASE("a short id that means another peer makes what was learnt of it stale"
   CHECK(maps.way(1) == "nothing");
 }
 
-TEST_CASE("what an earlier router left is adopted, and lingers until it is confirmed") {
+TEST_CASE("entries of an earlier router are adopted, and expire unless they are confirmed") {
   FastTable table;
   Maps maps;
   FastSnapshot found;
@@ -319,7 +319,7 @@ TEST_CASE("what an earlier router left is adopted, and lingers until it is confi
   CHECK(maps.way(2) == "0.0.0.2");
 }
 
-TEST_CASE("a hop that is encrypted from now on is another hop, and its packets must be encrypted both ways") {
+TEST_CASE("a hop that becomes encrypted is a new hop that requires encryption both ways") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
@@ -332,7 +332,7 @@ TEST_CASE("a hop that is encrypted from now on is another hop, and its packets m
   CHECK(maps.sources == std::map<Ipv4, FastSource>{{{2}, {{1}, 6784}}});
 }
 
-TEST_CASE("what an earlier router left is adopted in part: the rest ends at once") {
+TEST_CASE("entries of an earlier router that cannot be adopted are removed at once") {
   FastTable table;
   Maps maps;
   FastSnapshot good, bad;
@@ -349,7 +349,7 @@ TEST_CASE("what an earlier router left is adopted in part: the rest ends at once
   CHECK(maps.way(3) == "nothing");
 }
 
-TEST_CASE("a flood goes to no more neighbours than a program can copy to") {
+TEST_CASE("a flood has at most as many neighbours as the program can copy to") {
   FastTable table;
   FastSnapshot snapshot;
   snapshot.self = 1;

@@ -119,7 +119,7 @@ Bytes arp_request() {
 
 }  // namespace
 
-TEST_CASE("a broadcast reaches every peer once, the answer takes the way back over the relay") {
+TEST_CASE("a broadcast reaches every peer once, and the answer goes back over the relay") {
   Chain net(GENERATE(false, true));
   net.one.capture(arp_request());
   net.settle();
@@ -178,7 +178,7 @@ TEST_CASE("small frames share a packet, as many as it holds") {
   CHECK(net.two.injected == std::vector<Bytes>(100, frame));
 }
 
-TEST_CASE("frames of all sizes arrive as they were, however they are packed") {
+TEST_CASE("frames of all sizes arrive unchanged") {
   Chain net(GENERATE(false, true), 1414);
   std::vector<Bytes> sent;
   for (size_t i = 0; i < 3000; ++i) {
@@ -194,7 +194,7 @@ TEST_CASE("frames of all sizes arrive as they were, however they are packed") {
   CHECK(net.two.injected == sent);
 }
 
-TEST_CASE("too large for the path and not to be fragmented: the sender is told, over a relay, too") {
+TEST_CASE("a sender is told that its unfragmentable packet is too large for the path, also over a relay") {
   Chain net(false, 1300);
   net.three.capture(test::tcp_frame({.data = 0, .from = at_c, .to = everybody}));
   net.settle();
@@ -219,7 +219,7 @@ TEST_CASE("too large for the path and not to be fragmented: the sender is told, 
   CHECK(net.one.injected.size() <= 2 + 100);  // who asks too often gets no answer
 }
 
-TEST_CASE("too large for the path, but may be fragmented: here or below, as the underlay can") {
+TEST_CASE("a packet too large for the path is fragmented by us or by the underlay") {
   bool fragments_pass = GENERATE(false, true);
   Chain net(false, 1300, fragments_pass);
   auto frame = test::tcp_frame({.data = 3000, .df = false, .from = at_a, .to = at_b});
@@ -234,7 +234,7 @@ TEST_CASE("too large for the path, but may be fragmented: here or below, as the 
   if (fragments_pass) CHECK(net.two.injected == std::vector<Bytes>{frame});
 }
 
-TEST_CASE("too large for the receiver's bridge: fragmented there, or the sender is told") {
+TEST_CASE("a packet too large for the receiver's bridge is fragmented there, or the sender is told") {
   Chain net;
   net.three.tables.bridge_mtu = 1376;
   net.three.capture(test::tcp_frame({.data = 0, .from = at_c, .to = everybody}));
@@ -261,7 +261,7 @@ TEST_CASE("too large for the receiver's bridge: fragmented there, or the sender 
   CHECK(net.one.injected.size() == 1);
 }
 
-TEST_CASE("frames leave in clear by no encrypted connection") {
+TEST_CASE("an encrypted connection sends no frame in clear") {
   Chain net(true);
   net.one.capture(arp_request());
   auto packets = net.one.take();
@@ -293,7 +293,7 @@ struct Trunked : Chain {
 
 }  // namespace
 
-TEST_CASE("on a trunk the tags say where a frame goes, and no MAC is learnt") {
+TEST_CASE("on a trunk tags select the receiver of a frame, and no MAC is learnt") {
   Trunked net;
   auto frame = test::tcp_frame({.from = at_b, .to = at_a});
   net.two.capture(tagged(TrunkTags(0xa), frame));  // one tag: from here
@@ -308,7 +308,7 @@ TEST_CASE("on a trunk the tags say where a frame goes, and no MAC is learnt") {
   CHECK(packets[0].to == c);
 }
 
-TEST_CASE("on a trunk segments are cut as they were before they were tagged") {
+TEST_CASE("on a trunk tagged segments are cut as untagged ones") {
   Trunked net;
   auto frame = test::tcp_frame({.data = 4000, .from = at_b, .to = at_a});
   VnetHeader header{.flags = VnetHeader::kNeedsChecksum,
@@ -322,7 +322,7 @@ TEST_CASE("on a trunk segments are cut as they were before they were tagged") {
   CHECK(net.one.injected.size() == 4);
 }
 
-TEST_CASE("on a trunk what peers send goes to the programs, with its ids") {
+TEST_CASE("on a trunk frames of peers are tagged for the programs") {
   Trunked net;
   auto for_b = test::tcp_frame({.from = at_a, .to = at_b}), for_c = test::tcp_frame({.from = at_a, .to = at_c});
   net.two.carrier.received(net.two.tables, a, {a, b, for_b}, net.two.now);
@@ -332,7 +332,7 @@ TEST_CASE("on a trunk what peers send goes to the programs, with its ids") {
   CHECK(net.two.take().empty());
 }
 
-TEST_CASE("on a trunk nothing goes back to who brought it") {
+TEST_CASE("on a trunk no flood goes back to the neighbour that it came from") {
   Trunked net;
   auto frame = test::tcp_frame({.from = at_a, .to = everybody});
   // By its own route it would.
@@ -354,7 +354,7 @@ TEST_CASE("on a trunk nothing goes back to who brought it") {
   CHECK(net.two.take().size() == 1);
 }
 
-TEST_CASE("on a trunk the answer to a packet that is too large comes as if from its receiver") {
+TEST_CASE("on a trunk the error about a packet that is too large comes as if from its receiver") {
   Trunked net;
   net.two.tables.paths.at(a).mtu = 1000;
   auto frame = test::tcp_frame({.data = 1200, .from = at_b, .to = at_a});
@@ -368,7 +368,7 @@ TEST_CASE("on a trunk the answer to a packet that is too large comes as if from 
   CHECK(net.two.dropped(Drop::kTooBig) == 3);
 }
 
-TEST_CASE("on a trunk what is too large for the bridge is fragmented where it may be") {
+TEST_CASE("on a trunk packets too large for the bridge are fragmented if they may be") {
   Trunked net;
   net.two.tables.bridge_mtu = 1000;
   net.two.carrier.received(net.two.tables, a,
@@ -380,7 +380,7 @@ TEST_CASE("on a trunk what is too large for the bridge is fragmented where it ma
   CHECK(net.two.injected.size() == 3);
 }
 
-TEST_CASE("on a trunk what makes no sense is dropped and counted") {
+TEST_CASE("on a trunk malformed frames are dropped and counted") {
   Trunked net;
   auto frame = test::tcp_frame({.from = at_b, .to = at_a});
   net.two.capture(frame);
@@ -396,7 +396,7 @@ TEST_CASE("on a trunk what makes no sense is dropped and counted") {
   CHECK(net.two.dropped(Drop::kNoRoute) == 1);
 }
 
-TEST_CASE("what can't be sent is counted by reason") {
+TEST_CASE("frames that cannot be sent are counted by reason") {
   Chain net;
   net.one.tables.paths.at(b) = {.tunnel = net.one.tables.paths.at(b).tunnel, .remote = {}};
   net.one.capture(arp_request());
@@ -413,7 +413,7 @@ TEST_CASE("what can't be sent is counted by reason") {
   CHECK(net.two.take().empty());
 }
 
-TEST_CASE("more streams than buffers") {
+TEST_CASE("more streams than buffers are merged without loss") {
   Host one(a);
   std::vector<PeerName> all;
   std::unordered_map<PeerName, PeerName> hops;

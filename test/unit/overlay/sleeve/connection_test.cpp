@@ -78,7 +78,7 @@ void settle(End& one, End& other, Time now, bool& one_up, bool& other_up, size_t
 
 }  // namespace
 
-TEST_CASE("the first heartbeat is Weave Net's") {
+TEST_CASE("the first heartbeat equals that of Weave Net") {
   End one(true);
   one.sleeve.confirm(Time{});
   REQUIRE(one.packets.size() == 1);
@@ -107,7 +107,7 @@ TEST_CASE("two ends establish, in clear and encrypted, and find the MTU") {
   }
 }
 
-TEST_CASE("a path narrower than its first hop is measured") {
+TEST_CASE("the MTU search finds the MTU of a path narrower than its first hop") {
   End one(true), other(false);
   bool one_up = false, other_up = false;
   Time now{};
@@ -124,7 +124,7 @@ TEST_CASE("a path narrower than its first hop is measured") {
   CHECK_FALSE(one.sleeve.path().fragments_pass);
 }
 
-TEST_CASE("heartbeats go every 500 ms until acknowledged, then every 10 s; silence of 60 s ends it") {
+TEST_CASE("heartbeats are sent every 500 ms until acknowledged, then every 10 s; 60 s of silence end the connection") {
   End one(true);
   Time now{};
   one.sleeve.confirm(now);
@@ -152,7 +152,7 @@ TEST_CASE("heartbeats go every 500 ms until acknowledged, then every 10 s; silen
   CHECK(one.sleeve.next_tick() == Time::max());
 }
 
-TEST_CASE("nothing is taken before the connection is confirmed, and only what names us and the peer") {
+TEST_CASE("packets before the confirmation or between other peers are ignored") {
   End one(true), other(false);
   one.sleeve.confirm(Time{});
   auto heartbeat = one.packets.at(0).payload;
@@ -178,7 +178,7 @@ TEST_CASE("nothing is taken before the connection is confirmed, and only what na
   CHECK(other.sleeve.path().remote == moved);
 }
 
-TEST_CASE("tests of the path are answered") {
+TEST_CASE("MTU test packets of the peer are answered") {
   End other(false);
   other.sleeve.confirm(Time{});
   auto test = [&](size_t frame_size, uint8_t fill = 0) {
@@ -198,7 +198,7 @@ TEST_CASE("tests of the path are answered") {
   CHECK(other.frames.size() == 1);  // too short for a frame of the router, so it is a container's
 }
 
-TEST_CASE("a route that is gone for a moment doesn't end the connection") {
+TEST_CASE("a route that is missing for a moment doesn't end the connection") {
   End one(true);
   one.trouble = "Network is unreachable";
   one.sleeve.confirm(Time{});
@@ -209,7 +209,7 @@ TEST_CASE("a route that is gone for a moment doesn't end the connection") {
   CHECK(one.packets.size() == 1);
 }
 
-TEST_CASE("a peer can't have the tests repeated as fast as it talks") {
+TEST_CASE("requests for another MTU search are rate-limited") {
   End one(true);
   one.sleeve.confirm(Time{});
   for (int i = 0; i < 100; ++i) one.sleeve.control(1, {}, Time{});

@@ -55,7 +55,7 @@ std::vector<PeerName> hops(const Decision& decision) {
 
 }  // namespace
 
-TEST_CASE("captured: unknown receivers are flooded, known ones sent to, local ones left to the bridge") {
+TEST_CASE("captured frames are flooded for unknown MACs, sent for known ones and left to the bridge for local ones") {
   Core core;
   auto unknown = core.captured(frame(here, there));
   CHECK_FALSE(unknown.drop);
@@ -77,7 +77,7 @@ TEST_CASE("captured: unknown receivers are flooded, known ones sent to, local on
   CHECK(core.captured(frame(here, Mac{{0x01, 0x80, 0xc2, 0, 0, 0}})).drop == Drop::kReserved);
 }
 
-TEST_CASE("captured: a MAC that belongs to another peer isn't believed, unless it announces itself") {
+TEST_CASE("a captured frame with a MAC of another peer is dropped unless it is an announcement") {
   Core core;
   core.received(far, us, frame(there, everybody));
   CHECK(core.captured(frame(there, everybody)).drop == Drop::kElsewhere);
@@ -93,7 +93,7 @@ TEST_CASE("captured: a MAC that belongs to another peer isn't believed, unless i
   CHECK_FALSE(core.captured(frame(there, everybody)).drop);
 }
 
-TEST_CASE("senders that can't be are dropped on either side") {
+TEST_CASE("frames with impossible source MACs are dropped on either side") {
   Core core;
   for (const auto& source : {Mac{}, everybody, Mac{{0x01, 0, 0x5e, 0, 0, 1}}}) {
     CHECK(core.captured(frame(source, there)).drop == Drop::kHostileSource);
@@ -106,7 +106,7 @@ TEST_CASE("senders that can't be are dropped on either side") {
   CHECK(core.macs.entries(core.now).empty());
 }
 
-TEST_CASE("received: for us it is learnt, given to the bridge, and flooded on unless its receiver is here") {
+TEST_CASE("a received frame for us is learnt, delivered, and flooded on unless its receiver is local") {
   Core core;
   core.routes.broadcast[near] = {far};
   core.captured(frame(here, everybody));
@@ -124,7 +124,7 @@ TEST_CASE("received: for us it is learnt, given to the bridge, and flooded on un
   CHECK(core.macs.find(there, core.now) == far);
 }
 
-TEST_CASE("received: for another peer it is passed on, and nothing is learnt") {
+TEST_CASE("a received frame for another peer is relayed without learning its MAC") {
   Core core;
   core.routes = {.self = us, .next_hop = {{near, near}, {far, far}}, .broadcast = {{us, {}}, {near, {}}, {far, {}}}};
   auto relayed = core.received(near, far, frame(here, there));
@@ -137,7 +137,7 @@ TEST_CASE("received: for another peer it is passed on, and nothing is learnt") {
   CHECK(core.received(near, stranger, frame(here, there)).drop == Drop::kNoRoute);
 }
 
-TEST_CASE("received: what goes round in circles ends here") {
+TEST_CASE("a received frame that loops is dropped") {
   Core core;
   CHECK(core.received(us, far, frame(here, there)).drop == Drop::kOwn);
   CHECK(core.received(stranger, us, frame(here, there)).drop == Drop::kUnknownPeer);
@@ -162,7 +162,7 @@ TEST_CASE("MACs are forgotten after ten minutes, and with their peer") {
   CHECK_FALSE(macs.learn(there, us, now));  // expired isn't moved
 }
 
-TEST_CASE("made-up MACs take no memory and keep nobody from being learnt") {
+TEST_CASE("forged MACs take bounded memory, and real ones are still learnt") {
   MacTable macs;
   auto now = Time{} + 1h;
   for (uint64_t i = 1; i < 200000; ++i) macs.learn(PeerName{0x020000000000 + i}.mac(), us, now);
@@ -174,7 +174,7 @@ TEST_CASE("made-up MACs take no memory and keep nobody from being learnt") {
   }
 }
 
-TEST_CASE("threads that read while another writes see whole entries only") {
+TEST_CASE("concurrent readers see only complete entries") {
   MacTable macs;
   auto now = Time{} + 1h;
   std::atomic<bool> stop{false}, wrong{false};

@@ -1,34 +1,21 @@
 #include "overlay/sleeve/frame.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
-#include "unit/overlay/frames.hpp"
 #include "overlay/sleeve/checksum.hpp"
+#include "unit/overlay/frames.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
 using nlohmann::json;
 
-namespace {
-
-json vectors() {
-  return json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/sleeve-fragment.json"));
-}
-
-Bytes hex(const json& text) {
-  return *from_hex(text.get<std::string>());
-}
-
-}  // namespace
-
-TEST_CASE("fragments are Weave Net's, byte for byte") {
-  auto all = vectors();
+TEST_CASE("fragments equal those of Weave Net") {
+  auto all = test::vectors("overlay/sleeve-fragment.json");
   for (const auto& c : all.at("fragment")) {
     INFO(c.at("name"));
-    auto frame = hex(c.at("frame"));
+    auto frame = test::unhex(c.at("frame"));
     auto packet = find_ipv4(frame);
     REQUIRE(packet);
     std::vector<std::string> pieces;
@@ -39,10 +26,10 @@ TEST_CASE("fragments are Weave Net's, byte for byte") {
 }
 
 TEST_CASE("ICMP \"fragmentation needed\" is Weave Net's, byte for byte") {
-  auto all = vectors();
+  auto all = test::vectors("overlay/sleeve-fragment.json");
   for (const auto& c : all.at("icmp_frag_needed")) {
     INFO(c.at("name"));
-    auto frame = hex(c.at("frame"));
+    auto frame = test::unhex(c.at("frame"));
     auto packet = find_ipv4(frame);
     REQUIRE(packet);
     CHECK(to_hex(fragmentation_needed(frame, *packet, c.at("mtu").get<uint16_t>())) ==
@@ -50,16 +37,16 @@ TEST_CASE("ICMP \"fragmentation needed\" is Weave Net's, byte for byte") {
   }
 }
 
-TEST_CASE("a packet that claims more than there is isn't cut: it crashes Weave Net's router") {
-  auto frame = hex(vectors().at("fragment")[0].at("frame"));
+TEST_CASE("a packet shorter than its IP length is not fragmented") {
+  auto frame = test::unhex(test::vectors("overlay/sleeve-fragment.json").at("fragment")[0].at("frame"));
   put_u16(frame, 16, 60000);
   auto packet = find_ipv4(frame);
   REQUIRE(packet);
   CHECK_FALSE(fragment_ipv4(frame, *packet, 1294, [](ByteView) { FAIL(); }));
 }
 
-TEST_CASE("fragments can't be pushed past the largest offset, nor be of no size") {
-  auto frame = hex(vectors().at("fragment")[0].at("frame"));
+TEST_CASE("no fragment lies beyond the largest offset or is empty") {
+  auto frame = test::unhex(test::vectors("overlay/sleeve-fragment.json").at("fragment")[0].at("frame"));
   put_u16(frame, 20, 0x1fff);
   CHECK_FALSE(fragment_ipv4(frame, *find_ipv4(frame), 552, [](ByteView) { FAIL(); }));
   put_u16(frame, 20, 0);
@@ -69,7 +56,7 @@ TEST_CASE("fragments can't be pushed past the largest offset, nor be of no size"
   CHECK(count == 1500 / 8 + 1);
 }
 
-TEST_CASE("only sane, untagged IPv4 counts as IPv4") {
+TEST_CASE("only well-formed, untagged IPv4 is found in a frame") {
   auto good = test::tcp_frame({});
   REQUIRE(find_ipv4(good));
   CHECK(find_ipv4(good)->dont_fragment);
@@ -87,7 +74,7 @@ TEST_CASE("only sane, untagged IPv4 counts as IPv4") {
   CHECK(find_ipv4(open)->length == good.size() - 14);
 }
 
-TEST_CASE("nobody is told of an error who asked nothing, or for nothing one can tell") {
+TEST_CASE("no ICMP error answers broadcasts, invalid senders, later fragments or ICMP errors") {
   auto frame = test::tcp_frame({});
   auto asks = [&](size_t at, uint8_t value) {
     auto changed = frame;
@@ -105,7 +92,7 @@ TEST_CASE("nobody is told of an error who asked nothing, or for nothing one can 
   CHECK_FALSE(asks(34, 3));
 }
 
-TEST_CASE("the fast checksum is the plain one, whatever the length") {
+TEST_CASE("the fast checksum equals the plain one for every length") {
   Bytes bytes;
   for (size_t i = 0; i < 200; ++i) {
     auto expected = static_cast<uint16_t>(test::plain_sum(bytes));

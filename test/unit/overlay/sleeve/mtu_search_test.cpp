@@ -1,17 +1,15 @@
 #include "overlay/sleeve/mtu_search.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave::overlay;
 using namespace std::chrono_literals;
 using Time = MtuSearch::Time;
 
 TEST_CASE("the search tries the sizes that Weave Net tries") {
-  auto vectors =
-      nlohmann::json::parse(weave::read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/sleeve-mtu-search.json"));
+  auto vectors = weave::test::vectors("overlay/sleeve-mtu-search.json");
   size_t checked = 0;
   for (const auto& c : vectors.at("cases")) {
     auto overhead = c.at("overhead").get<uint16_t>();
@@ -68,7 +66,7 @@ TEST_CASE("a failing path below the floor never raises the MTU") {
   CHECK(search.mtu() == 514);
 }
 
-TEST_CASE("a path MTU out of all reason does no harm") {
+TEST_CASE("an absurd path MTU is tolerated") {
   for (int mtu : {-5, 0, 1, 61, 100000}) {
     MtuSearch search(86);
     search.too_big(mtu, Time{});
@@ -77,7 +75,7 @@ TEST_CASE("a path MTU out of all reason does no harm") {
   }
 }
 
-TEST_CASE("a smaller path MTU in the middle of a search begins it anew, a larger one doesn't") {
+TEST_CASE("a smaller path MTU restarts a search in progress, a larger one doesn't") {
   MtuSearch search(62);
   search.too_big(1500, Time{});
   CHECK(search.take_test() == 1438);

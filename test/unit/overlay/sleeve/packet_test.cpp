@@ -1,9 +1,8 @@
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "base/fd.hpp"
 #include "base/hex.hpp"
 #include "overlay/sleeve/packet.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
@@ -11,17 +10,9 @@ using nlohmann::json;
 
 namespace {
 
-json load(const std::string& file) {
-  return json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/" + file));
-}
-
-Bytes hex(const json& text) {
-  return *from_hex(text.get<std::string>());
-}
-
 PeerName bare_name(const json& text) {
   PeerName name;
-  for (uint8_t byte : hex(text)) name.value = name.value << 8 | byte;
+  for (uint8_t byte : test::unhex(text)) name.value = name.value << 8 | byte;
   return name;
 }
 
@@ -39,19 +30,20 @@ void check_records(ByteView records, const json& frames) {
 Bytes records_of(const json& frames) {
   Writer out;
   for (const auto& frame : frames)
-    append_record(out, bare_name(frame.at("src_peer")), bare_name(frame.at("dst_peer")), hex(frame.at("frame")));
+    append_record(out, bare_name(frame.at("src_peer")), bare_name(frame.at("dst_peer")),
+                  test::unhex(frame.at("frame")));
   return out.take();
 }
 
 }  // namespace
 
-TEST_CASE("plain packets are Weave Net's, byte for byte") {
+TEST_CASE("plain packets equal those of Weave Net") {
   size_t checked = 0;
-  auto vectors = load("sleeve-plain.json");
+  auto vectors = test::vectors("overlay/sleeve-plain.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.at("name"));
     if (!c.at("udp_payload").is_string()) continue;  // 60 KB of zeros: the tests of Sleeve
-    auto packet = hex(c.at("udp_payload"));
+    auto packet = test::unhex(c.at("udp_payload"));
     CHECK(sleeve_sender(packet) == bare_name(c.at("sender")));
     check_records(ByteView(packet).subspan(kSleeveNameSize), c.at("frames"));
     SleeveSealer sealer(bare_name(c.at("sender")), {}, true);
@@ -61,11 +53,11 @@ TEST_CASE("plain packets are Weave Net's, byte for byte") {
   CHECK(checked == 7);
 }
 
-TEST_CASE("frames before damage in a packet are delivered") {
-  auto vectors = load("sleeve-plain.json");
+TEST_CASE("frames before a damaged record of a packet are decoded") {
+  auto vectors = test::vectors("overlay/sleeve-plain.json");
   for (const auto& c : vectors.at("decode_edge_cases")) {
     INFO(c.at("name"));
-    auto packet = hex(c.at("udp_payload"));
+    auto packet = test::unhex(c.at("udp_payload"));
     if (packet.size() < kSleeveNameSize) {
       CHECK_FALSE(sleeve_sender(packet));
       continue;
@@ -78,12 +70,12 @@ TEST_CASE("frames before damage in a packet are delivered") {
   }
 }
 
-TEST_CASE("encrypted packets are Weave Net's, byte for byte") {
-  auto vectors = load("sleeve-encrypted.json");
+TEST_CASE("encrypted packets equal those of Weave Net") {
+  auto vectors = test::vectors("overlay/sleeve-encrypted.json");
   REQUIRE(vectors.at("cases").size() == 32);
   for (const auto& c : vectors.at("cases")) {
-    auto packet = hex(c.at("udp_payload"));
-    Secret key(hex(c.at("session_key")));
+    auto packet = test::unhex(c.at("udp_payload"));
+    Secret key(test::unhex(c.at("session_key")));
     bool initiator = c.at("sender_is_initiator").get<bool>();
     uint64_t sequence = Reader(ByteView(packet).subspan(kSleeveNameSize)).u64() & ~(uint64_t{1} << 63);
     CHECK(seal_sleeve(bare_name(c.at("sender")), records_of(c.at("frames")), sequence, c.at("df").get<bool>(), key,
@@ -103,17 +95,17 @@ TEST_CASE("encrypted packets are Weave Net's, byte for byte") {
   }
 }
 
-TEST_CASE("packets recorded between live routers open") {
+TEST_CASE("packets recorded between Weave Net routers are decrypted") {
   size_t opened = 0;
   std::map<std::string, std::unique_ptr<SleeveOpener>> openers;
-  auto vectors = load("live-sleeve-encrypted.json");
+  auto vectors = test::vectors("overlay/live-sleeve-encrypted.json");
   for (const auto& p : vectors.at("packets")) {
     if (!p.at("udp_payload").is_string()) continue;
     auto key = p.at("session_key").get<std::string>();
     bool initiator = p.at("sender_is_initiator").get<bool>();
     auto& opener = openers[key + (initiator ? "i" : "a")];
     if (!opener) opener = std::make_unique<SleeveOpener>(Secret(*from_hex(key)), !initiator);
-    auto records = opener->open(hex(p.at("udp_payload")));
+    auto records = opener->open(test::unhex(p.at("udp_payload")));
     REQUIRE(records);
     REQUIRE(*records);
     CHECK(decode_records(**records).records.size() == p.at("frames").size());
@@ -122,12 +114,12 @@ TEST_CASE("packets recorded between live routers open") {
   CHECK(opened >= 8);
 }
 
-TEST_CASE("what isn't authentic is refused with Weave Net's words") {
-  auto vectors = load("sleeve-replay.json");
+TEST_CASE("packets that are not authentic are refused with Weave Net's reasons") {
+  auto vectors = test::vectors("overlay/sleeve-replay.json");
   Secret key(size_t{32});
   for (const auto& c : vectors.at("decode_errors")) {
     auto packet = Bytes(kSleeveNameSize);
-    auto rest = hex(c.at("after_sender_name"));
+    auto rest = test::unhex(c.at("after_sender_name"));
     packet.insert(packet.end(), rest.begin(), rest.end());
     auto opened = SleeveOpener(key, true).open(packet);
     REQUIRE_FALSE(opened);
@@ -136,8 +128,8 @@ TEST_CASE("what isn't authentic is refused with Weave Net's words") {
   CHECK_FALSE(SleeveOpener(key, true).open(Bytes(5)));
 }
 
-TEST_CASE("the replay window accepts what Weave Net's accepts") {
-  auto vectors = load("sleeve-replay.json");
+TEST_CASE("the replay window accepts the same packets as that of Weave Net") {
+  auto vectors = test::vectors("overlay/sleeve-replay.json");
   for (const auto& c : vectors.at("cases")) {
     INFO(c.at("name"));
     ReplayWindow window;

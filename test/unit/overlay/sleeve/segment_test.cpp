@@ -73,7 +73,7 @@ TEST_CASE("a large TCP frame is cut into the segments that its sender would have
   }
 }
 
-TEST_CASE("a frame that lacks a checksum only gets it") {
+TEST_CASE("a frame that only lacks a checksum gets it") {
   auto whole = test::tcp_frame({.data = 77});
   auto frame = whole;
   // As the kernel leaves it: the pseudo header's sum stands in the field.
@@ -83,7 +83,7 @@ TEST_CASE("a frame that lacks a checksum only gets it") {
   CHECK(pieces[0] == whole);
 }
 
-TEST_CASE("what is inconsistent isn't cut") {
+TEST_CASE("frames with inconsistent headers are not cut") {
   Tcp what{.data = 3000};
   auto good = to_cut(what, 1000);
   auto refused = [&](const VnetHeader& header, Bytes frame) { return !Segments::of(header, frame); };
@@ -111,7 +111,7 @@ TEST_CASE("what is inconsistent isn't cut") {
   CHECK(refused({.flags = VnetHeader::kNeedsChecksum, .csum_start = 65535, .csum_offset = 65535}, frame));
 }
 
-TEST_CASE("tagged frames are cut, too") {
+TEST_CASE("tagged frames are cut as untagged ones") {
   Tcp what{.data = 2000};
   auto frame = uncut(what);
   const uint8_t tag[] = {0x81, 0x00, 0x00, 0x05};
@@ -124,7 +124,7 @@ TEST_CASE("tagged frames are cut, too") {
   CHECK(pieces[1] == test::tcp_frame({.data = 1000, .sequence = 2000, .id = 8}));
 }
 
-TEST_CASE("segments that follow one another are joined, and cutting them gives the same again") {
+TEST_CASE("consecutive segments are joined, and cutting gives the same segments again") {
   bool v6 = GENERATE(false, true);
   bool df = GENERATE(false, true);
   Tcp what{.data = 30000, .flags = 0x18, .df = df, .v6 = v6};
@@ -137,7 +137,7 @@ TEST_CASE("segments that follow one another are joined, and cutting them gives t
   CHECK(cut(written[0].header, written[0].frame) == pieces);
 }
 
-TEST_CASE("no more is joined than an IP packet holds") {
+TEST_CASE("joined segments stay within the size of an IP packet") {
   std::vector<Bytes> pieces;
   for (uint32_t i = 0; i < 100; ++i)
     pieces.push_back(test::tcp_frame({.data = 1348, .sequence = i * 1348, .id = static_cast<uint16_t>(i)}));
@@ -146,7 +146,7 @@ TEST_CASE("no more is joined than an IP packet holds") {
   for (const auto& one : written) CHECK(one.frame.size() <= 65535 + 14);
 }
 
-TEST_CASE("what doesn't follow begins anew, and nothing is lost or reordered") {
+TEST_CASE("segments that are not consecutive are not joined, and none is lost or reordered") {
   Tcp first{.data = 1000, .sequence = 1000};
   Tcp second{.data = 1000, .sequence = 2000, .id = 8};
   auto count = [](const Tcp& a, const Tcp& b) { return merge({test::tcp_frame(a), test::tcp_frame(b)}).size(); };
@@ -174,7 +174,7 @@ TEST_CASE("what doesn't follow begins anew, and nothing is lost or reordered") {
   CHECK(count(first, second) == 2);
 }
 
-TEST_CASE("damaged segments pass as they are, for the container's kernel to see") {
+TEST_CASE("damaged segments pass unchanged") {
   auto frame = test::tcp_frame({.data = 1000, .sequence = 2000, .id = 8});
   frame.back() ^= 1;
   auto written = merge({test::tcp_frame({.data = 1000}), frame, test::tcp_frame({.data = 1000, .sequence = 3000})});
@@ -192,7 +192,7 @@ TEST_CASE("padding behind a packet isn't taken for data") {
   CHECK(written[0].frame.size() == 66 + 8);
 }
 
-TEST_CASE("any mix of streams comes out as it went in") {
+TEST_CASE("mixed streams come out as they went in") {
   std::mt19937 random(7);
   std::vector<Bytes> in, out;
   uint32_t sequence[3] = {5, 6, 7};

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
 #include "base/hex.hpp"
@@ -14,39 +13,31 @@
 #include "host/xfrm.hpp"
 #include "overlay/fastdp/packet.hpp"
 #include "unit/skip.hpp"
+#include "unit/vectors.hpp"
 
 using namespace weave;
 using namespace weave::overlay;
 using nlohmann::json;
 
-namespace {
+namespace {}  // namespace
 
-json load(const std::string& file) {
-  return json::parse(read_file(WEAVE_SOURCE_DIR "/test/vectors/overlay/" + file));
-}
-Bytes hex(const json& text) {
-  return *from_hex(text.get<std::string>());
-}
-
-}  // namespace
-
-TEST_CASE("ESP keys and the message about them are Weave Net's") {
-  auto file = load("ipsec.json");
+TEST_CASE("ESP keys and parameter messages equal those of Weave Net") {
+  auto file = test::vectors("overlay/ipsec.json");
   for (const auto& row : file.at("derivation")) {
-    auto message = hex(row.at("init_sa_message"));
+    auto message = test::unhex(row.at("init_sa_message"));
     auto parameters = decode_esp_parameters(message);
     REQUIRE(parameters);
     CHECK(to_hex(parameters->nonce) == row.at("nonce").get<std::string>());
     CHECK(fmt::format("{:08x}", parameters->spi) == row.at("spi").get<std::string>());
     CHECK(encode_esp_parameters(*parameters) == message);
     auto receiver = PeerName::parse(row.at("sa_destination_peer").get<std::string>());
-    auto key = derive_esp_key(Secret(hex(row.at("session_key"))), *parameters, *receiver);
+    auto key = derive_esp_key(Secret(test::unhex(row.at("session_key"))), *parameters, *receiver);
     CHECK(to_hex(key.view()) == row.at("kernel_key_36").get<std::string>());
   }
 }
 
-TEST_CASE("ESP parameters of another length are refused, and reserved SPIs") {
-  auto file = load("ipsec.json");
+TEST_CASE("ESP parameters of another length or with a reserved SPI are refused") {
+  auto file = test::vectors("overlay/ipsec.json");
   for (const auto& row : file.at("message_length_check")) {
     Bytes message(row.at("payload_len").get<size_t>(), 1);
     CHECK(decode_esp_parameters(message).has_value() == row.at("ok").get<bool>());
@@ -54,24 +45,24 @@ TEST_CASE("ESP parameters of another length are refused, and reserved SPIs") {
   CHECK_FALSE(decode_esp_parameters(Bytes(64)));
 }
 
-TEST_CASE("keys of a live Weave Net are found, and its encrypted heartbeats understood") {
-  auto file = load("live-fastdp-esp.json");
+TEST_CASE("keys and heartbeats recorded from a Weave Net router are derived and decoded") {
+  auto file = test::vectors("overlay/live-fastdp-esp.json");
   for (const auto& row : file.at("security_associations")) {
     EspParameters parameters{.nonce = {}, .spi = 0x100};
-    auto nonce = hex(row.at("nonce"));
+    auto nonce = test::unhex(row.at("nonce"));
     std::copy(nonce.begin(), nonce.end(), parameters.nonce.begin());
     auto receiver = PeerName::parse(row.at("dst_peer").get<std::string>());
-    auto key = derive_esp_key(Secret(hex(file.at("session_key"))), parameters, *receiver);
+    auto key = derive_esp_key(Secret(test::unhex(file.at("session_key"))), parameters, *receiver);
     CHECK(to_hex(key.view()) == row.at("kernel_key_36").get<std::string>());
 
-    auto heartbeat = hex(row.at("packets").at(0).at("decrypted"));
+    auto heartbeat = test::unhex(row.at("packets").at(0).at("decrypted"));
     auto frame = ByteView(heartbeat).subspan(8 + kVxlanHeader, heartbeat.size() - 8 - kVxlanHeader - 2);
     CHECK(decode_heartbeat(frame.first(24), frame.size()) == 0x4f442768b8c6bd3e);
   }
 }
 
 // Takes a kernel with ESP: see test/vm.
-TEST_CASE("the kernel decrypts a live Weave Net's packets by an association of ours", "[esp]") {
+TEST_CASE("the kernel decrypts recorded packets of Weave Net by an association of ours", "[esp]") {
   if (geteuid() != 0) {
     test::skip("only root may make network namespaces");
     return;
@@ -87,13 +78,13 @@ TEST_CASE("the kernel decrypts a live Weave Net's packets by an association of o
     }
     host::Netlink net;
     net.set_up(1);
-    auto file = load("live-fastdp-esp.json");
+    auto file = test::vectors("overlay/live-fastdp-esp.json");
     for (const auto& row : file.at("security_associations")) {
       auto here = *Ipv4::parse(row.at("dst").get<std::string>());
       net.add_address(1, {.address = here, .prefix = 32});
       auto spi = static_cast<uint32_t>(std::stoul(row.at("spi").get<std::string>(), nullptr, 16));
       xfrm->install({.source = {here.value ^ 3}, .destination = here, .spi = spi, .reqid = 7},
-                    Secret(hex(row.at("kernel_key_36"))));
+                    Secret(test::unhex(row.at("kernel_key_36"))));
       UniqueFd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), raw(::socket(AF_INET, SOCK_RAW, IPPROTO_RAW));
       sockaddr_in local{};
       local.sin_family = AF_INET;
@@ -104,14 +95,14 @@ TEST_CASE("the kernel decrypts a live Weave Net's packets by an association of o
       ::setsockopt(udp.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
       local.sin_port = 0;
       for (const auto& packet : row.at("packets")) {
-        auto wire = hex(packet.at("ip_packet"));
+        auto wire = test::unhex(packet.at("ip_packet"));
         REQUIRE(::sendto(raw.get(), wire.data(), wire.size(), 0, reinterpret_cast<sockaddr*>(&local), sizeof local) ==
                 static_cast<ssize_t>(wire.size()));
         Bytes got(2000);
         auto size = ::recv(udp.get(), got.data(), got.size(), 0);
         REQUIRE(size > 0);
         got.resize(static_cast<size_t>(size));
-        auto decrypted = hex(packet.at("decrypted"));
+        auto decrypted = test::unhex(packet.at("decrypted"));
         auto padding = packet.at("pad_len").get<size_t>();
         CHECK(got == Bytes(decrypted.begin() + 8, decrypted.end() - 2 - static_cast<ptrdiff_t>(padding)));
       }

@@ -136,7 +136,7 @@ void with_programs(Test&& test, bool direct = true) {
 
 }  // namespace
 
-TEST_CASE("a broadcast from here goes to each neighbour in our tree, and its sender is learnt", "[bpf]") {
+TEST_CASE("a local broadcast goes to each neighbour in our tree, and its sender is learnt", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.from_bridge(frame(all, ours)) == Counted{{"sent", 2}});
     CHECK(it.verdict == TC_ACT_SHOT);
@@ -144,7 +144,7 @@ TEST_CASE("a broadcast from here goes to each neighbour in our tree, and its sen
   });
 }
 
-TEST_CASE("unicast goes to where its MAC was last seen, and to everybody before", "[bpf]") {
+TEST_CASE("unicast goes to the peer of its MAC, and is flooded while the MAC is unknown", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.from_bridge(frame(at_b, ours)) == Counted{{"sent", 2}});
     CHECK(it.from_tunnel(frame(ours, at_b), b, us) == Counted{{"received", 1}});
@@ -155,7 +155,7 @@ TEST_CASE("unicast goes to where its MAC was last seen, and to everybody before"
   });
 }
 
-TEST_CASE("frames are dropped that the bridge has delivered, or that are spanning tree's", "[bpf]") {
+TEST_CASE("frames that the bridge has delivered and spanning tree frames are dropped", "[bpf]") {
   with_programs([](Programs& it) {
     it.from_bridge(frame(all, other));
     CHECK(it.from_bridge(frame(other, ours)) == Counted{{"local", 1}});
@@ -163,7 +163,7 @@ TEST_CASE("frames are dropped that the bridge has delivered, or that are spannin
   });
 }
 
-TEST_CASE("a source MAC of zero, or of many, is dropped from both sides", "[bpf]") {
+TEST_CASE("frames with a zero or multicast source MAC are dropped from both sides", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.from_bridge(frame(all, none)) == Counted{{"source_mac", 1}});
     CHECK(it.from_bridge(frame(all, Mac{{1, 0, 0, 0, 0, 1}})) == Counted{{"source_mac", 1}});
@@ -174,7 +174,7 @@ TEST_CASE("a source MAC of zero, or of many, is dropped from both sides", "[bpf]
   });
 }
 
-TEST_CASE("a MAC that lives at a peer isn't ours because a frame loops, but when it says so itself", "[bpf]") {
+TEST_CASE("a MAC of a peer becomes local by an announcement only, not by a looped frame", "[bpf]") {
   with_programs([](Programs& it) {
     it.from_tunnel(frame(all, at_b), b, us);
     it.counted();
@@ -196,7 +196,7 @@ TEST_CASE("a MAC moves from peer to peer, and from us to a peer, with its first 
   });
 }
 
-TEST_CASE("frames from strangers, of strangers or of ourself are dropped", "[bpf]") {
+TEST_CASE("frames from unknown peers, with unknown sources or with our own source are dropped", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.from_tunnel(frame(ours, at_b), b, us, {0x0a0000ff}) == Counted{{"outer_source", 1}});
     CHECK(it.from_tunnel(frame(ours, at_b), 77, us) == Counted{{"unknown_peer", 1}});
@@ -206,7 +206,7 @@ TEST_CASE("frames from strangers, of strangers or of ourself are dropped", "[bpf
   });
 }
 
-TEST_CASE("frames for another peer are relayed, but not back", "[bpf]") {
+TEST_CASE("frames for another peer are relayed, but not to where they came from", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.from_tunnel(frame(other, at_b), b, d) == Counted{{"relayed", 1}});
     CHECK(it.verdict == TC_ACT_REDIRECT);
@@ -217,7 +217,7 @@ TEST_CASE("frames for another peer are relayed, but not back", "[bpf]") {
   });
 }
 
-TEST_CASE("a broadcast for us is delivered and goes on in its source's tree, but not back", "[bpf]") {
+TEST_CASE("a received broadcast is delivered and passed on along its source's tree, but not back", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.from_tunnel(frame(all, at_b), b, us) == Counted{{"received", 1}, {"sent", 1}});
     CHECK(it.verdict == TC_ACT_REDIRECT);
@@ -228,7 +228,7 @@ TEST_CASE("a broadcast for us is delivered and goes on in its source's tree, but
   });
 }
 
-TEST_CASE("heartbeats come through the ring buffer, from whatever address", "[bpf]") {
+TEST_CASE("heartbeats from any address come through the ring buffer", "[bpf]") {
   with_programs([](Programs& it) {
     std::vector<ReceivedHeartbeat> heard;
     it.kernel.on_heartbeat = [&](const ReceivedHeartbeat& heartbeat) { heard.push_back(heartbeat); };
@@ -248,7 +248,7 @@ TEST_CASE("heartbeats come through the ring buffer, from whatever address", "[bp
   });
 }
 
-TEST_CASE("a container's known unicast goes its way at once, the rest to the bridge", "[bpf]") {
+TEST_CASE("known unicast of a container skips the bridge, other frames go to the bridge", "[bpf]") {
   with_programs([](Programs& it) {
     CHECK(it.run("from_container", frame(at_b, ours)).empty());
     CHECK(it.verdict == TC_ACT_OK);
@@ -265,7 +265,7 @@ TEST_CASE("a container's known unicast goes its way at once, the rest to the bri
   });
 }
 
-TEST_CASE("nobody takes over a container's MAC from outside, nor the host's from anywhere", "[bpf]") {
+TEST_CASE("a remote frame cannot take over a container's MAC, nor any frame the host's MAC", "[bpf]") {
   with_programs([](Programs& it) {
     it.run("from_container", frame(all, ours));
     CHECK(it.from_tunnel(frame(all, ours), b, us) == Counted{{"spoofed", 1}});
@@ -276,7 +276,7 @@ TEST_CASE("nobody takes over a container's MAC from outside, nor the host's from
   });
 }
 
-TEST_CASE("nothing leaves before we have a short id, and containers have their bridge", "[bpf]") {
+TEST_CASE("without a short id no frame leaves the host, and local frames take the bridge", "[bpf]") {
   with_programs([](Programs& it) {
     auto settings = it.kernel.settings();
     settings.self = FASTDP_NO_SELF;
@@ -288,7 +288,7 @@ TEST_CASE("nothing leaves before we have a short id, and containers have their b
   });
 }
 
-TEST_CASE("a MAC that is seen again is young again", "[bpf]") {
+TEST_CASE("a frame refreshes the age of its MAC", "[bpf]") {
   with_programs([](Programs& it) {
     it.from_bridge(frame(all, ours));
     auto settings = it.kernel.settings();
@@ -299,7 +299,7 @@ TEST_CASE("a MAC that is seen again is young again", "[bpf]") {
   });
 }
 
-TEST_CASE("a runt doesn't get through", "[bpf]") {
+TEST_CASE("frames that are too short are dropped", "[bpf]") {
   with_programs([](Programs& it) {
     Bytes runt(14);
     CHECK(it.from_tunnel(runt, b, us) == Counted{{"heartbeats", 1}});
@@ -308,7 +308,7 @@ TEST_CASE("a runt doesn't get through", "[bpf]") {
   });
 }
 
-TEST_CASE("frames for sleeve are dropped while it has no TAP, and tagged with the peer when it has", "[bpf]") {
+TEST_CASE("frames for sleeve are dropped without its TAP, and tagged with the peer with it", "[bpf]") {
   with_programs([](Programs& it) {
     it.kernel.set_mac(other, 6, 5);
     CHECK(it.from_bridge(frame(other, ours)) == Counted{{"no_route", 1}});
@@ -364,7 +364,7 @@ const FastHop push_to_b{to_b.local, to_b.remote, to_b.port, 1, {}};
 
 }  // namespace
 
-TEST_CASE("a packet on the wire for a container here is taken off its headers", "[bpf]") {
+TEST_CASE("a VXLAN packet for a local container is decapsulated", "[bpf]") {
   with_programs([](Programs& it) {
     it.run("from_container", frame(all, ours));
     auto inner = frame(ours, at_b, ipv4, ip_payload());
@@ -378,7 +378,7 @@ TEST_CASE("a packet on the wire for a container here is taken off its headers", 
   });
 }
 
-TEST_CASE("what isn't quite usual on the wire takes the kernel's way", "[bpf]") {
+TEST_CASE("unusual VXLAN packets are left to the kernel", "[bpf]") {
   with_programs([](Programs& it) {
     it.run("from_container", frame(all, ours));
     it.kernel.set_mac(other, FASTDP_PLACE_BRIDGE, 5);
@@ -409,7 +409,7 @@ TEST_CASE("what isn't quite usual on the wire takes the kernel's way", "[bpf]") 
   });
 }
 
-TEST_CASE("headers are put on as the VXLAN device does it", "[bpf]") {
+TEST_CASE("encapsulation equals that of the VXLAN device", "[bpf]") {
   with_programs([](Programs& it) {
     auto snapshot = it.table.wanted();
     snapshot.peers[b].hop = push_to_b;
@@ -438,7 +438,7 @@ TEST_CASE("headers are put on as the VXLAN device does it", "[bpf]") {
   });
 }
 
-TEST_CASE("what an encrypted neighbour sends counts only if it came by ESP", "[bpf]") {
+TEST_CASE("packets of an encrypted neighbour are accepted only if they came by ESP", "[bpf]") {
   with_programs([](Programs& it) {
     it.encrypt_b();
     auto tunnel = [&](const Bytes& bytes, uint32_t mark) {
@@ -465,7 +465,7 @@ TEST_CASE("what an encrypted neighbour sends counts only if it came by ESP", "[b
   });
 }
 
-TEST_CASE("frames for an encrypted neighbour are never pushed past the kernel's IPsec", "[bpf]") {
+TEST_CASE("frames for an encrypted neighbour never bypass the kernel's IPsec", "[bpf]") {
   with_programs([](Programs& it) {
     it.encrypt_b(1);
     it.kernel.set_mac(at_b, b, 5);
@@ -473,7 +473,7 @@ TEST_CASE("frames for an encrypted neighbour are never pushed past the kernel's 
   });
 }
 
-TEST_CASE("what should have become ESP doesn't get onto the wire", "[bpf]") {
+TEST_CASE("packets that should have become ESP are dropped on the device", "[bpf]") {
   with_programs([](Programs& it) {
     auto inner = frame(ours, at_b, ipv4, ip_payload());
     auto out = [&](Ipv4 to, uint16_t udp = 6784) { return packet(inner, us, b, 0, to_b.local, to, udp); };
@@ -493,7 +493,7 @@ TEST_CASE("what should have become ESP doesn't get onto the wire", "[bpf]") {
   });
 }
 
-TEST_CASE("the bridge mode's programs load without a way into containers", "[bpf]") {
+TEST_CASE("the programs of bridge mode load without redirection into containers", "[bpf]") {
   with_programs(
       [](Programs& it) {
         it.kernel.set_mac(ours, FASTDP_PLACE_CONTAINER | 1, 5);

@@ -59,7 +59,7 @@ TEST_CASE("two data paths on loopback establish a connection by real packets") {
   CHECK(fragments);
 }
 
-TEST_CASE("an address in use is said so") {
+TEST_CASE("an address in use is an error that names it") {
   asio::io_context io;
   SleeveDatapath one(io.get_executor(), {1}, {0x7f000001}, 0);
   CHECK_THROWS_WITH(SleeveDatapath(io.get_executor(), {2}, {0x7f000001}, one.port()), Catch::Contains("in use"));
@@ -100,7 +100,7 @@ struct Neighbour {
 
 }  // namespace
 
-TEST_CASE("without a bridge frames are passed on between neighbours, and counted when they can't be") {
+TEST_CASE("without a bridge frames are relayed between neighbours, and counted when they cannot be") {
   asio::io_context io;
   const PeerName self{1}, a{0xa}, b{0xb}, stranger{0xc};
   SleeveDatapath path(io.get_executor(), self, {0x7f000001}, 0);
@@ -160,7 +160,7 @@ TEST_CASE("without a bridge frames are passed on between neighbours, and counted
   CHECK(dropped["unknown_sender"] == 2);
 }
 
-TEST_CASE("a bridge that isn't there is said so") {
+TEST_CASE("a missing bridge is an error that names it") {
   asio::io_context io;
   SleeveDatapath path(io.get_executor(), {1}, {0x7f000001}, 0);
   CHECK_THROWS_AS(path.start("nobridge", TapPlace::kPort, "vethwe-none"), Error);
