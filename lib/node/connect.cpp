@@ -48,12 +48,7 @@ void Node::Impl::listen() {
   }
   config.port = acceptor.local_endpoint().port();
   maker.set_port(config.port);
-  // An IPv6 host has no sleeve: its packets name IPv4 addresses only.
-  if (!host || host->is_v4()) {
-    Ipv4 ip = host ? host->v4() : Ipv4{};
-    sleeve = std::make_unique<overlay::SleeveDatapath>(executor, config.name, ip, config.port);
-    give_routes();
-  }
+  topology_changed = true;
   asio::co_spawn(executor, accept(shared_from_this()), asio::detached);
 }
 
@@ -66,7 +61,7 @@ asio::awaitable<void> Node::Impl::accept(std::shared_ptr<Impl> self) {
     if (self->stopped) co_return;
     if (code) {
       // Out of descriptors, or the peer has left already.
-      log::warning("cannot accept a connection: {}", code.message());
+      log::warning("cannot accept a connection: reason={}", code.message());
       self->accept_pause.expires_after(kAcceptTroublePause);
       co_await self->accept_pause.async_wait(kAsResult);
       continue;
@@ -79,13 +74,13 @@ asio::awaitable<void> Node::Impl::greet(std::shared_ptr<Impl> self, tcp::socket 
   auto tcp = std::make_shared<TcpSession>(std::move(socket), self->config.limits);
   auto remote = tcp->remote();
   if (!self->gate.enter(remote.ip)) {
-    log::warning("too many handshakes at a time: a connection is refused, addr={}", remote.str());
+    log::warning("connection refused, too many handshakes: address={}", remote.str());
     co_return;
   }
   try {
     co_await converse(self, tcp, remote, std::nullopt);
   } catch (const std::exception& error) {
-    log::error("->[{}]: {}", remote.str(), error.what());
+    log::error("connection failed: address={} reason={}", remote.str(), error.what());
     tcp->close(error.what());
   }
 }
@@ -170,7 +165,7 @@ asio::awaitable<void> Node::Impl::dial(std::shared_ptr<Impl> self, Maker::Attemp
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  log::info("->[{}]: {}", attempt.target, reason);
+  log::info("cannot connect: target={} reason={}", attempt.target, reason);
   self->maker.ended(attempt.target, reason, std::chrono::steady_clock::now());
   self->dial_wanted = true;
   self->wake();
@@ -181,6 +176,12 @@ bool Node::Impl::trusts(const Ip& ip) const {
   auto address = ip.v4();
   return std::any_of(config.trusted_subnets.begin(), config.trusted_subnets.end(),
                      [&](const Cidr& subnet) { return subnet.contains(address); });
+}
+
+std::vector<std::string> Node::Impl::overlay_names() const {
+  std::vector<std::string> names;
+  for (const auto* overlay : config.overlays) names.emplace_back(overlay->name());
+  return names;
 }
 
 HandshakeConfig Node::Impl::handshake_config(const Endpoint& remote, bool initiator) {
@@ -195,7 +196,7 @@ HandshakeConfig Node::Impl::handshake_config(const Endpoint& remote, bool initia
                                .conn_id = random_number(),
                                .short_id = self.short_id,
                                .trusted = trusts(remote.ip),
-                               .overlays = config.overlays,
+                               .overlays = overlay_names(),
                                .public_key = {}},
                       .choose_conn_id = {}};
   if (!initiator) out.choose_conn_id = [this](const Features& theirs) { return choose_conn_id(theirs); };
@@ -236,7 +237,7 @@ asio::awaitable<void> Node::Impl::converse(std::shared_ptr<Impl> self, std::shar
   if (self->stopped) co_return;
   if (!introduced) {
     ++self->terminations;
-    log::info("->[{}]: connection shutting down due to error: {}", remote.str(), introduced.error());
+    log::info("handshake failed: address={} reason={}", remote.str(), introduced.error());
     if (attempt) self->maker.ended(attempt->target, introduced.error(), std::chrono::steady_clock::now());
     self->dial_wanted = true;
     co_return self->wake();
@@ -272,8 +273,8 @@ ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
   session.remote = remote;
   // Frames go in clear only if both sides say that the other's network can be trusted.
   session.encrypted = !introduced.session_key.empty() && !(theirs.trusted && trusts(remote.ip));
-  log::info("->[{}|{}]: connection ready; using protocol version {}", remote.str(), theirs.label(), introduced.version);
-  auto common = overlay::common_overlays(config.overlays, theirs.overlays);
+  log::info("handshake completed: peer={} address={} version={}", theirs.label(), remote.str(), introduced.version);
+  auto common = overlay::common_overlays(overlay_names(), theirs.overlays);
   session.overlays = make_overlays(id, session, common ? *common : std::vector<std::string>(), introduced.conn_uid,
                                    introduced.session_key);
   bool outbound = session.outbound;
@@ -319,12 +320,8 @@ std::unique_ptr<overlay::OverlaySwitch> Node::Impl::make_overlays(ConnectionId i
     if (self && self->sessions.contains(id)) self->wake();
   };
   auto make = [&](const std::string& name) -> Result<std::unique_ptr<overlay::Forwarder>> {
-    if (name == "sleeve") {
-      if (!sleeve) return Refused("sleeve needs an IPv4 host");
-      return sleeve->make(link, changed);
-    }
-    if (!hooks.make_forwarder) return Refused("this router has no such overlay");
-    return hooks.make_forwarder(name, link, changed);
+    auto found = std::ranges::find(config.overlays, name, &overlay::Overlay::name);
+    return (*found)->make(link, changed);  // common_overlays() gives only names of ours
   };
   return std::make_unique<overlay::OverlaySwitch>(common, session.theirs.overlays.has_value(), label, make);
 }

@@ -28,8 +28,9 @@ NodeConfig checked(NodeConfig config) {
     throw Error(fmt::format("invalid host \"{}\"", config.host), "give an IP address of this host");
   // Overlays are named by their place in messages; a peer that has them the other way round would misunderstand ours.
   const auto& overlays = config.overlays;
-  auto sleeve = std::find(overlays.begin(), overlays.end(), "sleeve");
-  if (overlays.empty() || std::find(sleeve, overlays.end(), "fastdp") != overlays.end())
+  auto place = [&](std::string_view name) { return std::ranges::find(overlays, name, &overlay::Overlay::name); };
+  if (overlays.empty() ||
+      (place(overlay::kFastdpName) != overlays.end() && place(overlay::kSleeveName) < place(overlay::kFastdpName)))
     throw Error("a router needs an overlay, and \"fastdp\" stands before \"sleeve\"");
   // Version 1 says everything in clear before it knows whether the peer has the password.
   if (!config.password.empty()) config.min_version = kMaxVersion;
@@ -96,7 +97,6 @@ void Node::Impl::stop() {
   for (const auto& tcp : introducing) tcp->close("stopped");
   for (auto& [id, session] : sessions) session.tcp->close("stopped");
   sessions.clear();
-  sleeve.reset();
   // Whoever waits for a hook is about to go.
   hooks = {};
 }
@@ -125,7 +125,13 @@ void Node::Impl::pump() {
       if (!stopped) std::visit([this](auto& one) { apply(one); }, effect);
     if (!stopped && (std::exchange(dial_wanted, false) || maker.next_wake() <= now())) dial_due();
     more = !effects.empty();
-    if (!more && !stopped && std::exchange(connections_changed, false)) notify(hooks.connections_changed);
+    if (more || stopped) continue;
+    if (topology_changed || connections_changed) {
+      topology_changed = false;
+      auto current = topology();
+      for (auto* overlay : config.overlays) overlay->set_topology(current);
+    }
+    if (std::exchange(connections_changed, false)) notify(hooks.connections_changed);
   }
   guard.reset();
   set_timer();
@@ -157,38 +163,39 @@ void Node::Impl::apply(OverlayMessage& effect) {
 }
 
 void Node::Impl::apply(PeersGone& effect) {
-  if (sleeve)
-    for (const auto& peer : effect.peers) sleeve->forget(peer.name);
+  for (auto* overlay : config.overlays)
+    for (const auto& peer : effect.peers) overlay->forget(peer.name);
   if (auto hook = hooks.peers_gone) hook(effect.peers);
 }
 
 void Node::Impl::apply(TopologyChanged&) {
   dial_wanted = true;
-  notify(hooks.topology_changed);
+  topology_changed = true;
 }
 
 void Node::Impl::apply(RoutesChanged&) {
-  give_routes();
-  notify(hooks.routes_changed);
+  topology_changed = true;
 }
 
-void Node::Impl::give_routes() {
-  if (!sleeve) return;
-  auto table = std::make_shared<overlay::RouteTable>();
-  table->self = config.name;
+std::shared_ptr<const overlay::Topology> Node::Impl::topology() const {
+  const auto& peers = mesh.peers();
   const auto& routes = mesh.routes();
+  auto out = std::make_shared<overlay::Topology>();
+  out->self = config.name;
   for (const auto& [to, hop] : routes.unicast(Edges::kEstablished))
-    if (to != config.name) table->next_hop.emplace(to, hop);
-  for (const auto& [name, peer] : mesh.peers().table()) {
-    table->broadcast.emplace(name, routes.broadcast(name, Edges::kEstablished));
-    if (peer.short_id && mesh.peers().short_ids().owner(*peer.short_id) == name)
-      table->ids.emplace(name, *peer.short_id);
+    if (to != config.name) out->next_hop.emplace(to, hop);
+  for (const auto& [name, peer] : peers.table()) {
+    out->broadcast.emplace(name, routes.broadcast(name, Edges::kEstablished));
+    if (peer.short_id && peers.short_ids().owner(*peer.short_id) == name) out->ids.emplace(name, *peer.short_id);
   }
-  sleeve->set_routes(std::move(table));
+  for (const auto& connection : mesh.connections())
+    if (auto found = sessions.find(connection.id); found != sessions.end() && !found->second.overlay.empty())
+      out->neighbours.emplace(connection.remote.name, found->second.overlay);
+  return out;
 }
 
 void Node::Impl::apply(ShortIdsChanged&) {
-  give_routes();
+  topology_changed = true;
   notify(hooks.short_ids_changed);
 }
 
@@ -308,10 +315,6 @@ void Node::gossip(const std::string& channel, Gossip data) {
 
 const Mesh& Node::mesh() const {
   return impl_->mesh;
-}
-
-overlay::SleeveDatapath* Node::sleeve() {
-  return impl_->sleeve.get();
 }
 
 NodeStatus Node::status() const {

@@ -5,7 +5,7 @@
 //     sockets ── TcpSession ──▶ Mesh ──▶ channels: topology, IP allocation, names
 //        ▲            │           │
 //        │            ▼           ▼ Added, OverlayMessage
-//      Maker     HandshakeMachine OverlaySwitch ──▶ sleeve (UDP), other overlays
+//      Maker     HandshakeMachine OverlaySwitch ──▶ forwarders of the overlays
 //
 // Reasons of failures are Weave Net's where it has them.
 #pragma once
@@ -23,7 +23,7 @@
 #include "mesh/mesh.hpp"
 #include "node/resolver.hpp"
 #include "node/session.hpp"
-#include "overlay/sleeve/io/datapath.hpp"
+#include "overlay/overlay.hpp"
 #include "overlay/switch.hpp"
 
 namespace weave::mesh {
@@ -31,15 +31,15 @@ namespace weave::mesh {
 struct NodeConfig {
   PeerName name;         // not 0
   std::string nickname;  // usually the host's name
-  uint16_t port = 6783;  // TCP; UDP of the same number is sleeve's. 0: any (for tests)
+  uint16_t port = 6783;  // TCP; 0: any (for tests)
   std::string host;      // IP address to listen on and to dial from; empty: all
   Secret password;       // empty: no encryption
   std::vector<Cidr> trusted_subnets;
   int min_version = 2;                          // of the protocol, 1..2; with a password always 2
   size_t conn_limit = kDefaultConnectionLimit;  // 0: none
   bool discovery = true;
-  // In order of preference, "fastdp" before "sleeve". Overlays besides sleeve need a maker in NodeHooks.
-  std::vector<std::string> overlays{"sleeve"};
+  // In order of preference, the fast datapath before sleeve. They must outlive the node, and get its topology.
+  std::vector<overlay::Overlay*> overlays;
   // Ours, if nobody else has it: that of the router before, whose frames are still on their way. Nothing: any.
   std::optional<ShortId> short_id;
   ResolverConfig resolver;
@@ -50,13 +50,10 @@ struct NodeConfig {
 // Node, except for channels.
 struct NodeHooks {
   std::function<void(const std::vector<Peer>&)> peers_gone;
-  std::function<void()> topology_changed, routes_changed, short_ids_changed;
-  // A connection is up, or its overlay, or gone.
+  // Our own short ID or one of a peer.
+  std::function<void()> short_ids_changed;
+  // A connection is established or gone, or uses another overlay.
   std::function<void()> connections_changed;
-  // A forwarder of an overlay other than sleeve. `changed` must be called when it may have new events.
-  std::function<Result<std::unique_ptr<overlay::Forwarder>>(const std::string& overlay, const overlay::Link& link,
-                                                            std::function<void()> changed)>
-      make_forwarder;
 };
 
 // A connection, or a target without one, as `weave status connections` shows it.
@@ -114,9 +111,6 @@ class Node {
 
   const Mesh& mesh() const;
   NodeStatus status() const;
-  // Sleeve's data path, between start() and stop(): its start(bridge) has container frames carried. It gets connections
-  // and routes from here. Null when this node has none, for it listens on an IPv6 address or hasn't started.
-  overlay::SleeveDatapath* sleeve();
   // The TCP port listened on.
   uint16_t port() const;
 

@@ -43,7 +43,8 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   void apply(RoutesChanged& effect);
   void apply(ShortIdsChanged& effect);
   void collect_overlays();
-  void give_routes();
+  // What the overlays get; they need the overlay in use on each connection, too.
+  std::shared_ptr<const overlay::Topology> topology() const;
   void set_timer();
   // Has pump() called soon, by the io_context.
   void wake();
@@ -61,6 +62,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   // From the connected socket to the connection's end. Answers the reason of a failed handshake.
   static asio::awaitable<void> converse(std::shared_ptr<Impl> self, std::shared_ptr<TcpSession> tcp, Endpoint remote,
                                         std::optional<Maker::Attempt> attempt);
+  std::vector<std::string> overlay_names() const;
   HandshakeConfig handshake_config(const Endpoint& remote, bool initiator);
   uint64_t choose_conn_id(const Features& theirs);
   ConnectionId enter(std::shared_ptr<TcpSession> tcp, Endpoint remote, const std::optional<Maker::Attempt>& attempt,
@@ -80,7 +82,6 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   std::optional<Ip> host;
   Mesh mesh;
   Maker maker;
-  std::unique_ptr<overlay::SleeveDatapath> sleeve;
   asio::ip::tcp::acceptor acceptor;
   asio::steady_timer timer, accept_pause;
   Time timer_at = Time::max();
@@ -92,7 +93,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   ConnectionId last_id = 0;
   uint64_t terminations = 0;
   bool started = false, stopped = false, pumping = false, woken = false;
-  bool dial_wanted = false, connections_changed = false;  // to be seen to by pump()
+  bool dial_wanted = false, connections_changed = false, topology_changed = false;  // handled by pump()
 };
 
 // 64 random bits that nobody can predict.

@@ -1,13 +1,13 @@
 #include "overlay/switch.hpp"
 
 #include "base/log.hpp"
+#include "overlay/overlay.hpp"
 
 namespace weave::overlay {
 
 namespace {
 
 constexpr size_t kMaxOverlays = 256;
-const std::string kSleeve = "sleeve";
 
 }  // namespace
 
@@ -15,7 +15,7 @@ Result<std::vector<std::string>> common_overlays(const std::vector<std::string>&
                                                  const std::optional<std::vector<std::string>>& theirs) {
   std::vector<std::string> common;
   for (const auto& name : ours) {
-    bool has = theirs ? std::find(theirs->begin(), theirs->end(), name) != theirs->end() : name == kSleeve;
+    bool has = theirs ? std::find(theirs->begin(), theirs->end(), name) != theirs->end() : name == kSleeveName;
     if (has && common.size() < kMaxOverlays) common.push_back(name);
   }
   if (common.empty()) return Refused("no overlays in common with peer");
@@ -33,7 +33,7 @@ OverlaySwitch::OverlaySwitch(std::vector<std::string> overlays, bool tagged, std
       entry.forwarder = std::move(*made);
     } else {
       entry.reason = made.error();
-      log::info("Unable to use {} for connection to {}: {}", entry.name, label_, made.error());
+      log::info("overlay cannot be used: peer={} overlay={} reason={}", label_, entry.name, made.error());
     }
     entries_.push_back(std::move(entry));
   }
@@ -57,7 +57,7 @@ void OverlaySwitch::control(uint8_t tag, ByteView payload, Time now) {
     return;
   }
   if (!in.ok() || index >= entries_.size()) {
-    log::warning("overlay_switch ->[{}]: a malformed control message is ignored", label_);
+    log::warning("malformed message: peer={} type=overlay", label_);
     return;
   }
   if (entries_[index].forwarder) entries_[index].forwarder->control(tag, in.rest(), now);
@@ -84,11 +84,9 @@ void OverlaySwitch::collect() {
     auto events = entry.forwarder->take_events();
     for (const auto& message : events.control) send(i, message);
     if (events.established) entry.established = established_ = true;
-    if (events.healthy) {
-      entry.on_hold = !*events.healthy;
-    }
+    if (events.healthy) entry.on_hold = !*events.healthy;
     if (!events.failed.empty()) {
-      log::info("overlay_switch ->[{}] {} failed: {}", label_, entry.name, events.failed);
+      log::info("overlay failed: peer={} overlay={} reason={}", label_, entry.name, events.failed);
       entry.reason = events.failed;
       entry.established = false;
       entry.forwarder.reset();
@@ -117,7 +115,7 @@ void OverlaySwitch::choose() {
   failed_.clear();
   if (in_use_ == chosen->name) return;
   in_use_ = chosen->name;
-  log::info("overlay_switch ->[{}] using {}", label_, in_use_);
+  log::info("overlay in use: peer={} overlay={}", label_, in_use_);
 }
 
 void OverlaySwitch::send(size_t index, const ControlMessage& message) {

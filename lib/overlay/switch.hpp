@@ -21,11 +21,8 @@
 
 namespace weave::overlay {
 
-// Tags of control messages on the TCP connection.
+// The tag of control messages on the TCP connection.
 constexpr uint8_t kOverlayControlTag = 7;
-constexpr bool is_control_tag(uint8_t tag) {
-  return (tag >= 1 && tag <= 3) || tag == kOverlayControlTag;
-}
 
 // The overlays that both have, in our order: at most 256. `theirs` is what the peer announced; nothing: it knows of no
 // overlays and has sleeve. Refuses with "no overlays in common with peer".

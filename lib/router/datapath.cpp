@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
-#include "node/data_topology.hpp"
+#include "base/text.hpp"
 #include "router/store_table.hpp"
 
 namespace weave::router {
@@ -42,7 +42,7 @@ nlohmann::json fast_json(const FastDatapath::Status& status) {
         one["By"] = fmt::format("{}:{}", way.hop.remote.str(), way.hop.port);
         break;
       case FastWay::Kind::kSleeve:
-        one["By"] = "sleeve";
+        one["By"] = overlay::kSleeveName;
         break;
       case FastWay::Kind::kUnreachable:
         one["By"] = nullptr;
@@ -64,6 +64,7 @@ Datapath::Datapath(asio::any_io_executor executor, Store& store, Config config)
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (code == std::errc() && end == text.data() + text.size() && id <= mesh::kMaxShortId) short_id_ = id;
 
+  sleeve_.emplace(executor, config_.self, config_.host.value_or(Ipv4{}), config_.port);
   if (config_.mode == DatapathMode::kNone) {
     unavailable_because_ = "switched off";
     remove_fast();
@@ -102,61 +103,33 @@ std::optional<uint16_t> Datapath::short_id() const {
   return adopted ? adopted : short_id_;
 }
 
-std::vector<std::string> Datapath::overlays() const {
-  return fast_ ? std::vector<std::string>{"fastdp", "sleeve"} : std::vector<std::string>{"sleeve"};
-}
-
-void Datapath::start(mesh::Node& node) {
-  node_ = &node;
-  start_sleeve();
-  topology_changed();
+std::vector<overlay::Overlay*> Datapath::overlays() {
+  std::vector<overlay::Overlay*> out;
+  if (fast_) out.push_back(&*fast_);
+  out.push_back(&*sleeve_);
+  return out;
 }
 
 void Datapath::stop() {
   fast_.reset();
-  node_ = nullptr;
+  sleeve_.reset();
 }
 
-// With another short ID this peer would be another destination to all others: frames in flight, and what they know of
-// the places of MAC addresses, would be lost.
-void Datapath::keep_short_id() {
-  const auto& peers = node_->mesh().peers();
+void Datapath::keep_short_id(const mesh::Peers& peers) {
   auto id = peers.self().short_id;
   if (!id || id == short_id_ || peers.short_ids().owner(*id) != peers.self().name) return;
   short_id_ = id;
   store_.put(kRouterTable, kShortIdKey, std::to_string(*id));
 }
 
-void Datapath::topology_changed() {
-  if (!node_) return;
-  keep_short_id();
-  if (!fast_) return;
-  try {
-    fast_->update(mesh::data_topology(*node_));
-  } catch (const Error& error) {
-    log::error("cannot bring the topology to the kernel: overlay=fastdp reason={}", error.what());
-  }
-}
-
-Result<std::unique_ptr<overlay::Forwarder>> Datapath::make_forwarder(const std::string& overlay,
-                                                                     const overlay::Link& link,
-                                                                     std::function<void()> changed) {
-  if (overlay != "fastdp" || !fast_) return Refused("this router has no such overlay");
-  return fast_->make(link, std::move(changed));
-}
-
-// A node that listens on an IPv6 address has no sleeve.
 void Datapath::start_sleeve() {
-  auto* sleeve = node_->sleeve();
-  if (sleeve == nullptr) return;
   auto place = fast_ ? overlay::TapPlace::kTrunk : overlay::TapPlace::kPort;
-  int link = sleeve->start(config_.bridge, place);
+  int link = sleeve_->start(config_.bridge, place);
   if (fast_) fast_->set_sleeve(link);
 }
 
 void Datapath::repair() {
-  auto* sleeve = node_ ? node_->sleeve() : nullptr;
-  if (sleeve == nullptr || sleeve->carries()) return;
+  if (sleeve_->carries()) return;
   try {
     start_sleeve();
     log::warning("restored sleeve's missing interface");
@@ -180,17 +153,14 @@ void Datapath::report(control::Router& router, const std::vector<mesh::Peer>& pe
     auto peer = std::ranges::find(peers, name, &mesh::Peer::name);
     router.macs.push_back({address, name, peer == peers.end() ? "" : mesh::printable(peer->nickname), now - age});
   };
-  router.overlay_diagnostics["sleeve"] = nullptr;
-  if (auto* sleeve = node_->sleeve()) {
-    auto known = sleeve->diagnostics();
-    if (!known.interface.empty()) router.interface = known.interface + " (via TAP)";
-    router.overlay_diagnostics["sleeve"] = sleeve_json(known);
-    for (const auto& entry : known.macs) mac(entry.mac, entry.peer, entry.age);
-  }
+  auto known = sleeve_->diagnostics();
+  if (!known.interface.empty()) router.interface = known.interface + " (via TAP)";
+  router.overlay_diagnostics[overlay::kSleeveName] = sleeve_json(known);
+  for (const auto& entry : known.macs) mac(entry.mac, entry.peer, entry.age);
   if (!fast_) return;
   auto status = fast_->status();
   router.interface = fmt::format("vethwe-datapath (via eBPF, {})", to_string(status.mode));
-  router.overlay_diagnostics["fastdp"] = fast_json(status);
+  router.overlay_diagnostics[overlay::kFastdpName] = fast_json(status);
   for (const auto& place : status.macs) {
     auto name = config_.self;
     if (place.peer) {
@@ -203,27 +173,16 @@ void Datapath::report(control::Router& router, const std::vector<mesh::Peer>& pe
 }
 
 void Datapath::count(control::Counters& counters) const {
-  auto add = [&](const char* overlay, const char* direction, const overlay::SleeveDiagnostics::Flow& flow,
-                 const std::map<std::string, uint64_t>& dropped) {
-    counters.overlays[{overlay, direction}] = {.packets = flow.packets, .bytes = flow.bytes};
-    for (const auto& [reason, count] : dropped) counters.drops[{overlay, reason}] += count;
+  auto add = [&](const overlay::Overlay& overlay) {
+    auto counts = overlay.counts();
+    for (const auto& [direction, flow] : counts.flows)
+      counters.overlays[{overlay.name(), direction}] = {.packets = flow.packets, .bytes = flow.bytes};
+    for (const auto& [reason, count] : counts.dropped) counters.drops[{overlay.name(), reason}] = count;
   };
-  if (auto* sleeve = node_ ? node_->sleeve() : nullptr) {
-    auto known = sleeve->diagnostics();
-    add("sleeve", "out", known.sent, known.dropped_sending);
-    add("sleeve", "in", known.received, known.dropped_receiving);
-  }
+  add(*sleeve_);
   if (!fast_) return;
-  auto status = fast_->status();
-  counters.flows = status.macs.size();
-  const std::map<std::string, const char*> directions{{"sent", "out"}, {"received", "in"}, {"relayed", "relayed"}};
-  for (const auto& counter : status.counters) {
-    auto direction = directions.find(counter.name);
-    if (direction != directions.end())
-      counters.overlays[{"fastdp", direction->second}] = {.packets = counter.frames, .bytes = {}};
-    else if (counter.dropped && counter.frames > 0)
-      counters.drops[{"fastdp", counter.name}] = counter.frames;
-  }
+  add(*fast_);
+  counters.flows = fast_->status().macs.size();
 }
 
 }  // namespace weave::router

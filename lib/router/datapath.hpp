@@ -9,8 +9,9 @@
 #include "base/asio.hpp"
 #include "control/metrics.hpp"
 #include "control/report.hpp"
-#include "node/node.hpp"
+#include "mesh/peers.hpp"
 #include "overlay/fastdp/io/datapath.hpp"
+#include "overlay/sleeve/io/datapath.hpp"
 #include "settings/settings.hpp"
 #include "store/store.hpp"
 
@@ -21,32 +22,30 @@ class Datapath {
   struct Config {
     PeerName self;
     settings::DatapathMode mode = settings::DatapathMode::kDirect;
-    uint16_t port = 6783;  // of sleeve (UDP); the fast datapath has the next one
+    std::optional<Ipv4> host;  // to listen on; nothing: all addresses
+    uint16_t port = 6783;      // of sleeve (UDP); the fast datapath has the next one
     std::string bridge;
     bool encrypted = false;
   };
 
-  // Sets up the fast datapath in the kernel, or adopts that of the router before. Never throws for what the kernel
-  // refuses: then sleeve is used, and warnings() says why.
+  // Binds sleeve's UDP port and throws Error when it isn't free. Sets up the fast datapath in the kernel, or adopts
+  // that of the router before; when the kernel refuses, sleeve is used, and warnings() says why.
   Datapath(asio::any_io_executor executor, Store& store, Config config);
   Datapath(const Datapath&) = delete;
 
-  // For the node: the short ID under which frames flow already, and the overlays in order of preference.
+  // For the node: the short ID under which frames flow already, and the overlays in order of preference. They exist
+  // until stop().
   std::optional<uint16_t> short_id() const;
-  std::vector<std::string> overlays() const;
+  std::vector<overlay::Overlay*> overlays();
   // Sentences for the user about what is not as wanted.
   const std::vector<std::string>& warnings() const { return warnings_; }
   bool has_fast() const { return fast_.has_value(); }
 
-  // A forwarder of an overlay other than sleeve, for a connection.
-  Result<std::unique_ptr<overlay::Forwarder>> make_forwarder(const std::string& overlay, const overlay::Link& link,
-                                                             std::function<void()> changed);
-
-  // Connects to the node, which must outlive stop(), and starts sleeve. Throws Error when sleeve's interface cannot be
-  // made.
-  void start(mesh::Node& node);
-  // The mesh or a connection has changed.
-  void topology_changed();
+  // Starts sleeve on the bridge. Throws Error when its interface cannot be made.
+  void start() { start_sleeve(); }
+  // The peers' short IDs have changed: our own is stored. With another one this peer would be another destination to
+  // all others: frames in flight, and what they know of the places of MAC addresses, would be lost.
+  void keep_short_id(const mesh::Peers& peers);
   // Restores sleeve's interface when somebody has removed it or the bridge. To be called regularly.
   void repair();
   // Leaves everything in the kernel as it is. After the node has stopped, so that the end of its connections changes
@@ -60,16 +59,15 @@ class Datapath {
 
  private:
   void remove_fast();
-  void keep_short_id();
   void start_sleeve();
 
   Store& store_;
   Config config_;
-  std::optional<overlay::FastDatapath> fast_;  // nothing: all frames use sleeve
+  std::optional<overlay::SleeveDatapath> sleeve_;  // until stop()
+  std::optional<overlay::FastDatapath> fast_;      // nothing: all frames use sleeve
   std::string unavailable_because_;
   std::optional<uint16_t> short_id_;  // as stored
   std::vector<std::string> warnings_;
-  mesh::Node* node_ = nullptr;
 };
 
 }  // namespace weave::router

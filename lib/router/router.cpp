@@ -147,7 +147,8 @@ void Router::start_mesh(std::vector<std::string>& warnings) {
   if (owners_.addresses) node.add_channel(ipam::kChannelName, addresses_channel_);
   if (owners_.dns_on()) node.add_channel(names::kChannelName, owners_.names->channel());
   node.start();
-  owners_.datapath->start(node);
+  owners_.datapath->start();
+  owners_.datapath->keep_short_id(node.mesh().peers());
   for (auto& refused : owners_.peers->connect_initial()) warnings.push_back(std::move(refused));
 }
 

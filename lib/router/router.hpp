@@ -7,16 +7,16 @@
 //   Docker's events        Containers                                             docker::watch
 //   Containers             Addresses, NamesService (Registrar)                    Containers::Addresses, names
 //   Peers (mesh node)      Addresses, NamesService                                gossip channels, peers_gone
-//   Peers (mesh node)      Datapath                                               topology_changed, make_forwarder
-//   Addresses              Peers                                                  ipam::Links
+//   Peers (mesh node)      Datapath                                               NodeConfig::overlays,
+//   short_ids_changed Addresses              Peers                                                  ipam::Links
 //   NamesService           Peers, DNS server process                              NamesService::Mesh, dns feed
 //   PluginService          plugin server process, Docker's network                supervise::Service, DockerNetwork
 //   HostState              Addresses (at the start)                               found_addresses, exposed
 //
 // Start: lock, store, name; DNS server; bridge and firewall; addresses in use are claimed; only then the node, the API
 // and the plugin, so that no address is given out twice. A router that starts adopts what is in the kernel. Shut-down:
-// plugin and API first, so that nothing new arrives; then the node; the fast datapath after it, so that it doesn't take
-// the end of the connections for news; the DNS server last.
+// plugin and API first, so that nothing new arrives; then the node; the overlays after it, so that the end of the
+// connections changes nothing in the kernel; the DNS server last.
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>

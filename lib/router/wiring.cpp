@@ -133,6 +133,7 @@ std::unique_ptr<Datapath> Router::make_datapath() {
   return std::make_unique<Datapath>(io_.get_executor(), *store_,
                                     Datapath::Config{.self = self_,
                                                      .mode = settings_.datapath,
+                                                     .host = settings_.host,
                                                      .port = settings_.port,
                                                      .bridge = settings_.bridge,
                                                      .encrypted = !settings_.password.empty()});
@@ -154,11 +155,7 @@ std::unique_ptr<Peers> Router::make_peers() {
 
   mesh::NodeHooks hooks;
   // Peers -> Datapath
-  hooks.topology_changed = hooks.routes_changed = hooks.short_ids_changed =
-      hooks.connections_changed = [this] { owners_.datapath->topology_changed(); };
-  hooks.make_forwarder = [this](const std::string& overlay, const overlay::Link& link, std::function<void()> changed) {
-    return owners_.datapath->make_forwarder(overlay, link, std::move(changed));
-  };
+  hooks.short_ids_changed = [this] { owners_.datapath->keep_short_id(owners_.peers->node().mesh().peers()); };
   // Peers -> Addresses, NamesService
   hooks.peers_gone = [this](const std::vector<mesh::Peer>& peers) {
     for (const auto& peer : peers) {

@@ -259,7 +259,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   vxlan "$them" "$us" "${to}000000000000$ip" | udp h2 6784
   vxlan "$them" "$us" "${to}030000000001$ip" | udp h2 6784
   vxlan "$them" "$us" "ffffffffffff$to$ip" | udp h2 6784
-  for reason in outer_source unknown_peer own source_mac spoofed; do eventually counts fastdp $reason; done
+  for reason in unknown_sender unknown_peer own source_mac spoofed; do eventually counts fastdp $reason; done
 
   # runts, no VXLAN at all, and heartbeats of nobody
   for size in 0 1 8 9 15 22; do vxlan "$them" "$us" "$to$from$ip" | head -c $size | udp h2 6784; done
@@ -401,7 +401,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   eventually uses h1 fastdp h2
   eventually guest h1 ping -c 1 -W 1 10.32.0.2
   bytes "ffffffffffff02cc0000000288b5$(printf '00%.0s' {1..46})" | guest h1 socat -u - INTERFACE:eth0
-  eventually counts fastdp conflict
+  eventually counts fastdp source_elsewhere
   guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.2
 }
 

@@ -55,7 +55,7 @@ struct Host {
     if (!made) throw Error(made.error());
     forwarders[id] = std::move(*made);
     forwarders[id]->confirm(std::chrono::steady_clock::now());
-    topology.neighbours[name_of(id)] = true;
+    topology.neighbours[name_of(id)] = kFastdpName;
     topology.next_hop[name_of(id)] = name_of(id);
   }
 
@@ -65,7 +65,7 @@ struct Host {
     topology.next_hop.erase(name_of(id));
   }
 
-  void apply() { datapath.update(topology); }
+  void apply() { datapath.set_topology(std::make_shared<Topology>(topology)); }
 
   std::string status() {
     auto now = datapath.status();
@@ -128,7 +128,7 @@ struct Host {
   uint16_t self;
   Ipv4 address;
   FastDatapath datapath;
-  FastDatapath::Topology topology;
+  Topology topology;
   std::map<uint16_t, std::unique_ptr<Forwarder>> forwarders;
   std::set<uint16_t> heard;
 };

@@ -13,12 +13,12 @@ const PeerName a{0x02000000000a}, b{0x02000000000b};
 
 SleeveTables tables_of(PeerName self, PeerName peer, uint16_t mtu, bool fragments_pass) {
   SleeveTables out;
-  auto routes = std::make_shared<RouteTable>();
-  routes->self = self;
-  routes->next_hop = {{peer, peer}};
-  routes->broadcast = {{self, {peer}}, {peer, {}}};
-  routes->ids = {{self, 0xa}, {peer, 0xb}};
-  out.routes = std::move(routes);
+  auto topology = std::make_shared<Topology>();
+  topology->self = self;
+  topology->next_hop = {{peer, peer}};
+  topology->broadcast = {{self, {peer}}, {peer, {}}};
+  topology->ids = {{self, 0xa}, {peer, 0xb}};
+  out.topology = std::move(topology);
   out.paths[peer] = {.tunnel = std::make_shared<SleeveTunnel>(self, peer, Secret(), true),
                      .remote = UdpAddress{{1}, 1},
                      .local = {},
@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       carrier.received(tables, b, {b, b, frame}, MacTable::Time{});
       carrier.captured(tables, header, captured, MacTable::Time{});
       // The same below the fast datapath, as it is and with tags before it.
-      tables.trunk = std::make_shared<TrunkTable>(*tables.routes);
+      tables.trunk = std::make_shared<TrunkTable>(*tables.topology);
       captured.assign(frame.begin(), frame.end());
       carrier.captured(tables, header, captured, MacTable::Time{});
       const TrunkTags both(0xb, 0xb);

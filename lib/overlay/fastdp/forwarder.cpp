@@ -9,9 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kFastHeartbeat = 500ms;
-constexpr auto kSlowHeartbeat = 10s;
-constexpr auto kHeartbeatTimeout = 60s;
 // Who sees a heartbeat can send it on from addresses that don't matter; each costs entries of the maps.
 constexpr auto kMoveInterval = 2s;
 // A peer misses heartbeats for a minute before it says so.
@@ -49,7 +46,7 @@ FastForwarder::~FastForwarder() {
 void FastForwarder::confirm(Time now) {
   if (confirmed_) return;
   confirmed_ = true;
-  timeout_at_ = now + kHeartbeatTimeout;
+  heartbeat_.expect(now);
   probation_until_ = now + kProbation;
   try {
     if (encrypted()) choose_receiving();
@@ -94,17 +91,17 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
   if (heartbeat.remote != hop_.remote) {
     if (now < move_at_) return;
     move_at_ = now + kMoveInterval;
-    log::info("fastdp ->[{}]: the peer's address is now {} (was {})", link_.remote_label, heartbeat.remote.str(),
-              hop_.remote.str());
+    log::info("the peer's UDP address changed: overlay=fastdp peer={} from={} to={}", link_.remote_label,
+              hop_.remote.str(), heartbeat.remote.str());
     hop_.remote = heartbeat.remote;
   }
   auto theirs = static_cast<uint16_t>(heartbeat.size - 14);
   if (theirs != port_.mtu && remote_mtu_ != theirs)
-    log::warning("fastdp ->[{}]: the peer's containers have an MTU of {}, ours {}; set WEAVE_MTU alike on all hosts",
+    log::warning("the peer's containers have another MTU, set WEAVE_MTU alike on all hosts: peer={} theirs={} ours={}",
                  link_.remote_label, theirs, port_.mtu);
   remote_mtu_ = theirs;
   if (!std::exchange(heard_, true)) events_.control.push_back({kHeartbeatAck, {}});
-  timeout_at_ = now + kHeartbeatTimeout;
+  heartbeat_.expect(now);
   if (!hears_) events_.control.push_back({kHeartbeatsBack, {}});
   judge(true, reaches_);
 }
@@ -120,7 +117,7 @@ void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
   if (tag == kHeartbeatAck) {
     if (!may_send() || std::exchange(established_, true)) return;
     events_.established = true;
-    heartbeat_at_ = now + kSlowHeartbeat;
+    heartbeat_.acknowledged(now);
   } else if (tag == kHeartbeatsMissing || tag == kHeartbeatsBack) {
     if (!confirmed_ || (tag == kHeartbeatsMissing && now < complain_at_)) return;
     if (tag == kHeartbeatsMissing) complain_at_ = now + kComplaintInterval;
@@ -128,7 +125,7 @@ void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
   } else if (tag == kIpsecParameters && encrypted()) {
     auto parameters = decode_esp_parameters(payload);
     if (!parameters)
-      return log::warning("fastdp ->[{}]: the peer's parameters are ignored: {}", link_.remote_label,
+      return log::warning("malformed message: overlay=fastdp peer={} type=ipsec reason={}", link_.remote_label,
                           parameters.error());
     told_ = *parameters;
     if (!confirmed_) return;
@@ -141,17 +138,17 @@ void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
     }
     if (first) send_heartbeat(now);
   } else {
-    log::debug("fastdp ->[{}]: a control message with tag {} is ignored", link_.remote_label, tag);
+    log::debug("unknown message: overlay=fastdp peer={} tag={}", link_.remote_label, tag);
   }
 }
 
 void FastForwarder::tick(Time now) {
-  if (timeout_at_ <= now) {
-    timeout_at_ = Time::max();
+  if (heartbeat_.missing(now)) {
+    heartbeat_.stop_expecting();
     events_.control.push_back({kHeartbeatsMissing, {}});
     judge(false, reaches_);
   }
-  if (heartbeat_at_ <= now) {
+  if (heartbeat_.due(now)) {
     if (encrypted()) look_after_associations();
     if (events_.failed.empty()) send_heartbeat(now);
   }
@@ -166,15 +163,16 @@ void FastForwarder::look_after_associations() {
       events_.failed = "somebody has removed the ESP association to the peer";
     } else if (!found.receiving || found.received >= port_.rekey_after) {
       choose_receiving();
-      log::info("fastdp ->[{}]: new keys for what comes from the peer", link_.remote_label);
+      log::info("new key for packets from the peer: overlay=fastdp peer={}", link_.remote_label);
     }
   } catch (const Error& error) {
-    log::warning("fastdp ->[{}]: {}", link_.remote_label, error.what());
+    log::warning("cannot check the ESP associations: overlay=fastdp peer={} reason={}", link_.remote_label,
+                 error.what());
   }
 }
 
 void FastForwarder::send_heartbeat(Time now) {
-  heartbeat_at_ = now + (established_ || !hears_ ? kSlowHeartbeat : kFastHeartbeat);
+  heartbeat_.sent(now, !established_ && hears_);
   auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
   if (!self || !remote) {  // usual right after the connection; the topology brings it
     unsent_ = "a short id isn't known";
@@ -182,8 +180,8 @@ void FastForwarder::send_heartbeat(Time now) {
   }
   auto trouble = port_.send(hop_, encode_heartbeat(make_vni(*self, *remote), link_.conn_uid, port_.mtu));
   if (!trouble.empty() && trouble != unsent_)
-    log::warning("fastdp ->[{}]: heartbeats can't be sent to {}:{}: {}", link_.remote_label, hop_.remote.str(),
-                 hop_.port, trouble);
+    log::warning("cannot send heartbeats: overlay=fastdp peer={} address={}:{} reason={}", link_.remote_label,
+                 hop_.remote.str(), hop_.port, trouble);
   unsent_ = std::move(trouble);
 }
 
@@ -192,7 +190,7 @@ std::string FastForwarder::trouble() const {
   if (confirmed_ && !may_send()) return "the peer hasn't told how to encrypt: has its kernel ESP, as ours?";
   auto path = fmt::format("is UDP port {} open on the way, and does it carry packets of {} bytes in one piece?",
                           hop_.port, port_.mtu + kVxlanOverhead + (link_.key.empty() ? 0 : kEspOverhead));
-  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", kHeartbeatTimeout / 1s, path);
+  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", HeartbeatTimer::kTimeout.count(), path);
   if (!reaches_) return fmt::format("the peer gets none of our heartbeats: {}", path);
   if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
   if (remote_mtu_ && *remote_mtu_ != port_.mtu)

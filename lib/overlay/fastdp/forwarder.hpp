@@ -20,9 +20,10 @@
 #pragma once
 #include <functional>
 
+#include "overlay/fastdp/ipsec.hpp"
 #include "overlay/fastdp/packet.hpp"
 #include "overlay/forwarder.hpp"
-#include "overlay/fastdp/ipsec.hpp"
+#include "overlay/heartbeat.hpp"
 
 namespace weave::overlay {
 
@@ -100,7 +101,7 @@ class FastForwarder : public Forwarder {
   void confirm(Time now) override;
   void control(uint8_t tag, ByteView payload, Time now) override;
   void tick(Time now) override;
-  Time next_tick() const override { return std::min(heartbeat_at_, timeout_at_); }
+  Time next_tick() const override { return heartbeat_.next_tick(); }
   ForwarderEvents take_events() override { return std::exchange(events_, {}); }
   std::optional<uint16_t> mtu() const override { return port_.mtu; }
 
@@ -133,7 +134,8 @@ class FastForwarder : public Forwarder {
   std::string unsent_;                    // why the last heartbeat didn't leave
   uint32_t receiving_ = 0, sending_ = 0;  // SPIs; 0: none yet
   std::optional<EspParameters> told_;     // by the peer, ahead of our confirmation
-  Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max(), probation_until_ = Time::min();
+  HeartbeatTimer heartbeat_;
+  Time probation_until_ = Time::min();
   Time move_at_ = Time::min(), complain_at_ = Time::min();  // not before
 };
 

@@ -25,7 +25,7 @@ std::vector<typename Entries::key_type> expire(Entries& entries, const Wanted& i
 
 }  // namespace
 
-FastSnapshot make_snapshot(const FastTopology& topology) {
+FastSnapshot make_snapshot(const Topology& topology, const FastNeighbours& neighbours) {
   FastSnapshot out;
   auto id_of = [&](PeerName name) -> std::optional<uint16_t> {
     auto found = topology.ids.find(name);
@@ -36,24 +36,23 @@ FastSnapshot make_snapshot(const FastTopology& topology) {
     if (name == topology.self) continue;
     FastWay way{.kind = FastWay::Kind::kUnreachable, .hop = {}, .name = name};
     auto next = topology.next_hop.find(name);
-    auto neighbour =
-        next == topology.next_hop.end() ? topology.neighbours.end() : topology.neighbours.find(next->second);
-    if (neighbour != topology.neighbours.end()) {
+    auto neighbour = next == topology.next_hop.end() ? neighbours.end() : neighbours.find(next->second);
+    if (neighbour != neighbours.end()) {
       way.direct = next->second == name;
       way.kind = neighbour->second ? FastWay::Kind::kFast : FastWay::Kind::kSleeve;
       if (neighbour->second) way.hop = *neighbour->second;
     }
     out.peers[id] = way;
   }
-  for (const auto& [source, neighbours] : topology.broadcast) {
+  for (const auto& [source, receivers] : topology.broadcast) {
     auto id = id_of(source);
     if (!id) continue;
     std::vector<uint16_t> ids;
-    for (auto name : neighbours)
+    for (auto name : receivers)
       if (auto neighbour = id_of(name)) ids.push_back(*neighbour);
     if (!ids.empty()) out.floods[*id] = std::move(ids);
   }
-  for (const auto& [name, hop] : topology.neighbours)
+  for (const auto& [name, hop] : neighbours)
     if (hop) out.sources[hop->remote] = source_of(*hop);
   return out;
 }
@@ -178,8 +177,8 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
     }
     auto stored = way;
     if (way.kind == FastWay::Kind::kFast && !slot_of(way.hop, now, writes)) {
-      log::warning("fastdp: more than {} hops within {} s; sleeve takes frames for short id {}", kSlots - 1,
-                   kLinger.count(), id);
+      log::warning("no free hop in the kernel's map, sleeve carries the frames: overlay=fastdp limit={} short_id={}",
+                   kSlots - 1, id);
       // Every neighbour has sleeve.
       stored.kind = FastWay::Kind::kSleeve;
       retry_at_ = now + std::chrono::seconds(1);
@@ -208,7 +207,8 @@ std::vector<FastWrite> FastTable::update(FastSnapshot wanted, Time now) {
   for (const auto& [source, neighbours] : wanted_.floods) {
     auto list = neighbours;
     if (list.size() > kMostNeighbours) {
-      log::warning("fastdp: floods go to {} of {} neighbours", kMostNeighbours, list.size());
+      log::warning("broadcasts reach only some neighbours: overlay=fastdp limit={} neighbours={}", kMostNeighbours,
+                   list.size());
       list.resize(kMostNeighbours);
     }
     auto found = floods_.find(source);

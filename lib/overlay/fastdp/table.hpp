@@ -13,6 +13,7 @@
 #include <set>
 
 #include "overlay/fastdp/forwarder.hpp"
+#include "overlay/topology.hpp"
 
 namespace weave::overlay {
 
@@ -52,15 +53,11 @@ struct FastSnapshot {
   bool operator==(const FastSnapshot&) const = default;
 };
 
-// What a snapshot is made from. Names that have no short id are left out.
-struct FastTopology {
-  PeerName self;
-  std::map<PeerName, uint16_t> ids;       // ourself included; of several that claim an id only the one who owns it
-  std::map<PeerName, PeerName> next_hop;  // destination -> neighbour, over established connections
-  std::map<PeerName, std::vector<PeerName>> broadcast;    // source, ourself included -> neighbours
-  std::map<PeerName, std::optional<FastHop>> neighbours;  // connected: by this hop, or by sleeve
-};
-FastSnapshot make_snapshot(const FastTopology& topology);
+// Peers that are connected, with the hop to them; nothing: their frames are carried by sleeve.
+using FastNeighbours = std::map<PeerName, std::optional<FastHop>>;
+
+// Peers without short ID are left out.
+FastSnapshot make_snapshot(const Topology& topology, const FastNeighbours& neighbours);
 
 // Writes, to be carried out in order.
 struct WriteHop {

@@ -23,18 +23,18 @@ Carrier::Carrier(MacTable& macs, SleeveCounters& counters, Edge edge)
 void Carrier::captured(const SleeveTables& tables, VnetHeader header, std::span<uint8_t> frame, Time now) {
   counters_.captured.add(frame.size());
   auto decision =
-      tables.trunk ? decide_tagged(tables, header, frame, now) : decide_captured(*tables.routes, macs_, frame, now);
+      tables.trunk ? decide_tagged(tables, header, frame, now) : decide_captured(*tables.topology, macs_, frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);
-    if (*decision.drop == Drop::kElsewhere)
-      log::warning("sleeve: frames are captured from MACs that are associated with other peers, and dropped");
+    if (*decision.drop == Drop::kSourceElsewhere)
+      log::warning("captured frames with the MAC of another peer are dropped: overlay=sleeve");
     return;
   }
   if (decision.hops.empty()) return;
   auto segments = Segments::of(header, frame);
   if (!segments) {
     counters_.drop(Drop::kMalformed);
-    log::debug("sleeve: a captured frame is dropped: {}", segments.error());
+    log::debug("a captured frame is dropped: overlay=sleeve reason={}", segments.error());
     return;
   }
   act(tables, decision, {}, *segments, now);
@@ -49,11 +49,11 @@ Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, 
   auto tagged = take_tags(header, frame);
   if (!tagged) return dropped(Drop::kMalformed);
   frame = tagged->frame;
-  auto source = tagged->source ? tables.trunk->name(*tagged->source) : tables.routes->self;
+  auto source = tagged->source ? tables.trunk->name(*tagged->source) : tables.topology->self;
   auto destination = tables.trunk->name(tagged->destination);
   if (!source || !destination) return dropped(Drop::kUnknownPeer);
-  auto hop = tables.routes->next_hop.find(*destination);
-  if (hop == tables.routes->next_hop.end()) return dropped(Drop::kNoRoute);
+  auto hop = tables.topology->next_hop.find(*destination);
+  if (hop == tables.topology->next_hop.end()) return dropped(Drop::kNoRoute);
   if (tagged->source && tables.trunk->brought_by(*tagged->source, tagged->destination, now))
     return dropped(Drop::kLoop);
   Decision out;
@@ -64,12 +64,12 @@ Decision Carrier::decide_tagged(const SleeveTables& tables, VnetHeader& header, 
 }
 
 void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
-  const auto& routes = *tables.routes;
-  if (record.source == routes.self) return counters_.drop(Drop::kOwn);
+  const auto& topology = *tables.topology;
+  if (record.source == topology.self) return counters_.drop(Drop::kOwn);
   if (record.frame.size() < kEthernetHeader) return counters_.drop(Drop::kMalformed);
   auto source = tables.trunk->id(record.source), destination = tables.trunk->id(record.destination);
   if (!source || !destination) return counters_.drop(Drop::kUnknownPeer);
-  if (record.destination == routes.self) {
+  if (record.destination == topology.self) {
     if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour, now);
     TrunkTags tags(*source);
     // What must not be fragmented may still fit the container, for the programs don't take it over the bridge.
@@ -77,28 +77,28 @@ void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const Sle
     if (!ip || ip->dont_fragment) return edge_.inject(tags, record.frame);
     return fragment(tables.bridge_mtu, record.frame, *ip, tags);
   }
-  auto hop = routes.next_hop.find(record.destination);
-  if (hop == routes.next_hop.end()) return counters_.drop(Drop::kNoRoute);
+  auto hop = topology.next_hop.find(record.destination);
+  if (hop == topology.next_hop.end()) return counters_.drop(Drop::kNoRoute);
   if (hop->second == from) return counters_.drop(Drop::kLoop);
   edge_.inject(TrunkTags(*source, *destination), record.frame);
 }
 
 void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
   if (tables.trunk) return inject_tagged(tables, from, record, now);
-  auto decision = decide_received(*tables.routes, macs_, from, record.source, record.destination, record.frame, now);
+  auto decision = decide_received(*tables.topology, macs_, from, record.source, record.destination, record.frame, now);
   if (decision.drop) {
     counters_.drop(*decision.drop);
     return;
   }
   if (decision.moved)
-    log::debug("sleeve: discovered a MAC at {} that was at {}", record.source.str(), decision.moved->str());
+    log::debug("a MAC has moved: overlay=sleeve from={} to={}", decision.moved->str(), record.source.str());
   act(tables, decision, from, Segments(record.frame), now);
 }
 
 void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments,
                   Time now) {
   if (decision.inject) inject(tables, decision.source, segments.frame(), now);
-  bool ours = decision.source == tables.routes->self;
+  bool ours = decision.source == tables.topology->self;
   for (auto hop : decision.hops) {
     if (hop == from) {
       counters_.drop(Drop::kLoop);
@@ -127,12 +127,12 @@ void Carrier::inject(const SleeveTables& tables, PeerName source, ByteView frame
   counters_.drop(Drop::kTooBig);
   Mac receiver;
   std::copy_n(frame.begin(), receiver.bytes.size(), receiver.bytes.begin());
-  auto hop = tables.routes->next_hop.find(source);
-  if (hop == tables.routes->next_hop.end() || macs_.find(receiver, now) != tables.routes->self) return;
+  auto hop = tables.topology->next_hop.find(source);
+  if (hop == tables.topology->next_hop.end() || macs_.find(receiver, now) != tables.topology->self) return;
   auto answer = too_big_answer(tables.bridge_mtu, frame, now);
   if (answer.empty()) return;
   Decision decision;
-  decision.source = tables.routes->self;
+  decision.source = tables.topology->self;
   decision.destination = source;
   decision.hops = std::span(&hop->second, 1);
   act(tables, decision, {}, Segments(answer), now);
@@ -198,14 +198,14 @@ void Carrier::answer_too_big(const SleeveTables& tables, uint16_t mtu, PeerName 
   segments.write(0, offending);
   auto answer = too_big_answer(mtu, offending, now);
   if (answer.empty()) return;
-  log::debug("sleeve: sending ICMP 3,4 towards {}: PMTU={}", source.str(), mtu);
+  log::debug("sending ICMP fragmentation needed: overlay=sleeve peer={} mtu={}", source.str(), mtu);
   // As if the peer had sent it that the frame was for.
   if (tables.trunk) {
     auto from = tables.trunk->id(destination), to = tables.trunk->id(source);
-    if (from && to) edge_.inject(source == tables.routes->self ? TrunkTags(*from) : TrunkTags(*from, *to), answer);
+    if (from && to) edge_.inject(source == tables.topology->self ? TrunkTags(*from) : TrunkTags(*from, *to), answer);
     return;
   }
-  auto decision = decide_received(*tables.routes, macs_, {}, destination, source, answer, now);
+  auto decision = decide_received(*tables.topology, macs_, {}, destination, source, answer, now);
   if (!decision.drop) act(tables, decision, {}, Segments(answer), now);
 }
 

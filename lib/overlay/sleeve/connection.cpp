@@ -8,9 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kFastHeartbeat = 500ms;
-constexpr auto kSlowHeartbeat = 10s;
-constexpr auto kHeartbeatTimeout = 60s;
 constexpr auto kFragmentTestInterval = 5min;
 constexpr auto kFragmentTestPatience = 5s;
 // A peer may have the tests repeated by saying "established" again, but not as fast as it likes.
@@ -31,10 +28,6 @@ bool Sleeve::is_special(ByteView frame) {
   return frame.size() >= kEthernetHeader && all_zero(frame.first(kEthernetHeader));
 }
 
-std::string UdpAddress::str() const {
-  return fmt::format("{}:{}", ip.str(), port);
-}
-
 Sleeve::Sleeve(Link link, const SleevePort& port)
     : link_(std::move(link)),
       port_(port),
@@ -46,7 +39,7 @@ Sleeve::Sleeve(Link link, const SleevePort& port)
 void Sleeve::confirm(Time now) {
   if (confirmed_ || failed_) return;
   confirmed_ = true;
-  timeout_at_ = now + kHeartbeatTimeout;
+  heartbeat_.expect(now);
   send_heartbeat(now);
 }
 
@@ -84,12 +77,13 @@ SleevePath Sleeve::path() const {
 
 void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now) {
   if (Reader(conn_uid).u64() != link_.conn_uid) return;
-  timeout_at_ = now + kHeartbeatTimeout;
+  heartbeat_.expect(now);
   if (!remote_) {
     remote_ = from;
     send_heartbeat(now);
   } else if (*remote_ != from) {
-    log::info("sleeve ->[{}|{}]: Peer UDP address changed to {}", remote_->str(), link_.remote_label, from.str());
+    log::info("the peer's UDP address changed: overlay=sleeve peer={} from={} to={}", link_.remote_label,
+              remote_->str(), from.str());
     remote_ = from;
   }
   if (std::exchange(heard_, true)) return;
@@ -101,7 +95,7 @@ void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
   switch (tag) {
     case kConnectionEstablished:
       if (!std::exchange(established_, true)) events_.established = true;
-      heartbeat_at_ = now + kSlowHeartbeat;
+      heartbeat_.acknowledged(now);
       start_tests(now);
       break;
     case kFragmentReceived:
@@ -110,7 +104,7 @@ void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
       break;
     case kMtuVerified:
       if (payload.size() < 2) {
-        log::warning("sleeve ->[{}]: a verified PMTU without a number", link_.remote_label);
+        log::warning("malformed message: overlay=sleeve peer={} type=mtu-verified", link_.remote_label);
         break;
       }
       if (bool searching = search_.searching()) {
@@ -120,7 +114,7 @@ void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
       }
       break;
     default:
-      log::debug("sleeve ->[{}]: unknown control message {}", link_.remote_label, tag);
+      log::debug("unknown message: overlay=sleeve peer={} tag={}", link_.remote_label, tag);
   }
 }
 
@@ -136,13 +130,13 @@ void Sleeve::start_tests(Time now) {
 
 void Sleeve::tick(Time now) {
   if (failed_ || !confirmed_) return;
-  if (now >= timeout_at_) {
+  if (heartbeat_.missing(now)) {
     failed_ = true;
     events_.failed = "timed out waiting for UDP heartbeat";
-    if (!send_trouble_.empty()) events_.failed += fmt::format(" (our own can't be sent: {})", send_trouble_);
+    if (!send_trouble_.empty()) events_.failed += fmt::format(" (cannot send ours: {})", send_trouble_);
     return;
   }
-  if (now >= heartbeat_at_) send_heartbeat(now);
+  if (heartbeat_.due(now)) send_heartbeat(now);
   if (now >= fragment_answer_until_) {
     fragments_pass_ = false;
     fragment_answer_until_ = Time::max();
@@ -160,16 +154,16 @@ void Sleeve::tick(Time now) {
 
 Time Sleeve::next_tick() const {
   if (failed_ || !confirmed_) return Time::max();
-  return std::min({heartbeat_at_, timeout_at_, fragment_test_at_, fragment_answer_until_, search_.next_tick()});
+  return std::min({heartbeat_.next_tick(), fragment_test_at_, fragment_answer_until_, search_.next_tick()});
 }
 
 void Sleeve::log_mtu(bool was_searching) const {
   if (was_searching && !search_.searching())
-    log::info("sleeve ->[{}]: Effective MTU verified at {}", link_.remote_label, search_.mtu());
+    log::info("path MTU found: overlay=sleeve peer={} mtu={}", link_.remote_label, search_.mtu());
 }
 
 void Sleeve::send_heartbeat(Time now) {
-  heartbeat_at_ = now + (established_ ? Time::duration(kSlowHeartbeat) : Time::duration(kFastHeartbeat));
+  heartbeat_.sent(now, !established_);
   if (!remote_) return;
   Writer content;
   content.u64(link_.conn_uid);
@@ -199,7 +193,8 @@ void Sleeve::send_special(size_t frame_size, bool df, Time now, ByteView content
   } else {
     // Routes come and go. The heartbeats' time-out judges, not a single packet.
     send_trouble_ = sent.reason;
-    log::debug("sleeve ->[{}|{}]: can't send: {}", remote_->str(), link_.remote_label, sent.reason);
+    log::debug("cannot send: overlay=sleeve peer={} address={} reason={}", link_.remote_label, remote_->str(),
+               sent.reason);
   }
 }
 

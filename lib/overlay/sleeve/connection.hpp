@@ -10,8 +10,8 @@
 //
 //     over TCP:      1 your heartbeat arrived | 2 your fragmentation test arrived | 3 your test arrived, MTU (2)
 //
-// Heartbeats go every 500 ms until the peer acknowledges one, then every 10 s. Who accepted the TCP connection learns
-// the peer's UDP address from its first heartbeat. 60 s without a heartbeat end it.
+// Heartbeats are sent as heartbeat.hpp says. Who accepted the TCP connection learns the peer's UDP address from its
+// first heartbeat. A time-out ends sleeve on this connection.
 //
 // Container frames are carried by the data path on its own threads (SleeveDatapath). It opens the packets that come,
 // and hands over the router's own frames; what it needs for sending is in path().
@@ -19,6 +19,7 @@
 #include <functional>
 
 #include "overlay/forwarder.hpp"
+#include "overlay/heartbeat.hpp"
 #include "overlay/sleeve/mtu_search.hpp"
 #include "overlay/sleeve/packet.hpp"
 #include "overlay/sleeve/tables.hpp"
@@ -77,7 +78,7 @@ class Sleeve : public Forwarder {
   bool confirmed_ = false, established_ = false, heard_ = false, failed_ = false;
   bool fragments_pass_ = false;
   std::string send_trouble_;
-  Time heartbeat_at_ = Time::max(), timeout_at_ = Time::max();
+  HeartbeatTimer heartbeat_;
   Time fragment_test_at_ = Time::max(), fragment_answer_until_ = Time::max();
   Time tested_at_ = Time::min();
 };

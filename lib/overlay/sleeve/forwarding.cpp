@@ -6,11 +6,6 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr std::array<std::string_view, kDropKinds> kNames{
-    "malformed",    "hostile_source", "elsewhere",     "reserved",      "local",          "own",
-    "unknown_peer", "no_route",       "loop",          "no_connection", "no_address",     "too_big",
-    "refused",      "unknown_sender", "not_authentic", "replayed",      "bridge_refused", "congested"};
-
 constexpr Mac kSpanningTree{{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
 constexpr uint16_t kArpType = 0x0806;
 
@@ -38,9 +33,9 @@ Decision dropped(Drop why) {
   return out;
 }
 
-Decision send_to(const RouteTable& routes, PeerName from, PeerName source, PeerName destination) {
-  auto found = routes.next_hop.find(destination);
-  if (found == routes.next_hop.end()) return dropped(Drop::kNoRoute);
+Decision send_to(const Topology& topology, PeerName from, PeerName source, PeerName destination) {
+  auto found = topology.next_hop.find(destination);
+  if (found == topology.next_hop.end()) return dropped(Drop::kNoRoute);
   if (found->second == from) return dropped(Drop::kLoop);
   Decision out;
   out.source = source;
@@ -49,50 +44,46 @@ Decision send_to(const RouteTable& routes, PeerName from, PeerName source, PeerN
   return out;
 }
 
-Decision flood(const RouteTable& routes, PeerName source) {
+Decision flood(const Topology& topology, PeerName source) {
   Decision out;
   out.source = source;
-  if (auto found = routes.broadcast.find(source); found != routes.broadcast.end()) out.hops = found->second;
+  if (auto found = topology.broadcast.find(source); found != topology.broadcast.end()) out.hops = found->second;
   return out;
 }
 
 }  // namespace
 
-std::string_view name_of(Drop drop) {
-  return kNames[static_cast<size_t>(drop)];
-}
-
-Decision decide_captured(const RouteTable& routes, MacTable& macs, ByteView frame, MacTable::Time now) {
+Decision decide_captured(const Topology& topology, MacTable& macs, ByteView frame, MacTable::Time now) {
   if (frame.size() < kEthernetHeader) return dropped(Drop::kMalformed);
   auto destination = mac_at(frame, 0), source = mac_at(frame, 6);
-  if (!possible_source(source)) return dropped(Drop::kHostileSource);
+  if (!possible_source(source)) return dropped(Drop::kSourceMac);
   auto known = macs.find(source, now);
   // A container that has moved here announces itself. Anything else may be a frame that somebody sends round in a
   // circle: were it believed, its sender would be cut off.
-  if (known && *known != routes.self && !gratuitous_arp(frame)) return dropped(Drop::kElsewhere);
-  auto moved = macs.learn(source, routes.self, now);
+  if (known && *known != topology.self && !gratuitous_arp(frame)) return dropped(Drop::kSourceElsewhere);
+  auto moved = macs.learn(source, topology.self, now);
   if (destination == kSpanningTree) return dropped(Drop::kReserved);
   auto behind = destination.multicast() ? std::nullopt : macs.find(destination, now);
-  if (behind == routes.self) return dropped(Drop::kLocal);
-  auto out = behind ? send_to(routes, {}, routes.self, *behind) : flood(routes, routes.self);
+  if (behind == topology.self) return dropped(Drop::kLocal);
+  auto out = behind ? send_to(topology, {}, topology.self, *behind) : flood(topology, topology.self);
   out.moved = moved;
   return out;
 }
 
-Decision decide_received(const RouteTable& routes, MacTable& macs, PeerName from, PeerName source, PeerName destination,
+Decision decide_received(const Topology& topology, MacTable& macs, PeerName from, PeerName source, PeerName destination,
                          ByteView frame, MacTable::Time now) {
   if (frame.size() < kEthernetHeader) return dropped(Drop::kMalformed);
   auto sender = mac_at(frame, 6);
-  if (source == routes.self) return dropped(Drop::kOwn);
-  if (!possible_source(sender)) return dropped(Drop::kHostileSource);
-  if (!routes.broadcast.contains(source)) return dropped(Drop::kUnknownPeer);
-  if (destination != routes.self) return send_to(routes, from, source, destination);
+  if (source == topology.self) return dropped(Drop::kOwn);
+  if (!possible_source(sender)) return dropped(Drop::kSourceMac);
+  if (!topology.broadcast.contains(source)) return dropped(Drop::kUnknownPeer);
+  if (destination != topology.self) return send_to(topology, from, source, destination);
   // A peer's name is its bridge's MAC: nobody else sends with ours.
-  if (sender == routes.self.mac()) return dropped(Drop::kHostileSource);
+  if (sender == topology.self.mac()) return dropped(Drop::kSpoofed);
   auto moved = macs.learn(sender, source, now);
   auto receiver = mac_at(frame, 0);
   auto behind = receiver.multicast() ? std::nullopt : macs.find(receiver, now);
-  auto out = behind == routes.self ? Decision() : flood(routes, source);
+  auto out = behind == topology.self ? Decision() : flood(topology, source);
   out.source = source;
   out.inject = true;
   out.moved = moved;

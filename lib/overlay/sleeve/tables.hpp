@@ -10,6 +10,7 @@
 #include "overlay/sleeve/forwarding.hpp"
 #include "overlay/sleeve/packet.hpp"
 #include "overlay/sleeve/trunk.hpp"
+#include "overlay/topology.hpp"
 
 namespace weave::overlay {
 
@@ -35,7 +36,7 @@ struct SleevePath {
 };
 
 struct SleeveTables {
-  std::shared_ptr<const RouteTable> routes;        // never null
+  std::shared_ptr<const Topology> topology;        // never null
   std::unordered_map<PeerName, SleevePath> paths;  // by neighbour
   uint16_t bridge_mtu = 65535;                     // the largest packet that our bridge takes, without Ethernet header
   std::shared_ptr<const TrunkTable> trunk;         // null: the TAP is a port of the bridge, and sleeve decides itself

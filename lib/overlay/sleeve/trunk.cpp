@@ -37,7 +37,7 @@ std::optional<TrunkFrame> take_tags(VnetHeader& header, std::span<uint8_t> frame
   return out;
 }
 
-TrunkTable::TrunkTable(const RouteTable& routes) : ids_(routes.ids) {
+TrunkTable::TrunkTable(const Topology& topology) : ids_(topology.ids) {
   for (const auto& [name, id] : ids_) names_.emplace(id, name);
 }
 

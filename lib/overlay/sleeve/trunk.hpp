@@ -59,11 +59,11 @@ struct TrunkFrame {
 // Takes the tags off in place, and has `header` point to the same bytes as before. Nothing when there are none.
 std::optional<TrunkFrame> take_tags(VnetHeader& header, std::span<uint8_t> frame);
 
-// What the threads need to know besides the routes. It is replaced with them.
+// Short IDs and names of peers, and who has brought floods. Replaced when the routes change.
 class TrunkTable {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  explicit TrunkTable(const RouteTable& routes);
+  explicit TrunkTable(const Topology& topology);
 
   std::optional<uint16_t> id(PeerName name) const;
   std::optional<PeerName> name(uint16_t id) const;

@@ -8,6 +8,7 @@
 
 #include "mesh/topology.hpp"
 #include "node/node.hpp"
+#include "overlay/sleeve/io/datapath.hpp"
 #include "overlay/sleeve/packet.hpp"
 
 using namespace weave;
@@ -23,6 +24,7 @@ const PeerName us{0x020000000001}, them{0x0200000000aa};
 struct World {
   asio::io_context io;
   NodeConfig config;
+  std::unique_ptr<overlay::SleeveDatapath> sleeve;
   std::unique_ptr<Node> node;
 
   explicit World(const std::string& password = {}) {
@@ -33,6 +35,9 @@ struct World {
     config.password = Secret(password);
   }
   void start() {
+    sleeve = std::make_unique<overlay::SleeveDatapath>(io.get_executor(), us, Ipv4{0x7f004e01}, 0);
+    config.port = sleeve->port();
+    config.overlays = {sleeve.get()};
     node = std::make_unique<Node>(io.get_executor(), config);
     node->start();
   }
@@ -196,7 +201,6 @@ TEST_CASE("a Weave Net router sees the connection established after the shortest
 TEST_CASE("a peer of protocol version 1 gets plain sleeve, if it is let in") {
   World world;
   world.config.min_version = 1;
-  world.config.overlays = {"fastdp", "sleeve"};
   world.start();
   Stranger peer(world, 1, false);
   REQUIRE(peer.introduced);
@@ -286,13 +290,17 @@ TEST_CASE("a peer that reads nothing is disconnected and delays no other") {
 TEST_CASE("of many simultaneous connections from both sides both keep the same one") {
   asio::io_context io;
   for (int round = 0; round < 10; ++round) {
+    std::vector<std::unique_ptr<overlay::SleeveDatapath>> sleeves;
     std::vector<std::unique_ptr<Node>> nodes;
     for (uint64_t i : {1, 2}) {
       NodeConfig config;
       config.name = {0x020000000000 + i};
       config.nickname = std::to_string(i);
-      config.port = 0;
       config.host = fmt::format("127.0.78.{}", 10 + i);
+      sleeves.push_back(std::make_unique<overlay::SleeveDatapath>(io.get_executor(), config.name,
+                                                                  Ipv4::parse(config.host).value(), 0));
+      config.port = sleeves.back()->port();
+      config.overlays = {sleeves.back().get()};
       nodes.push_back(std::make_unique<Node>(io.get_executor(), config));
       nodes.back()->start();
     }

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/log.hpp"
+#include "overlay/sleeve/io/datapath.hpp"
 
 using namespace weave;
 using namespace weave::mesh;
@@ -17,11 +18,25 @@ namespace {
 
 struct Net {
   asio::io_context io;
+  std::map<int, std::unique_ptr<overlay::SleeveDatapath>> sleeves;  // of the newest node of each number
 
-  std::unique_ptr<Node> node(int number, NodeConfig config = {}, NodeHooks hooks = {}) {
+  // Without `config.overlays` it has sleeve. `before`: an overlay that is preferred to sleeve.
+  std::unique_ptr<Node> node(int number, NodeConfig config = {}, NodeHooks hooks = {},
+                             overlay::Overlay* before = nullptr) {
     config.name = {0x020000000100 + static_cast<uint64_t>(number)};
     config.nickname = fmt::format("host{}", number);
     if (number > 0) config.host = fmt::format("127.0.77.{}", number);
+    if (config.overlays.empty()) {
+      // A restarted node takes its port again.
+      if (config.port != 0) sleeves.erase(number);
+      auto& sleeve = sleeves[number];
+      auto ip = Ipv4::parse(config.host);
+      sleeve = std::make_unique<overlay::SleeveDatapath>(io.get_executor(), config.name, ip ? *ip : Ipv4{},
+                                                         config.port);
+      config.port = sleeve->port();
+      if (before) config.overlays.push_back(before);
+      config.overlays.push_back(sleeve.get());
+    }
     auto made = std::make_unique<Node>(io.get_executor(), std::move(config), std::move(hooks));
     return made;
   }
@@ -272,18 +287,6 @@ TEST_CASE("the connection limit holds on both sides") {
   CHECK(in_state(*one, "established") == 1);
 }
 
-TEST_CASE("routers without a common overlay disconnect") {
-  Net net;
-  auto odd = any_port();
-  odd.overlays = {"other"};
-  auto one = net.node(1, odd), two = net.node(2, any_port());
-  one->start();
-  two->start();
-  two->connect({address(1, *one)});
-  REQUIRE(net.until([&] { return !reason(*two).empty() && one->status().terminations == 1; }));
-  CHECK(reason(*two) == "no overlays in common with peer");
-}
-
 namespace {
 
 // An overlay that is established when the peer's has been confirmed, and that can be made to fail.
@@ -303,23 +306,45 @@ struct Instant : overlay::Forwarder {
   std::function<void()> changed;
 };
 
-}  // namespace
-
-TEST_CASE("another overlay is used beside sleeve, and sleeve when it fails") {
-  Net net;
-  std::vector<Instant*> made;
-  auto config = any_port();
-  config.overlays = {"fastdp", "sleeve"};
-  NodeHooks hooks;
-  hooks.make_forwarder = [&](const std::string& name, const overlay::Link& link,
-                             std::function<void()> changed) -> Result<std::unique_ptr<overlay::Forwarder>> {
-    CHECK(name == "fastdp");
+struct InstantOverlay : overlay::Overlay {
+  explicit InstantOverlay(const char* its_name = overlay::kFastdpName) : name_(its_name) {}
+  const char* name() const override { return name_; }
+  Result<std::unique_ptr<overlay::Forwarder>> make(overlay::Link link, std::function<void()> changed) override {
     CHECK(link.conn_uid != 0);
     auto forwarder = std::make_unique<Instant>(std::move(changed));
     made.push_back(forwarder.get());
     return forwarder;
-  };
-  auto one = net.node(1, config, hooks), two = net.node(2, config, hooks), sleeve_only = net.node(3, any_port());
+  }
+  void set_topology(std::shared_ptr<const overlay::Topology> now) override { topology = std::move(now); }
+  void forget(PeerName peer) override { forgotten.push_back(peer); }
+  overlay::OverlayCounts counts() const override { return {}; }
+
+  const char* name_;
+  std::vector<Instant*> made;
+  std::shared_ptr<const overlay::Topology> topology;
+  std::vector<PeerName> forgotten;
+};
+
+}  // namespace
+
+TEST_CASE("routers without a common overlay disconnect") {
+  Net net;
+  auto odd = any_port();
+  InstantOverlay other("other");
+  odd.overlays = {&other};
+  auto one = net.node(1, odd), two = net.node(2, any_port());
+  one->start();
+  two->start();
+  two->connect({address(1, *one)});
+  REQUIRE(net.until([&] { return !reason(*two).empty() && one->status().terminations == 1; }));
+  CHECK(reason(*two) == "no overlays in common with peer");
+}
+
+TEST_CASE("another overlay is used beside sleeve, and sleeve when it fails") {
+  Net net;
+  InstantOverlay at_one, at_two;
+  auto one = net.node(1, any_port(), {}, &at_one), two = net.node(2, any_port(), {}, &at_two);
+  auto sleeve_only = net.node(3, any_port());
   for (auto* node : {one.get(), two.get(), sleeve_only.get()}) node->start();
   two->connect({address(1, *one), address(3, *sleeve_only)});
   auto overlay_to = [](const Node& node, uint64_t peer) {
@@ -328,14 +353,24 @@ TEST_CASE("another overlay is used beside sleeve, and sleeve when it fails") {
     return std::string();
   };
   REQUIRE(net.until([&] { return overlay_to(*two, 1) == "fastdp" && overlay_to(*two, 3) == "sleeve"; }));
-  REQUIRE(made.size() == 2);
+  REQUIRE(at_one.made.size() == 1);
+  REQUIRE(at_two.made.size() == 1);
+  // Each overlay knows which one the connections use.
+  REQUIRE(net.until([&] { return at_two.topology->neighbours.size() == 2; }));
+  CHECK(at_two.topology->neighbours.at({0x020000000101}) == "fastdp");
+  CHECK(at_two.topology->neighbours.at({0x020000000103}) == "sleeve");
+  CHECK(at_two.topology->ids.size() == 3);
   // Sleeve runs beside it.
   REQUIRE(net.until([&] { return two->status().connections.at(0).overlays.at(1).established; }));
-  for (auto* forwarder : made) forwarder->fail("the device is gone");
+  for (auto* overlay : {&at_one, &at_two}) overlay->made[0]->fail("the device is gone");
   REQUIRE(net.until([&] { return overlay_to(*two, 1) == "sleeve" && overlay_to(*one, 2) == "sleeve"; }));
   for (const auto& row : one->status().connections)
     if (row.peer.value == 0x020000000102) CHECK(row.reason == "fastdp: the device is gone");
   CHECK(one->status().terminations == 0);
+  REQUIRE(net.until([&] { return at_two.topology->neighbours.at({0x020000000101}) == "sleeve"; }));
+  sleeve_only->stop();
+  REQUIRE(net.until([&] { return !at_one.forgotten.empty(); }));
+  CHECK(at_one.forgotten == std::vector<PeerName>{{0x020000000103}});
 }
 
 TEST_CASE("a hook may stop the node") {
@@ -390,7 +425,7 @@ TEST_CASE("garbage on a TCP connection ends it and no other, garbage over UDP is
   for (size_t size : {0, 5, 6, 19, 20, 100, 9000}) noise.send_to(asio::buffer(std::string(size, '\2')), to);
   REQUIRE(net.until([&] { return one->status().terminations == 1; }));
   // The empty datagram holds no packet.
-  REQUIRE(net.until([&] { return one->sleeve()->diagnostics().dropped_receiving["unknown_sender"] == 6; }));
+  REQUIRE(net.until([&] { return net.sleeves.at(1)->diagnostics().dropped_receiving["unknown_sender"] == 6; }));
   CHECK(in_state(*one, "established") == 1);
 }
 
@@ -413,21 +448,26 @@ TEST_CASE("invalid configurations are refused before anything is started") {
   Net net;
   auto bad_host = any_port();
   asio::io_context io;
+  InstantOverlay any;
+  bad_host.overlays = {&any};
   bad_host.name = {1};
   bad_host.host = "nonsense";
   CHECK_THROWS_WITH(Node(io.get_executor(), bad_host), Catch::Contains("invalid host"));
   auto bad_version = any_port();
+  bad_version.overlays = {&any};
   bad_version.name = {1};
   bad_version.min_version = 3;
   CHECK_THROWS_WITH(Node(io.get_executor(), bad_version), "--min-protocol-version must be in range [1,2]");
   auto bad_order = any_port();
   bad_order.name = {1};
-  bad_order.overlays = {"sleeve", "fastdp"};
+  InstantOverlay sleeve(overlay::kSleeveName), fastdp;
+  bad_order.overlays = {&sleeve, &fastdp};
   CHECK_THROWS(Node(io.get_executor(), bad_order));
   auto one = net.node(1, any_port());
   one->start();
   NodeConfig same;
   same.port = one->port();
+  same.overlays = {&fastdp};
   auto again = net.node(1, same);
   CHECK_THROWS_WITH(again->start(), Catch::Contains("in use"));
 }

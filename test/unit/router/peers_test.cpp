@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
+#include "overlay/sleeve/io/datapath.hpp"
 #include "unit/temp_dir.hpp"
 
 using namespace weave;
@@ -19,7 +20,12 @@ struct Launches {
   template <class Change>
   std::vector<std::string> launch(const std::string& id, std::vector<std::string> named, bool resume, Change change) {
     asio::io_context io;
-    Peers::Config config{.node = {.name = PeerName{0x020000000001}, .nickname = "h1", .port = 0, .host = "127.0.0.1"},
+    overlay::SleeveDatapath sleeve(io.get_executor(), PeerName{0x020000000001}, Ipv4{0x7f000001}, 0);
+    Peers::Config config{.node = {.name = PeerName{0x020000000001},
+                                  .nickname = "h1",
+                                  .port = 0,
+                                  .host = "127.0.0.1",
+                                  .overlays = {&sleeve}},
                          .peers = std::move(named),
                          .resume = resume,
                          .launch = id};

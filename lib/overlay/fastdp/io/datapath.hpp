@@ -10,6 +10,7 @@
 
 #include "overlay/fastdp/forwarder.hpp"
 #include "overlay/fastdp/table.hpp"
+#include "overlay/overlay.hpp"
 
 namespace weave::overlay {
 
@@ -35,13 +36,13 @@ struct FastDatapathConfig {
   std::string pin_directory = "/sys/fs/bpf/weave";  // empty: maps end with the programs
 };
 
-class FastDatapath {
+class FastDatapath : public Overlay {
  public:
   // Makes or adopts the devices and programs. Throws Error that names what the kernel lacks or refuses; then the fast
   // datapath can't be used, and nothing of it is left that wasn't there before.
   FastDatapath(asio::any_io_executor executor, const FastDatapathConfig& config);
   // Leaves the kernel's part working.
-  ~FastDatapath();
+  ~FastDatapath() override;
   FastDatapath(const FastDatapath&) = delete;
   FastDatapath& operator=(const FastDatapath&) = delete;
 
@@ -53,22 +54,13 @@ class FastDatapath {
   // The short id under which an earlier router left frames flowing: taken again, they go on. Nothing: none did.
   std::optional<uint16_t> adopted_short_id() const;
 
-  // What the topology looks like now: to be called at every change of routes, short ids or connections. `neighbours`
-  // lists who is connected; one whose value is true is reached by this overlay if its forwarder is still here, any
-  // other by sleeve. The hops and the accepted addresses come from the forwarders.
-  struct Topology {
-    PeerName self;
-    std::map<PeerName, uint16_t> ids;
-    std::map<PeerName, PeerName> next_hop;
-    std::map<PeerName, std::vector<PeerName>> broadcast;
-    std::map<PeerName, bool> neighbours;
-  };
-  // Throws Error when the kernel refuses a write.
-  void update(Topology topology);
-
-  // A forwarder for a connection, or the reason why it can't be. `changed` is called when it may have events. It must
-  // not outlive this.
-  Result<std::unique_ptr<Forwarder>> make(Link link, std::function<void()> changed);
+  const char* name() const override { return kFastdpName; }
+  Result<std::unique_ptr<Forwarder>> make(Link link, std::function<void()> changed) override;
+  // A neighbour whose overlay in use is this one is reached by the hop of its forwarder, any other by sleeve.
+  void set_topology(std::shared_ptr<const Topology> topology) override;
+  // Entries of peers that are gone end with their short IDs (table.hpp).
+  void forget(PeerName) override {}
+  OverlayCounts counts() const override;
 
   // Sleeve's TAP, which gets the frames for peers on sleeve and is asked for those that come by it; 0: none. How ids
   // travel on it: see bpf/fastdp.bpf.c.

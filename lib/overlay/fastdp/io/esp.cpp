@@ -124,7 +124,7 @@ Esp::Found FastEsp::look(const FastHop& hop, uint32_t receiving, uint32_t sendin
   auto present = xfrm_.policies();
   for (const auto& policy : wanted) {
     if (std::find(present.begin(), present.end(), policy) != present.end()) continue;
-    log::warning("fastdp: an IPsec policy for {} was missing, and is there again", hop.remote.str());
+    log::warning("restored a missing IPsec policy: address={}", hop.remote.str());
     xfrm_.set(policy);
   }
   auto in = xfrm_.find(hop.local, receiving);
@@ -161,7 +161,7 @@ void FastEsp::tick(Time now) {
     try {
       work();
     } catch (const Error& error) {
-      log::warning("fastdp: {}", error.what());
+      log::warning("cannot remove an ESP association: reason={}", error.what());
     }
   };
   std::erase_if(tunnels_, [&](const auto& entry) {

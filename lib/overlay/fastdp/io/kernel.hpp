@@ -45,8 +45,6 @@ class FastKernel {
   // Removes what we hung on a link, both ways, and the hooks if nobody else needs them; nothing there or no such link:
   // nothing done. Throws Error when the kernel doesn't answer.
   static void detach(int link);
-  // Our program hangs on the ingress.
-  static bool attached(int link);
 
   fastdp_settings settings() const;
   void set_settings(const fastdp_settings& settings);
@@ -90,8 +88,5 @@ class FastKernel {
   bool adopted_ = false;
   std::unique_ptr<Ring> ring_;
 };
-
-// The name of a counter, as the status shows it.
-const char* counter_name(size_t counter);
 
 }  // namespace weave::overlay

@@ -10,11 +10,11 @@
 //                        control thread:  Sleeve of each connection (heartbeats, tests), routes
 //
 // The receiving thread is the only one that reads the port, from the beginning on: without a bridge it still relays,
-// and hands the router's own frames to the control thread. Threads decide by immutable tables (sleeve_tables.hpp) that
+// and hands the router's own frames to the control thread. Threads decide by immutable tables (tables.hpp) that
 // the control thread replaces; all they share besides is the table of MACs and each connection's count of packets.
 //
 // No queue grows: a sending thread that can't get rid of packets waits, and the bridge drops what the TAP's queue can't
-// hold; the receiving thread drops what it can't pass on; frames for the control thread are limited in number.
+// hold; the receiving thread drops what it cannot pass on; frames for the control thread are limited in number.
 //
 // All functions are to be called on the control thread, which runs `executor`.
 #pragma once
@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "overlay/overlay.hpp"
 #include "overlay/sleeve/connection.hpp"
 
 namespace weave::overlay {
@@ -44,33 +45,30 @@ struct SleeveDiagnostics {
   std::vector<MacTable::Entry> macs;  // ascending by MAC; on a trunk none are learnt
 };
 
-class SleeveDatapath {
+class SleeveDatapath : public Overlay {
  public:
   static constexpr const char* kInterfaceName = "vethwe-sleeve";
 
   // Binds UDP `host`:`port` (host 0: all addresses) and receives from then on. Port 0 takes any. Throws Error.
   SleeveDatapath(asio::any_io_executor executor, PeerName self, Ipv4 host, uint16_t port);
-  ~SleeveDatapath();
+  ~SleeveDatapath() override;
   SleeveDatapath(const SleeveDatapath&) = delete;
   SleeveDatapath& operator=(const SleeveDatapath&) = delete;
 
-  // A forwarder that gets the peer's packets from its confirmation on. `changed` is called when it may have events.
-  // It must not outlive this. Refuses links that aren't IPv4.
-  Result<std::unique_ptr<Forwarder>> make(Link link, std::function<void()> changed);
-
-  // Carries the frames of a bridge from now on, in the calling thread's network namespace. Answers the index of the
+  // Carries the frames of a bridge from now on, in the calling thread's network namespace. Returns the index of the
   // interface. Throws Error, and then carries none.
   int start(const std::string& bridge, TapPlace place = TapPlace::kPort, const std::string& interface = kInterfaceName);
-  // It does; its interface is there.
+  // start() succeeded, and the interface is still there.
   bool carries() const;
   // Lets go of the bridge; connections live on.
   void stop();
 
-  void set_routes(std::shared_ptr<const RouteTable> routes);
-  // The peer has gone for good: what is known to be behind it isn't any more.
-  void forget(PeerName peer);
-  // This MAC is on this host from now on, wherever it was: for containers that we attach ourselves.
-  void learn_local(const Mac& mac);
+  const char* name() const override { return kSleeveName; }
+  // Refuses connections that aren't IPv4. The forwarder gets the peer's packets from its confirmation on.
+  Result<std::unique_ptr<Forwarder>> make(Link link, std::function<void()> changed) override;
+  void set_topology(std::shared_ptr<const Topology> topology) override;
+  void forget(PeerName peer) override;
+  OverlayCounts counts() const override;
 
   SleeveDiagnostics diagnostics() const;
   uint16_t port() const;

@@ -62,13 +62,22 @@ struct Maps {
   std::vector<uint16_t> forgotten;
 };
 
+// A topology, and the hops to neighbours.
+struct Picture : Topology {
+  FastNeighbours hops;
+};
+FastSnapshot make_snapshot(const Picture& picture) {
+  return overlay::make_snapshot(picture, picture.hops);
+}
+
 // a - b - c in a row, and d beside a by sleeve.
-FastTopology row() {
-  return {.self = a,
-          .ids = {{a, 1}, {b, 2}, {c, 3}, {d, 4}},
-          .next_hop = {{b, b}, {c, b}, {d, d}},
-          .broadcast = {{a, {b, d}}, {b, {d}}, {d, {b}}, {c, {d}}},
-          .neighbours = {{b, to_b}, {d, std::nullopt}}};
+Picture row() {
+  return {{.self = a,
+           .next_hop = {{b, b}, {c, b}, {d, d}},
+           .broadcast = {{a, {b, d}}, {b, {d}}, {d, {b}}, {c, {d}}},
+           .ids = {{a, 1}, {b, 2}, {c, 3}, {d, 4}},
+           .neighbours = {}},
+          {{b, to_b}, {d, std::nullopt}}};
 }
 
 }  // namespace
@@ -109,7 +118,7 @@ TEST_CASE("an update writes only what changed in the topology") {
 
   auto topology = row();
   topology.next_hop[c] = c;
-  topology.neighbours[c] = to_c;
+  topology.hops[c] = to_c;
   maps.apply(table.update(make_snapshot(topology), start));
   CHECK(maps.way(3) == "0.0.0.3");
   CHECK(maps.way(2) == "0.0.0.2");
@@ -120,7 +129,7 @@ TEST_CASE("a peer that left the topology keeps its hop for a while") {
   FastTable table;
   Maps maps;
   maps.apply(table.update(make_snapshot(row()), start));
-  auto alone = FastTopology{.self = a, .ids = {{a, 1}}, .next_hop = {}, .broadcast = {}, .neighbours = {}};
+  Picture alone{{.self = a, .next_hop = {}, .broadcast = {}, .ids = {{a, 1}}, .neighbours = {}}, {}};
   maps.apply(table.update(make_snapshot(alone), start + 1s));
   CHECK(maps.way(2) == "0.0.0.2");
   CHECK(maps.floods.contains(1));
@@ -142,7 +151,7 @@ TEST_CASE("a peer that left the topology keeps its hop for a while") {
   }
   SECTION("and takes another hop at once when it comes back by one") {
     auto topology = row();
-    topology.neighbours[b] = std::nullopt;
+    topology.hops[b] = std::nullopt;
     maps.apply(table.update(make_snapshot(topology), start + 5s));
     CHECK(maps.way(2) == "sleeve");
   }
@@ -155,7 +164,7 @@ TEST_CASE("a known but unreachable peer keeps its hop for a while") {
   auto topology = row();
   topology.next_hop.erase(b);
   topology.next_hop.erase(c);
-  topology.neighbours.erase(b);
+  topology.hops.erase(b);
   maps.apply(table.update(make_snapshot(topology), start));
   CHECK(maps.way(2) == "0.0.0.2");
   maps.apply(table.update(make_snapshot(topology), start + FastTable::kLinger));
@@ -171,14 +180,14 @@ TEST_CASE("a changed hop gets another slot, and the old slot is not reused for a
   maps.apply(table.update(make_snapshot(row()), start));
   auto slot = maps.peers.at(2).slot;
   auto topology = row();
-  topology.neighbours[b] = b_moved;
+  topology.hops[b] = b_moved;
   maps.apply(table.update(make_snapshot(topology), start + 1s));
   CHECK(maps.way(2) == "0.0.0.22");
   CHECK(maps.peers.at(2).slot != slot);
-  topology.neighbours[b] = to_c;
+  topology.hops[b] = to_c;
   maps.apply(table.update(make_snapshot(topology), start + 2s));
   CHECK(maps.peers.at(2).slot != slot);
-  topology.neighbours[b] = to_b;
+  topology.hops[b] = to_b;
   maps.apply(table.update(make_snapshot(topology), start + 2s + FastTable::kLinger));
   CHECK(maps.peers.at(2).slot == slot);
 }
@@ -186,11 +195,9 @@ TEST_CASE("a changed hop gets another slot, and the old slot is not reused for a
 TEST_CASE("a lost direct hop is replaced by a detour after a delay, by another direct hop at once") {
   FastTable table;
   Maps maps;
-  FastTopology all{.self = a,
-                   .ids = {{a, 1}, {b, 2}, {c, 3}},
-                   .next_hop = {{b, b}, {c, c}},
-                   .broadcast = {},
-                   .neighbours = {{b, to_b}, {c, to_c}}};
+  Picture all{
+      {.self = a, .next_hop = {{b, b}, {c, c}}, .broadcast = {}, .ids = {{a, 1}, {b, 2}, {c, 3}}, .neighbours = {}},
+      {{b, to_b}, {c, to_c}}};
   SECTION("for a hop that this router set up") {
     maps.apply(table.update(make_snapshot(all), start - 1min));
   }
@@ -202,7 +209,7 @@ TEST_CASE("a lost direct hop is replaced by a detour after a delay, by another d
     table.adopt(found, {{to_b, 7}}, start);
   }
   auto detour = all;
-  detour.neighbours.erase(b);
+  detour.hops.erase(b);
   detour.next_hop[b] = c;
   maps.apply(table.update(make_snapshot(detour), start + 1s));
   maps.apply(table.update(make_snapshot(detour), start + 2s));
@@ -223,7 +230,7 @@ TEST_CASE("a lost direct hop is replaced by a detour after a delay, by another d
   CHECK(again.next_tick() == Time::max());
   // It comes back without the fast datapath.
   auto slower = table;
-  all.neighbours[b] = std::nullopt;
+  all.hops[b] = std::nullopt;
   slower.update(make_snapshot(all), start + 2s);
   CHECK_FALSE(slower.current(2));
   // The link is really cut.
@@ -261,7 +268,7 @@ TEST_CASE("a hop that comes back gets its old slot; frames take sleeve while no 
   maps.apply(table.update(make_snapshot(row()), start));
   auto slot = maps.peers.at(2).slot;
   auto by_sleeve = row();
-  by_sleeve.neighbours[b] = std::nullopt;
+  by_sleeve.hops[b] = std::nullopt;
   for (int i = 0; i < 3000; ++i) {
     maps.apply(table.update(make_snapshot(by_sleeve), start));
     maps.apply(table.update(make_snapshot(row()), start));
@@ -270,7 +277,7 @@ TEST_CASE("a hop that comes back gets its old slot; frames take sleeve while no 
   auto moving = row();
   uint32_t address = 1000;
   for (; maps.way(2) != "sleeve" && address < 4000; ++address) {
-    moving.neighbours[b] = FastHop{{1}, {address}, 6784};
+    moving.hops[b] = FastHop{{1}, {address}, 6784};
     maps.apply(table.update(make_snapshot(moving), start));
   }
   CHECK(address < 1000 + FastTable::kSlots + 2);
@@ -325,7 +332,7 @@ TEST_CASE("a hop that becomes encrypted is a new hop that requires encryption bo
   maps.apply(table.update(make_snapshot(row()), start));
   auto slot = maps.peers.at(2).slot;
   auto topology = row();
-  topology.neighbours[b]->mark = 0x20000;
+  topology.hops[b]->mark = 0x20000;
   maps.apply(table.update(make_snapshot(topology), start));
   CHECK(maps.peers.at(2).slot != slot);
   CHECK(maps.hops.at(maps.peers.at(2).slot).mark == 0x20000);

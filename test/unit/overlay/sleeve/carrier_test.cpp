@@ -37,7 +37,7 @@ struct Host {
   }
   void routes(std::unordered_map<PeerName, PeerName> next_hop,
               std::unordered_map<PeerName, std::vector<PeerName>> broadcast) {
-    tables.routes = std::make_shared<RouteTable>(RouteTable{self, std::move(next_hop), std::move(broadcast)});
+    tables.topology = std::make_shared<Topology>(Topology{self, std::move(next_hop), std::move(broadcast)});
   }
   void capture(Bytes frame, const VnetHeader& header = {}) { carrier.captured(tables, header, frame, now); }
   // What the receiving thread does with a packet.
@@ -284,10 +284,10 @@ Bytes tagged(const TrunkTags& tags, const Bytes& frame) {
 // a - b - c, with b's fast datapath above its sleeve.
 struct Trunked : Chain {
   Trunked() {
-    auto routes = *two.tables.routes;
-    routes.ids = {{a, 0xa}, {b, 0xb}, {c, 0xc}};
-    two.tables.routes = std::make_shared<RouteTable>(routes);
-    two.tables.trunk = std::make_shared<TrunkTable>(routes);
+    auto topology = *two.tables.topology;
+    topology.ids = {{a, 0xa}, {b, 0xb}, {c, 0xc}};
+    two.tables.topology = std::make_shared<Topology>(topology);
+    two.tables.trunk = std::make_shared<TrunkTable>(topology);
   }
 };
 

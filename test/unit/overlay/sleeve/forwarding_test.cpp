@@ -17,7 +17,7 @@ const PeerName us{0x0a}, near{0x0b}, far{0x0c}, stranger{0x99};
 const Mac here{{0x02, 0, 0, 0, 1, 1}}, there{{0x02, 0, 0, 0, 2, 2}}, everybody{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 // us ── near ── far
-RouteTable table() {
+Topology table() {
   return {.self = us, .next_hop = {{near, near}, {far, near}}, .broadcast = {{us, {near}}, {near, {}}, {far, {}}}};
 }
 
@@ -39,13 +39,13 @@ Bytes arp(const Mac& from, uint8_t sender_ip, uint8_t target_ip) {
 }
 
 struct Core {
-  RouteTable routes = table();
+  Topology topology = table();
   MacTable macs;
   Time now = Time{} + 1h;
 
-  Decision captured(ByteView bytes) { return decide_captured(routes, macs, bytes, now); }
+  Decision captured(ByteView bytes) { return decide_captured(topology, macs, bytes, now); }
   Decision received(PeerName source, PeerName destination, ByteView bytes, PeerName from = near) {
-    return decide_received(routes, macs, from, source, destination, bytes, now);
+    return decide_received(topology, macs, from, source, destination, bytes, now);
   }
 };
 
@@ -80,8 +80,8 @@ TEST_CASE("captured frames are flooded for unknown MACs, sent for known ones and
 TEST_CASE("a captured frame with a MAC of another peer is dropped unless it is an announcement") {
   Core core;
   core.received(far, us, frame(there, everybody));
-  CHECK(core.captured(frame(there, everybody)).drop == Drop::kElsewhere);
-  CHECK(core.captured(arp(there, 5, 6)).drop == Drop::kElsewhere);
+  CHECK(core.captured(frame(there, everybody)).drop == Drop::kSourceElsewhere);
+  CHECK(core.captured(arp(there, 5, 6)).drop == Drop::kSourceElsewhere);
   CHECK(core.macs.find(there, core.now) == far);
   auto announced = core.captured(arp(there, 5, 5));
   CHECK_FALSE(announced.drop);
@@ -96,11 +96,11 @@ TEST_CASE("a captured frame with a MAC of another peer is dropped unless it is a
 TEST_CASE("frames with impossible source MACs are dropped on either side") {
   Core core;
   for (const auto& source : {Mac{}, everybody, Mac{{0x01, 0, 0x5e, 0, 0, 1}}}) {
-    CHECK(core.captured(frame(source, there)).drop == Drop::kHostileSource);
-    CHECK(core.received(far, us, frame(source, here)).drop == Drop::kHostileSource);
-    CHECK(core.received(far, near, frame(source, here)).drop == Drop::kHostileSource);
+    CHECK(core.captured(frame(source, there)).drop == Drop::kSourceMac);
+    CHECK(core.received(far, us, frame(source, here)).drop == Drop::kSourceMac);
+    CHECK(core.received(far, near, frame(source, here)).drop == Drop::kSourceMac);
   }
-  CHECK(core.received(far, us, frame(us.mac(), everybody)).drop == Drop::kHostileSource);
+  CHECK(core.received(far, us, frame(us.mac(), everybody)).drop == Drop::kSpoofed);
   CHECK(core.captured(Bytes(13)).drop == Drop::kMalformed);
   CHECK(core.received(far, us, Bytes(13)).drop == Drop::kMalformed);
   CHECK(core.macs.entries(core.now).empty());
@@ -108,7 +108,7 @@ TEST_CASE("frames with impossible source MACs are dropped on either side") {
 
 TEST_CASE("a received frame for us is learnt, delivered, and flooded on unless its receiver is local") {
   Core core;
-  core.routes.broadcast[near] = {far};
+  core.topology.broadcast[near] = {far};
   core.captured(frame(here, everybody));
   auto known = core.received(near, us, frame(there, here));
   CHECK(known.inject);
@@ -126,7 +126,7 @@ TEST_CASE("a received frame for us is learnt, delivered, and flooded on unless i
 
 TEST_CASE("a received frame for another peer is relayed without learning its MAC") {
   Core core;
-  core.routes = {.self = us, .next_hop = {{near, near}, {far, far}}, .broadcast = {{us, {}}, {near, {}}, {far, {}}}};
+  core.topology = {.self = us, .next_hop = {{near, near}, {far, far}}, .broadcast = {{us, {}}, {near, {}}, {far, {}}}};
   auto relayed = core.received(near, far, frame(here, there));
   CHECK_FALSE(relayed.drop);
   CHECK_FALSE(relayed.inject);

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "host/netlink.hpp"
 #include "host/netns.hpp"
+#include "overlay/fastdp/counters.hpp"
 #include "overlay/fastdp/io/kernel.hpp"
 #include "overlay/fastdp/packet.hpp"
 #include "unit/skip.hpp"
@@ -79,7 +80,7 @@ struct Programs {
     Counted out;
     auto now = kernel.counters();
     for (size_t i = 0; i < now.size(); ++i)
-      if (now[i] != before[i]) out[counter_name(i)] = now[i] - before[i];
+      if (now[i] != before[i]) out[std::string(counter_name(i))] = now[i] - before[i];
     before = now;
     return out;
   }
@@ -159,7 +160,7 @@ TEST_CASE("frames that the bridge has delivered and spanning tree frames are dro
   with_programs([](Programs& it) {
     it.from_bridge(frame(all, other));
     CHECK(it.from_bridge(frame(other, ours)) == Counted{{"local", 1}});
-    CHECK(it.from_bridge(frame(Mac{{1, 0x80, 0xc2, 0, 0, 0}}, ours)) == Counted{{"stp", 1}});
+    CHECK(it.from_bridge(frame(Mac{{1, 0x80, 0xc2, 0, 0, 0}}, ours)) == Counted{{"reserved", 1}});
   });
 }
 
@@ -178,7 +179,7 @@ TEST_CASE("a MAC of a peer becomes local by an announcement only, not by a loope
   with_programs([](Programs& it) {
     it.from_tunnel(frame(all, at_b), b, us);
     it.counted();
-    CHECK(it.from_bridge(frame(all, at_b)) == Counted{{"conflict", 1}});
+    CHECK(it.from_bridge(frame(all, at_b)) == Counted{{"source_elsewhere", 1}});
     CHECK(it.place(at_b) == b);
     CHECK(it.from_bridge(gratuitous_arp(at_b)) == Counted{{"moved", 1}, {"sent", 2}});
     CHECK(it.place(at_b) == FASTDP_PLACE_BRIDGE);
@@ -198,7 +199,7 @@ TEST_CASE("a MAC moves from peer to peer, and from us to a peer, with its first 
 
 TEST_CASE("frames from unknown peers, with unknown sources or with our own source are dropped", "[bpf]") {
   with_programs([](Programs& it) {
-    CHECK(it.from_tunnel(frame(ours, at_b), b, us, {0x0a0000ff}) == Counted{{"outer_source", 1}});
+    CHECK(it.from_tunnel(frame(ours, at_b), b, us, {0x0a0000ff}) == Counted{{"unknown_sender", 1}});
     CHECK(it.from_tunnel(frame(ours, at_b), 77, us) == Counted{{"unknown_peer", 1}});
     CHECK(it.from_tunnel(frame(ours, at_b), us, us) == Counted{{"own", 1}});
     CHECK(it.from_tunnel(frame(ours, at_b), b, 77) == Counted{{"unknown_peer", 1}});
@@ -281,8 +282,8 @@ TEST_CASE("without a short id no frame leaves the host, and local frames take th
     auto settings = it.kernel.settings();
     settings.self = FASTDP_NO_SELF;
     it.kernel.set_settings(settings);
-    CHECK(it.from_bridge(frame(all, ours)) == Counted{{"no_self", 1}});
-    CHECK(it.from_tunnel(frame(all, at_b), b, us) == Counted{{"no_self", 1}});
+    CHECK(it.from_bridge(frame(all, ours)) == Counted{{"no_short_id", 1}});
+    CHECK(it.from_tunnel(frame(all, at_b), b, us) == Counted{{"no_short_id", 1}});
     it.run("from_container", frame(all, ours));
     CHECK(it.verdict == TC_ACT_OK);
   });
@@ -444,14 +445,14 @@ TEST_CASE("packets of an encrypted neighbour are accepted only if they came by E
     auto tunnel = [&](const Bytes& bytes, uint32_t mark) {
       return it.run("from_tunnel_test", bytes, make_vni(b, us), to_b.remote, mark);
     };
-    CHECK(tunnel(frame(ours, at_b), 0) == Counted{{"clear", 1}});
+    CHECK(tunnel(frame(ours, at_b), 0) == Counted{{"not_encrypted", 1}});
     CHECK(it.verdict == TC_ACT_SHOT);
     CHECK(it.place(at_b) == 0xdead);
     CHECK(tunnel(frame(ours, at_b), FASTDP_MARK)["received"] == 1);
 
     std::vector<ReceivedHeartbeat> heard;
     it.kernel.on_heartbeat = [&](const ReceivedHeartbeat& heartbeat) { heard.push_back(heartbeat); };
-    CHECK(tunnel(frame(none, none, 0), 0) == Counted{{"clear", 1}});
+    CHECK(tunnel(frame(none, none, 0), 0) == Counted{{"not_encrypted", 1}});
     CHECK(tunnel(frame(none, none, 0), FASTDP_MARK) == Counted{{"heartbeats", 1}});
     it.run("from_tunnel_test", frame(none, none, 0), make_vni(d, us), to_d.remote, 0);
     it.kernel.read_heartbeats();
@@ -478,11 +479,11 @@ TEST_CASE("packets that should have become ESP are dropped on the device", "[bpf
     auto inner = frame(ours, at_b, ipv4, ip_payload());
     auto out = [&](Ipv4 to, uint16_t udp = 6784) { return packet(inner, us, b, 0, to_b.local, to, udp); };
     CHECK(it.run("to_wire", out(to_b.remote)).empty());
-    CHECK(it.run("to_wire", out(to_b.remote), 0, {}, FASTDP_MARK) == Counted{{"clear", 1}});
+    CHECK(it.run("to_wire", out(to_b.remote), 0, {}, FASTDP_MARK) == Counted{{"not_encrypted", 1}});
     CHECK(it.verdict == TC_ACT_SHOT);
     it.encrypt_b();
     // Though the mark got lost.
-    CHECK(it.run("to_wire", out(to_b.remote)) == Counted{{"clear", 1}});
+    CHECK(it.run("to_wire", out(to_b.remote)) == Counted{{"not_encrypted", 1}});
     CHECK(it.run("to_wire", out(to_d.remote)).empty());
     CHECK(it.run("to_wire", out(to_b.remote, 6783)).empty());
     auto esp = out(to_b.remote);

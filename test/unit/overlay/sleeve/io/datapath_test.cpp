@@ -120,8 +120,7 @@ TEST_CASE("without a bridge frames are relayed between neighbours, and counted w
     links.push_back(std::move(*made));
     links.back()->confirm(std::chrono::steady_clock::now());
   }
-  path.set_routes(
-      std::make_shared<RouteTable>(RouteTable{self, {{a, a}, {b, b}}, {{self, {a, b}}, {a, {b}}, {b, {a}}}}));
+  path.set_topology(std::make_shared<Topology>(Topology{self, {{a, a}, {b, b}}, {{self, {a, b}}, {a, {b}}, {b, {a}}}}));
   Bytes unicast(100, 2), broadcast(60, 2);
   std::fill_n(broadcast.begin(), 6, 0xff);
   at_a.send(path.port(), a, b, unicast);
