@@ -75,6 +75,7 @@ Datapath::Datapath(asio::any_io_executor executor, Store& store, Config config)
   fast.port = static_cast<uint16_t>(config_.port + 1);
   fast.bridge = config_.bridge;
   fast.encrypted = config_.encrypted;
+  fast.rekey_after = static_cast<uint64_t>(config_.rekey_after);
   try {
     fast_.emplace(executor, fast);
     log::info("fast datapath: mode={} port={}", to_string(fast_->mode()), fast.port);

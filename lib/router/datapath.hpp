@@ -26,6 +26,7 @@ class Datapath {
     uint16_t port = 6783;      // of sleeve (UDP); the fast datapath has the next one
     std::string bridge;
     bool encrypted = false;
+    int64_t rekey_after = int64_t{1} << 32;  // packets
   };
 
   // Binds sleeve's UDP port and throws Error when it isn't free. Sets up the fast datapath in the kernel, or adopts

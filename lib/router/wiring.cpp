@@ -136,7 +136,8 @@ std::unique_ptr<Datapath> Router::make_datapath() {
                                                      .host = settings_.host,
                                                      .port = settings_.port,
                                                      .bridge = settings_.bridge,
-                                                     .encrypted = !settings_.password.empty()});
+                                                     .encrypted = !settings_.password.empty(),
+                                                     .rekey_after = settings_.rekey_after});
 }
 
 std::unique_ptr<Peers> Router::make_peers() {

@@ -40,6 +40,7 @@ struct Settings {
   std::string password_file;   // where the password was read from; empty: it was given otherwise
   bool encrypted = false;      // a password was given; stored, unlike the password itself
   std::vector<Cidr> trusted_subnets;
+  int64_t rekey_after = int64_t{1} << 32;  // packets from a peer by ESP, after which it gets a new key; at least 1
 
   // --- addresses
   std::optional<Cidr> range = Cidr{{0x0a200000}, 12};  // 10.32.0.0/12; nothing: IPAM is off

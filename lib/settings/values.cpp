@@ -1,6 +1,7 @@
 #include "settings/values.hpp"
 
 #include <array>
+#include <charconv>
 
 #include "base/text.hpp"
 #include "mesh/endpoint.hpp"
@@ -62,6 +63,15 @@ uint32_t mtu(const std::string& source, const std::string& text) {
   require(value == 0 || (value >= kLeastMtu && value <= kMostMtu), fmt::format("{}: {} is out of range", source, value),
           fmt::format("use {} to {} bytes", kLeastMtu, kMostMtu));
   return static_cast<uint32_t>(value);
+}
+
+int64_t packet_count(const std::string& source, const std::string& text) {
+  int64_t value = 0;
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size())
+    throw UsageError(fmt::format("{}: '{}' is not a number.", source, text));
+  require(value > 0, fmt::format("{}: must be more than 0", source));
+  return value;
 }
 
 int connection_limit(const std::string& source, const std::string& text) {

@@ -14,6 +14,7 @@ Secret secret(const std::string& source, const std::string& text);
 
 uint16_t port(const std::string& source, const std::string& text);
 uint32_t mtu(const std::string& source, const std::string& text);
+int64_t packet_count(const std::string& source, const std::string& text);
 int connection_limit(const std::string& source, const std::string& text);
 int protocol_version(const std::string& source, const std::string& text);
 std::chrono::seconds ttl(const std::string& source, const std::string& text);

@@ -175,6 +175,17 @@ reason() { on "$1" weave status connections | grep "($2)" | grep -q "$3"; }
   bulk 1 2 8
 }
 
+@test "a local route too small for full packets is named, and the fast datapath is used when it is large enough" {
+  node 1
+  on h1 ip link set eth0 mtu 1450
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 sleeve h2
+  eventually reason h1 h2 "fastdp: .*don't fit"
+  refute uses h1 fastdp h2
+  on h1 ip link set eth0 mtu 1500
+  eventually uses h1 fastdp h2
+}
+
 # The link to h2 drops what is too large, without a word.
 @test "a path that doesn't carry full packets in one piece is noticed and named; frames take sleeve" {
   node 1
@@ -405,6 +416,17 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.2
 }
 
+@test "a router that is launched with a password leaves nothing in clear of the one before" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  on h1 weave stop
+  guest h1 ping -c 2 -i 0.2 -W 1 10.32.0.2 | grep ' 0% packet loss'
+  launch h1 --password secret
+  refute guest h1 ping -c 2 -i 0.2 -W 1 10.32.0.2
+}
+
 @test "with a password, and without ESP in the kernel, frames go encrypted by sleeve, and status says why" {
   node 1 --password secret
   node 2 --password secret "$E2E_UNDERLAY.11"
@@ -414,5 +436,10 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   on h1 weave status | grep 'Datapath: direct; encrypted connections by sleeve (the kernel has no ESP'
   reason h1 h2 "(fastdp: fastdp can't encrypt: the kernel has no ESP"
   eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  # all of a stream leaves as sleeve's packets, none as the fast datapath's
+  sent() { on h1 weave report -f "{{.Router.OverlayDiagnostics.$1}}" | grep -o "$2[^0-9]*[0-9]*" | head -1 | grep -o '[0-9]*$'; }
+  before=$(sent sleeve.Sent Packets)
   bulk 1 2 8
+  [ "$(sent sleeve.Sent Packets)" -gt "$((before + 1000))" ]
+  is "$(sent fastdp.Frames 'sent')" ""
 }

@@ -1,29 +1,40 @@
 #!/usr/bin/env bash
-# The encrypted fast datapath between two hosts; run by test/vm/run, for it takes a kernel with ESP. Arguments: the
-# programs fastdp_node and unit_overlay (absolute paths), else those of build/release and build/asan. All that crosses
-# the underlay is captured, and searched in the end.
+# The encrypted fast datapath between two hosts with whole routers; run by test/vm/run, for it takes a kernel with ESP.
+# Arguments: the programs weave and unit_overlay (absolute paths), else those of build/release and build/asan. All that
+# crosses the underlay is captured, and searched in the end.
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . ./hosts.bash
-NODE=${1:-$(readlink -m ../../build/release/fastdp_node)} UNIT=${2:-$(readlink -m ../../build/asan/unit_overlay)}
-for program in "$NODE" "$UNIT"; do [ -x "$program" ] || { echo "no $program"; exit 1; }; done
+WEAVE=${1:-$(readlink -m ../../build/release/weave)} UNIT=${2:-$(readlink -m ../../build/asan/unit_overlay)}
+for program in "$WEAVE" "$UNIT"; do [ -x "$program" ] || { echo "no $program"; exit 1; }; done
 PATTERN=nobody-may-read!  # 16 bytes
+SECRET=--password-file=/run/password
 
-node_start() {  # HOST N PASSWORD TARGETS...
-  on "$1" sh -c '
-    rm -f /run/connections
-    program=$1 name=$(printf 02:00:00:00:00:%02x $2); shift 2
-    setsid "$program" $name direct "$@" >>/run/node.log 2>&1 &
-    echo $! >/run/node.pid' - "$NODE" "${@:2}"
-  eventually on "$1" test -e /run/connections
+# Hosts share the machine's files.
+own_files() { on "$1" sh -c 'mkdir /run/state; mount -t tmpfs log /var/log; echo secret >/run/password'; }
+weave() { on "$1" "$WEAVE" "${@:2}"; }
+launch() {  # HOST OPTIONS AND PEERS...
+  weave "$1" launch --docker-api= --plugin=false --no-dns --state-dir=/run/state --nickname="$1" "${@:2}" >/dev/null
 }
-node_stop() {  # HOST SIGNAL
-  on "$1" sh -c 'kill -$1 $(cat /run/node.pid); while kill -0 $(cat /run/node.pid) 2>/dev/null; do sleep 0.05; done' - "$2"
+weaves_of() {
+  local net process
+  net=$(stat -Lc %i "$NAMESPACES/$1.net")
+  for process in $(pgrep -x weave); do
+    [ "$(stat -Lc %i "/proc/$process/ns/net" 2>/dev/null)" != "$net" ] || echo "$process"
+  done
 }
-uses() { on "$1" grep "^established $2 " /run/connections; }
-both_use() { eventually uses h1 "$1" >/dev/null && eventually uses h2 "$1" >/dev/null; }
-counter() {
-  on "$1" sh -c 'rm -f /run/counters; kill -USR1 $(cat /run/node.pid); while [ ! -e /run/counters ]; do sleep 0.05; done'
-  on "$1" awk -v name="$2" '$1 == name {print $2; found = 1} END {if (!found) print 0}' /run/counters
+# Monitor and router would start each other again.
+crash() {
+  kill -STOP $(weaves_of "$1")
+  kill -KILL $(weaves_of "$1")
+  eventually eval '[ -z "$(weaves_of '"$1"')" ]'
+}
+stop() { weave "$1" stop; }
+uses() { weave "$1" status connections | grep "established .*$2 "; }
+both_use() { eventually uses h1 "$1" && eventually uses h2 "$1"; }
+counter() {  # HOST MAP NAME: of the overlay's diagnostics, 0 when it isn't there
+  local count
+  count=$(weave "$1" report -f "{{.Router.OverlayDiagnostics.fastdp.$2}}" | tr ' []' '\n\n\n' | sed -n "s/^$3://p")
+  echo "${count:-0}"
 }
 hex() { od -An -v -tx1 | tr -d ' \n'; }
 captured() { sync; tcpdump -nr /run/underlay.pcap "$@" 2>/dev/null | wc -l; }
@@ -47,9 +58,10 @@ weave_net_left() {
 }
 agrees() {
   weave_net_left
-  node_start h1 1 secret
-  node_start h2 2 secret 10.99.0.1
+  launch h1 $SECRET
+  launch h2 $SECRET --rekey-after=100 10.99.0.1
   both_use fastdp
+  weave h1 status | grep 'Datapath: direct$'
   eventually guest h1 ping -c 1 -W 1 10.32.0.2
   few_states
 }
@@ -60,7 +72,8 @@ carries() {
   eventually guest h2 sh -c 'ss -ltn | grep -q :5000'
   yes "$PATTERN" | head -c 1000000 | guest h1 timeout 60 socat -u - TCP:10.32.0.2:5000
   eventually on h2 sh -c '[ $(stat -c %s /run/got) = 1000000 ]'
-  [ "$(counter h1 pushed)" = 0 ] && [ "$(counter h2 popped)" = 0 ]
+  [ "$(counter h1 Frames pushed)" = 0 ]
+  [ "$(counter h2 Frames popped)" = 0 ]
 }
 # Nothing of the tunnel in clear so far, and something encrypted; the pattern is nowhere.
 all_encrypted() {
@@ -70,7 +83,7 @@ all_encrypted() {
 }
 # Without a password the same search finds it.
 would_find_it() {
-  node_start h2 2 - 10.99.0.1
+  launch h2 10.99.0.1
   both_use fastdp
   eventually guest h1 ping -c 1 -W 1 10.32.0.2
   guest h1 ping -c 3 -i 0.2 -W 2 -s 500 -p "$(printf %s "$PATTERN" | hex)" 10.32.0.2 | grep ' 0% packet loss'
@@ -93,18 +106,19 @@ refuses_clear() {
   echo "$(($(refused_by_policy) - before)) refused by policy"
   [ "$(($(refused_by_policy) - before))" = 3 ]
 }
-# While the policies, or all of IPsec, are lost, frames are, too. The node would put policies back: it is held meanwhile.
-hold() { on h1 sh -c 'kill -STOP $(cat /run/node.pid)'; }
-go_on() { on h1 sh -c 'kill -CONT $(cat /run/node.pid)'; }
+# While the policies, or all of IPsec, are lost, frames are, too. The router would restore policies: it is stopped by
+# a signal meanwhile.
+hold() { kill -STOP $(weaves_of h1); }
+go_on() { kill -CONT $(weaves_of h1); }
 reaches() { guest h1 ping -c 3 -i 0.2 -W 1 10.32.0.2 >/dev/null; }
 blocks() { ! reaches; }
 loses_mark() {
   local before
-  before=$(counter h1 drop_clear)
+  before=$(counter h1 Dropped not_encrypted)
   on h1 iptables -t mangle -A OUTPUT -j MARK --set-mark 0
   blocks
   on h1 iptables -t mangle -F OUTPUT
-  [ "$(counter h1 drop_clear)" -gt "$before" ]
+  [ "$(counter h1 Dropped not_encrypted)" -gt "$before" ]
   reaches
 }
 loses_policy() {
@@ -119,20 +133,20 @@ loses_policy() {
 # The programs drop what would leave, and what comes in.
 loses_all_policies() {
   local before
-  before=$(counter h1 drop_clear)
+  before=$(counter h1 Dropped not_encrypted)
   hold
   on h1 ip xfrm policy flush
   blocks
   go_on
-  [ "$(counter h1 drop_clear)" -gt "$before" ]
+  [ "$(counter h1 Dropped not_encrypted)" -gt "$before" ]
   eventually reaches
-  before=$(counter h1 drop_clear)
+  before=$(counter h1 Dropped not_encrypted)
   hold
   on h1 ip xfrm policy flush
   outsider_sends
   go_on
-  echo "$(($(counter h1 drop_clear) - before)) refused by the programs"
-  [ "$(($(counter h1 drop_clear) - before))" -ge 3 ]
+  echo "$(($(counter h1 Dropped not_encrypted) - before)) refused by the programs"
+  [ "$(($(counter h1 Dropped not_encrypted) - before))" -ge 3 ]
   eventually reaches
 }
 loses_associations() {
@@ -140,23 +154,24 @@ loses_associations() {
   blocks
   eventually uses h1 sleeve
 }
-restarts() {  # HOST N SIGNAL TARGETS...
-  guest "$1" sh -c 'ping -i 0.05 -c 200 -W 2 10.32.0.'$((3 - $2))' >/run/ping.out 2>&1 & echo $! >/run/ping.pid'
+loses_nothing() {  # HOST N COMMAND...: while the command runs, which ends with a router there again
+  guest "$1" sh -c 'ping -i 0.05 -c 300 -W 2 10.32.0.'$((3 - $2))' >/run/ping.out 2>&1 &'
   sleep 1
-  node_stop "$1" "$3"
-  sleep 1
-  node_start "$1" "$2" secret "${@:4}"
-  both_use fastdp
+  "${@:3}"
+  both_use fastdp >/dev/null
   eventually on "$1" grep 'packet loss' /run/ping.out
   on "$1" grep 'packet loss' /run/ping.out
   on "$1" grep -q ' 0% packet loss' /run/ping.out
 }
+stops_and_launches() { stop h1; launch h1 $SECRET --resume; }
+is_killed() { crash h2; launch h2 $SECRET --resume; }
+# h2 gives h1 a new key, so what h1 sends has another SPI.
 rekeys() {
   local before
-  before=$(spi_out h2)
+  before=$(spi_out h1)
   guest h2 ping -i 0.05 -c 300 -W 2 10.32.0.1 >/run/rekey.out 2>&1 &
-  for ((i = 0; i < 300; i++)); do [ "$(spi_out h2)" = "$before" ] || break; sleep 0.1; done
-  [ "$(spi_out h2)" != "$before" ] || { echo "still $before"; return 1; }
+  for ((i = 0; i < 300; i++)); do [ "$(spi_out h1)" = "$before" ] || break; sleep 0.1; done
+  [ "$(spi_out h1)" != "$before" ] || { echo "still $before"; return 1; }
   wait
   grep 'packet loss' /run/rekey.out
   grep -q ' 0% packet loss' /run/rekey.out
@@ -169,29 +184,28 @@ lingering_ends() {
   false
 }
 mends() {
-  node_stop h1 KILL
-  node_start h1 1 secret
+  crash h1
+  launch h1 $SECRET --resume
   both_use fastdp
   eventually guest h1 ping -c 1 -W 1 10.32.0.2
 }
 nothing_left() { [ -z "$(on "$1" ip xfrm state)$(on "$1" ip xfrm policy)" ] || { on "$1" ip xfrm policy; return 1; }; }
-removes() {
-  node_stop h2 TERM
-  on h2 "$NODE" remove
+resets() {
+  weave h2 reset --force
   nothing_left h2
+  [ -z "$(on h2 ip -br link | grep -e vxlan -e vethwe-)" ]
+  [ -z "$(on h2 tc filter show dev eth0 ingress)$(on h2 tc filter show dev eth0 egress)" ]
+  [ -z "$(on h2 ls /sys/fs/bpf | grep weave)" ]
 }
 starts_without_password() {
-  node_stop h1 TERM
+  stop h1
   [ "$(states h1)" -gt 0 ]
-  node_start h1 1 -
+  launch h1
   nothing_left h1
 }
 
 underlay_up
-host_up h1 1
-host_up h2 2
-container_up h1 1
-container_up h2 2
+for n in 1 2; do host_up h$n $n; own_files h$n; container_up h$n $n; done
 # Takes h2's address, without answering for it.
 host_up evil 2
 on evil sh -c 'ip link set eth0 down; ip link set eth0 address 02:ee:00:00:00:01 arp off; ip link set eth0 up'
@@ -202,25 +216,23 @@ ip link set underlay promisc on
 sleep 1
 
 check "the kernel decrypts a live Weave Net's packets by an association of ours" understands_weave_net
-check "two nodes with a password agree on the fast datapath" agrees
+check "two routers with a password agree on the fast datapath" agrees
 check "containers reach each other" carries
 check "what comes in clear in a peer's name is refused by policy" refuses_clear
-export REKEY_AFTER=100
-check "a node that is stopped and comes back costs no frame" restarts h1 1 TERM
-check "a node that is killed and comes back costs no frame" restarts h2 2 KILL 10.99.0.1
-check "after many packets a node tells its peer a new key, and no frame is lost" rekeys
-check "what isn't in use any more goes after a while" lingering_ends
-unset REKEY_AFTER
+check "after many packets a router tells its peer a new key, and no frame is lost" rekeys
+check "a router that is stopped and launched costs no frame" loses_nothing h1 1 stops_and_launches
+check "a router that is killed and launched costs no frame" loses_nothing h2 2 is_killed
+check "unused associations are removed after a while" lingering_ends
 mends
-check "the firewall takes the mark away, and no frame leaves" loses_mark
+check "the firewall removes the mark, and no frame leaves" loses_mark
 check "a policy is lost, and no frame leaves" loses_policy
-check "all policies are lost, and nothing gets out or in until they are back" loses_all_policies
+check "all policies are lost, and nothing passes in or out until they are restored" loses_all_policies
 check "associations are lost, and no frame leaves" loses_associations
-check "a node that is killed and comes back mends all that" mends
-check "a start without a password leaves nothing in the kernel" starts_without_password
-check "removal leaves nothing in the kernel" removes
+check "a router that is killed and launched restores all that" mends
+check "reset leaves nothing in the kernel" resets
+check "a start without a password leaves no association or policy in the kernel" starts_without_password
 check "at no time did anything cross the underlay in clear" all_encrypted
 check "without a password it does, so the search would have found it" would_find_it
-[ $FAILED = 0 ] || for host in h1 h2; do echo "== $host"; on $host cat /run/node.log; on $host ip xfrm state; on $host ip xfrm policy; on $host cat /run/counters; done
+[ $FAILED = 0 ] || for host in h1 h2; do echo "== $host"; on $host tail -40 /var/log/weave.log; on $host ip xfrm state; on $host ip xfrm policy; done
 kill $capture
 checked

@@ -35,6 +35,8 @@ TEST_CASE("values that cannot be used are refused with their option, the reason 
       {"--port", "0", "--port: 0 is out of range", "use 1 to 65534; the next port is used, too"},
       {"--port", "65535", "--port: 65535 is out of range", "use 1 to 65534; the next port is used, too"},
       {"--conn-limit", "-1", "--conn-limit: must not be negative", ""},
+      {"--rekey-after", "0", "--rekey-after: must be more than 0", ""},
+      {"--rekey-after", "many", "--rekey-after: 'many' is not a number.", ""},
       {"--min-protocol-version", "3", "--min-protocol-version must be in range [1,2]", ""},
       {"--trusted-subnets", "foo", "Unable to parse trusted subnets: invalid CIDR address: foo", ""},
       {"--ipalloc-range", "10.32.0.0", "--ipalloc-range: invalid CIDR address: 10.32.0.0", "for example 10.32.0.0/12"},
