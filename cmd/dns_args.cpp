@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kDefaultDomain = "weave.local.";
 constexpr size_t kLongestHostname = 64;  // the kernel's limit
-constexpr std::chrono::seconds kQuick{5};
+constexpr std::chrono::seconds kShortLimit{5};
 
 // The value of "<name>=value" or "<name> value" at `word`; nothing for other words.
 std::optional<std::string> value_of(const Words& arguments, size_t at, const std::string& name) {
@@ -51,11 +51,11 @@ Words dns_arguments_now(const Words& arguments, Words& warnings) {
   std::string server, domain = kDefaultDomain;
   try {
     auto client = router_client();
-    auto answer = client.call("GET", "/dns-address", {}, kQuick);
+    auto answer = client.call("GET", "/dns-address", {}, kShortLimit);
     if (answer.status == 404) return {};
     require_good(answer);
     server = answer.body;
-    domain = client.ask("GET", "/domain", {}, kQuick);
+    domain = client.ask("GET", "/domain", {}, kShortLimit);
   } catch (const Error& error) {
     auto bridge = non_empty_environment("DOCKER_BRIDGE").value_or("docker0");
     auto address = host::docker_bridge_address(bridge);

@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kOwner = "weave:expose";
 constexpr const char* kNeedsIpam = "IP address allocation must be enabled to use 'net:'";
 
-struct Given {
+struct ExposeGiven {
   std::string name;
   bool without_masquerade = false;
   int timeout = 0;
@@ -43,15 +43,16 @@ std::vector<Cidr> owned_now(const control::Client& client) {
 Cidr obtain(const control::Client& client, const AddressWord& word, int timeout) {
   if (word.kind == AddressWord::kThis) {
     auto answer = patient_call(client, "PUT", path("/ip", owned(word.cidr)), {}, timeout);
-    if (answer.status != 404) require_good(answer);  // 404: no IPAM, nobody to claim it from
-    if (answer.body == "cancelled") throw Error("the claim of " + word.cidr.str() + " was cancelled");
+    if (answer.status != 404) require_good(answer);  // 404: IPAM is off
+    if (control::has_outcome(answer, control::kCancelled))
+      throw Error("the claim of " + word.cidr.str() + " was cancelled");
     return word.cidr;
   }
   auto where = word.kind == AddressWord::kSubnet ? owned(word.cidr) : Words{kOwner};
   auto answer = patient_call(client, "POST", path("/ip", where), {}, timeout);
   if (answer.status == 404) throw Error(kNeedsIpam);
   require_good(answer);
-  if (answer.body == "cancelled") throw Error("the allocation was cancelled");
+  if (control::has_outcome(answer, control::kCancelled)) throw Error("the allocation was cancelled");
   return parse_cidrs(answer.body).at(0);
 }
 
@@ -88,7 +89,7 @@ bool holds(const std::vector<Cidr>& cidrs, const Cidr& cidr) {
   return std::any_of(cidrs.begin(), cidrs.end(), [&](const Cidr& one) { return one.address == cidr.address; });
 }
 
-int expose(const Given& given, const Words& words) {
+int expose(const ExposeGiven& given, const Words& words) {
   auto addresses = addresses_only("expose", words);
   auto client = router_client();
   auto bridge = bridge_of(report_of(client));
@@ -154,7 +155,7 @@ int hide(const Words& words) {
 }  // namespace
 
 Command expose_row() {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<ExposeGiven>();
   Command command{.name = "expose",
                   .group = "Host",
                   .summary = "Add addresses of the network to this host",

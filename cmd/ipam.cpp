@@ -9,11 +9,11 @@ namespace {
 
 const Words kActions{"diff", "repair"};
 
-struct Given {
+struct IpamGiven {
   bool rejoin = false, force = false;
 };
 
-int ipam(const Given& given, const Words& words) {
+int ipam(const IpamGiven& given, const Words& words) {
   const auto& action = words[0];
   if (std::find(kActions.begin(), kActions.end(), action) == kActions.end())
     throw UsageError(fmt::format("Invalid 'weave ipam' sub-command: {}", action));
@@ -35,7 +35,7 @@ int ipam(const Given& given, const Words& words) {
 }  // namespace
 
 Command ipam_row() {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<IpamGiven>();
   Command command{.name = "ipam",
                   .group = "Peers",
                   .summary = "Diagnose and repair inconsistent address ownership",

@@ -13,7 +13,7 @@
 namespace weave::cmd {
 namespace {
 
-struct Given {
+struct LaunchGiven {
   settings::Given options;
   bool quiet = false, print_peer_name = false, version = false;
 };
@@ -39,7 +39,7 @@ settings::Settings base_of(const settings::Given& given) {
   return router::last_launch_or_defaults(named ? some_of(given, {"--state-dir"}).state_dir : router::last_state_dir());
 }
 
-int launch(const Given& given, const std::string& command, bool with_plugin) {
+int launch(const LaunchGiven& given, const std::string& command, bool with_plugin) {
   if (given.version) {
     out(std::string("weave ") + kVersion + "\n");
     return kDone;
@@ -63,7 +63,7 @@ int launch(const Given& given, const std::string& command, bool with_plugin) {
 }
 
 Command row(const std::string& name, const std::string& summary, bool with_plugin) {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<LaunchGiven>();
   Command command{.name = name, .group = "Launching", .summary = summary, .words = "[<peer> ...]"};
   command.details = "A peer is <host>[:<port>]. Prints the router's service id. Needs root.";
   command.word_kind = WordKind::kPeer;

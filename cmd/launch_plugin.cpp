@@ -9,7 +9,7 @@
 namespace weave::cmd {
 namespace {
 
-struct Given {
+struct PluginGiven {
   bool no_restart = false;
   std::optional<std::string> log_level;
 };
@@ -23,7 +23,7 @@ std::string service_id(const std::string& answer) {
   return json["ServiceID"];
 }
 
-int launch(const Given& given) {
+int launch(const PluginGiven& given) {
   if (given.log_level) log::parse_level(*given.log_level);
   auto client = router_client(Door::kSocket);
   bool ran = false;
@@ -58,7 +58,7 @@ int stop() {
 }  // namespace
 
 Command launch_plugin_row() {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<PluginGiven>();
   Command command{.name = "launch-plugin", .group = "Launching", .summary = "Start Docker's network plugin"};
   command.details =
       "Serves Docker's drivers weave and weavemesh, makes the network 'weave', and prints the plugin's service id. When it runs already, prints the same id again and leaves it as it is.";

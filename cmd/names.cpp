@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kExtern = "weave:extern";  // owner of names that belong to no container
 
-struct Given {
+struct NamesGiven {
   std::string container;  // may be empty
   Words addresses;
   std::string name;  // may be empty
@@ -31,8 +31,8 @@ std::optional<std::string> own_name(const docker::Container& container) {
   return std::nullopt;
 }
 
-Given understand(const std::string& command, const Words& words, const std::string& name) {
-  Given given{.name = name};
+NamesGiven understand(const std::string& command, const Words& words, const std::string& name) {
+  NamesGiven given{.name = name};
   for (const auto& word : words) {
     if (!looks_like_ip(word)) {
       if (!given.container.empty())
@@ -51,7 +51,7 @@ Given understand(const std::string& command, const Words& words, const std::stri
   return given;
 }
 
-Named resolve(const Given& given) {
+Named resolve(const NamesGiven& given) {
   Named named{.owner = kExtern, .addresses = given.addresses};
   if (!given.name.empty()) named.name = given.name;
   if (given.container.empty()) return named;

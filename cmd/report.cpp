@@ -6,9 +6,8 @@
 namespace weave::cmd {
 namespace {
 
-constexpr std::chrono::seconds kQuick{30};
 
-struct Given {
+struct ReportGiven {
   std::optional<std::string> format;
   bool json = false;
 };
@@ -18,14 +17,14 @@ std::string rooted(const std::string& path) {
   return path.starts_with('.') || path.starts_with('[') ? path : "." + path;
 }
 
-int report(const Given& given, const Words& words) {
+int report(const ReportGiven& given, const Words& words) {
   if (given.format && given.json) throw UsageError("-f and --json cannot be given together.");
   if (!words.empty() && !given.json) throw UsageError(fmt::format("'{}' is one argument too many.", words[0]));
   auto client = router_client();
   if (given.format)
-    out(client.ask("GET", "/report", {{"format", *given.format}}, kQuick));
+    out(client.ask("GET", "/report", {{"format", *given.format}}, kResponseLimit));
   else if (!words.empty())
-    out(client.ask("GET", "/report", {{"path", rooted(words[0])}}, kQuick));
+    out(client.ask("GET", "/report", {{"path", rooted(words[0])}}, kResponseLimit));
   else
     out(client.report());
   return kDone;
@@ -34,7 +33,7 @@ int report(const Given& given, const Words& words) {
 }  // namespace
 
 Command report_row() {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<ReportGiven>();
   Command command{.name = "report",
                   .group = "Inspect",
                   .summary = "Print all state as JSON or through a template",

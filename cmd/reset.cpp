@@ -12,12 +12,12 @@
 namespace weave::cmd {
 namespace {
 
-struct Given {
+struct ResetGiven {
   bool force = false;
   std::optional<std::string> state_dir;
 };
 
-// Hands our addresses to another peer, and lets the message travel. Whatever goes wrong, the reset goes on.
+// Gives our addresses to another peer, and waits until the message is sent. A failure doesn't end the reset.
 void leave() {
   try {
     router_client(Door::kSocket).ask("DELETE", "/peer", {}, std::chrono::seconds(10));
@@ -26,7 +26,7 @@ void leave() {
   }
 }
 
-int reset(const Given& given) {
+int reset(const ResetGiven& given) {
   require_root("reset");
   auto state_dir = given.state_dir.value_or(router::last_state_dir());
   if (supervise::weave_runs()) {
@@ -43,7 +43,7 @@ int reset(const Given& given) {
 }  // namespace
 
 Command reset_row() {
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<ResetGiven>();
   Command command{
       .name = "reset", .group = "Launching", .summary = "Leave the network and remove everything from this host"};
   command.details =

@@ -13,9 +13,8 @@ namespace weave::cmd {
 
 namespace {
 
-constexpr std::chrono::seconds kQuick{30};
 
-// Why an allocation waits, in words that go on after "waiting for an address: ". Empty when the router doesn't say.
+// Why an allocation waits, in words that follow "waiting for an address: ". Empty when the router doesn't say.
 std::string waiting_for(const control::Client& client) {
   try {
     auto report = report_of(client);
@@ -92,7 +91,7 @@ void require_good(const http::Response& answer) {
 
 std::string ask_part(const control::Client& client, const std::string& part, const std::string& method,
                      const std::string& path, const http::Fields& form) {
-  auto answer = client.call(method, path, form, kQuick);
+  auto answer = client.call(method, path, form, kResponseLimit);
   if (answer.status == 404) throw Failure(part + " is disabled", kFeatureOff);
   require_good(answer);
   return answer.body;

@@ -10,6 +10,9 @@
 
 namespace weave::cmd {
 
+// How long a command waits for a response that takes the router milliseconds.
+inline constexpr std::chrono::seconds kResponseLimit{30};
+
 // What a call needs: some calls are answered on the socket only.
 enum class Door { kAny, kSocket };
 

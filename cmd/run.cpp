@@ -112,7 +112,7 @@ void attach_or_kill(const std::string& container, const std::vector<AddressWord>
   }
 }
 
-// Nothing is started when nobody could attach it.
+// No container is started when it could not be attached.
 void require_router() {
   if (!router_client(Door::kSocket).running()) throw control::NotRunning();
 }

@@ -7,7 +7,6 @@
 namespace weave::cmd {
 namespace {
 
-constexpr std::chrono::seconds kQuick{30};
 const Words kParts{"targets", "connections", "peers", "dns", "ipam", "plugin"};
 
 int status(const Words& words) {
@@ -15,7 +14,7 @@ int status(const Words& words) {
   if (!words.empty() && std::find(kParts.begin(), kParts.end(), words[0]) == kParts.end())
     throw UsageError(fmt::format("Invalid 'weave status' sub-command: {}", words[0]));
   try {
-    auto text = router_client().ask("GET", words.empty() ? "/status" : "/status/" + words[0], {}, kQuick);
+    auto text = router_client().ask("GET", words.empty() ? "/status" : "/status/" + words[0], {}, kResponseLimit);
     out(words.empty() ? "\n" + text + "\n" : text);
     return kDone;
   } catch (const control::NotRunning& error) {

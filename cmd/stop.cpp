@@ -40,7 +40,7 @@ bool stop_router(bool remove_network) {
 
 namespace {
 
-// Docker's network stays: a stopped container that belongs to it could never be started again.
+// Docker's network stays: a stopped container that belongs to it could not be started again without it.
 Command row(const std::string& name, const std::string& summary) {
   Command command{.name = name, .group = "Launching", .summary = summary};
   command.details =

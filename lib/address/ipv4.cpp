@@ -70,7 +70,7 @@ std::vector<Cidr> to_cidrs(const std::vector<Ipv4Range>& ranges) {
     auto [start, end] = ranges[i++];
     for (; i < ranges.size() && ranges[i].start == end; ++i) end = ranges[i].end;
     while (start < end) {
-      // As large as it may be where it starts, and as there is room.
+      // As large as its first address and the rest of the range allow.
       int zeros = std::min(std::countr_zero(start.value), static_cast<int>(std::bit_width(end - start)) - 1);
       out.push_back({start, 32 - zeros});
       start = start + (uint32_t{1} << zeros);

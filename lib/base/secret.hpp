@@ -6,7 +6,7 @@
 
 namespace weave {
 
-// Owns bytes and overwrites them when it lets go of them. Copies are secrets of their own.
+// Owns bytes and overwrites them before it releases them. Copies are secrets of their own.
 class Secret {
  public:
   Secret() = default;

@@ -1,4 +1,4 @@
-// Answers as Weave Net's clients expect them; private to this library.
+// Responses as Weave Net's clients expect them; private to this library.
 #pragma once
 #include <string>
 

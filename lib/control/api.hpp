@@ -90,7 +90,7 @@ class Backend {
   };
 
   // Gives a running container an interface with these addresses; waits for addresses as allocate() does. What was
-  // allocated is given back when it fails. The addresses, in the order of the request.
+  // allocated is released when it fails. The addresses, in the order of the request.
   virtual asio::awaitable<std::vector<Cidr>> attach(AttachRequest request) = 0;
   // Takes addresses away, and the interface with the last one. Those that were taken.
   virtual asio::awaitable<std::vector<Cidr>> detach(std::string container, std::vector<std::string> addresses) = 0;
@@ -127,7 +127,7 @@ class Routes {
   explicit Routes(Backend& backend) : backend_(backend) {}
   Routes(const Routes&) = delete;
 
-  // Answers one request; never throws for what a client can cause.
+  // Handles one request; never throws for what a client can cause.
   asio::awaitable<http::Response> handle(http::Request request, Door door);
   // For http::Server.
   http::Handler handler(Door door);

@@ -1,6 +1,7 @@
 // What changes something: addresses, names, targets, exposure, services.
 #include "control/answer.hpp"
 #include "control/api.hpp"
+#include "control/client.hpp"
 #include "control/json.hpp"
 
 namespace weave::control {
@@ -8,6 +9,13 @@ namespace {
 
 bool hex_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// The router is leaving the cluster: Weave Net's body with status 200, and a header for our own clients.
+http::Response cancelled() {
+  auto response = plain(kCancelled);
+  response.headers[kOutcomeHeader] = kCancelled;
+  return response;
 }
 
 // The first bad escape of a form, as Weave Net quotes it.
@@ -128,7 +136,7 @@ Routes::Answer Routes::allocate(const Call& call) {
     subnet = *parsed;
   }
   auto address = co_await backend_.allocate(call.args[0], subnet, call.flag("check-alive"));
-  co_return plain(address ? address->str() : "cancelled");
+  co_return address ? plain(address->str()) : cancelled();
 }
 
 Routes::Answer Routes::claim(const Call& call) {
@@ -139,7 +147,7 @@ Routes::Answer Routes::claim(const Call& call) {
   std::string failure;
   try {
     bool done = co_await backend_.claim(id, *cidr, call.flag("check-alive"), call.flag("noErrorOnUnknown"));
-    co_return done ? empty(204) : plain("cancelled");
+    co_return done ? empty(204) : cancelled();
   } catch (const Error& error) {
     failure = error.what();
   }
@@ -172,8 +180,10 @@ Routes::Answer Routes::owned(const Call&) {
 Routes::Answer Routes::release(const Call& call) {
   const auto& id = call.args[0];
   if (call.args.size() == 1) {
-    if (!backend_.release(id, std::nullopt)) co_return failed(400, "Delete: no addresses for " + id);
-    co_return empty(204);
+    if (backend_.release(id, std::nullopt)) co_return empty(204);
+    auto response = failed(400, "Delete: no addresses for " + id);
+    response.headers[kOutcomeHeader] = kNoAddress;
+    co_return response;
   }
   auto address = Ipv4::parse(call.args[1]);
   if (!address) co_return failed(400, "invalid IP Address: " + call.args[1]);

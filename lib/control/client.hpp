@@ -10,6 +10,16 @@ namespace weave::control {
 
 constexpr const char* kSocketPath = "/run/weave/control.sock";
 
+// A header of responses that tells our own clients what Weave Net's API says in words only: the router is leaving the
+// cluster, so that nothing was allocated or claimed; or there was no address to release.
+constexpr const char* kOutcomeHeader = "weave-outcome";
+constexpr const char* kCancelled = "cancelled";
+constexpr const char* kNoAddress = "no-address";
+inline bool has_outcome(const http::Response& response, std::string_view outcome) {
+  auto found = response.headers.find(kOutcomeHeader);
+  return found != response.headers.end() && found->second == outcome;
+}
+
 // Nobody listens at the control address.
 class NotRunning : public Error {
  public:

@@ -149,7 +149,7 @@ Answer answer(const names::Index& table, ByteView message, Transport transport, 
     addresses(reply, targets, zone.local, random);
     return reply.finish(kRcodeNoerror);
   }
-  // A bare name lies in nobody's zone, so no authority could vouch for its absence.
+  // A bare name is in no zone, so no authority can prove its absence.
   if (in_domain) reply.authority(false);
   return reply.finish(targets.empty() ? kRcodeNxdomain : kRcodeNoerror);
 }

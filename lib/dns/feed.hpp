@@ -30,7 +30,7 @@ struct Status {
   uint64_t forwarded = 0;  // to name servers
   uint64_t refused = 0;    // malformed, not implemented, refused
   uint64_t dropped = 0;    // not worth a reply
-  uint64_t failed = 0;     // forwarded, but nobody answered
+  uint64_t failed = 0;     // forwarded, without an answer
   std::vector<std::string> upstreams;
 
   bool operator==(const Status&) const = default;

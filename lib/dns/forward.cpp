@@ -75,7 +75,7 @@ struct Forwarder::Race {
   Bytes second;  // the first SERVFAIL or REFUSED, in case that there is no better one
   size_t running = 0;
   bool done = false;
-  asio::steady_timer wake;  // cancelled when a reply or a failure comes in
+  asio::steady_timer wake;  // cancelled when a reply or a failure arrives
   std::vector<std::function<void()>> closers;
 
   // True when the reply ends the race for its server.
@@ -227,7 +227,7 @@ asio::awaitable<Bytes> Forwarder::forward(Bytes query, Transport transport, size
       race->wake.expires_at(until);
       co_await race->wake.async_wait(kAsResult);
     }
-    // Those that nobody heard of within the whole time.
+    // Queries without any reply within the whole time.
     if (!race->done && race->running > 0)
       for (auto& server : asked) server->dead_until = Clock::now() + kDeadTime;
     race->finish();

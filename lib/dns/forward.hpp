@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 std::vector<std::string> parse_resolv_conf(std::string_view text);
 
 struct ForwardConfig {
-  std::string resolv_conf;                  // path; empty: nobody is asked
+  std::string resolv_conf;                  // path; empty: no server is asked
   std::chrono::milliseconds timeout{5000};  // for the whole query
   std::chrono::milliseconds stagger{300};   // silence of one server after which the next is asked, too
   uint16_t port = 53;                       // of the name servers

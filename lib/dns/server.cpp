@@ -164,7 +164,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     sendmsg(socket.native_handle(), &message, MSG_DONTWAIT);
   }
 
-  // Reads and replies by the batch: most queries come in while others are answered, and system calls are what costs.
+  // Reads and replies by the batch: most queries arrive while others are answered, and system calls dominate the cost.
   static asio::awaitable<void> serve_udp(std::shared_ptr<Impl> self, udp::socket& socket) {
     struct Slot {
       std::array<uint8_t, kMaxQuery> buffer;
@@ -214,7 +214,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
       }
       for (unsigned sent = 0; sent < replies;) {
         int count = sendmmsg(socket.native_handle(), out.data() + sent, replies - sent, MSG_DONTWAIT);
-        // The first of the rest can't be sent (full buffer, unreachable client): it is lost, the others go on.
+        // The first of the rest can't be sent (full buffer, unreachable client): it is lost, the others are sent.
         sent += count > 0 ? static_cast<unsigned>(count) : 1;
       }
     }

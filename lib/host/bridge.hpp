@@ -1,4 +1,4 @@
-// The bridge that the containers hang on. Everything works in the calling thread's network namespace.
+// The bridge that containers are connected to. Everything works in the calling thread's network namespace.
 #pragma once
 #include <string>
 

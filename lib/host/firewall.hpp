@@ -57,7 +57,7 @@ class Firewall {
   // To be called at the router's start: takes over what is exposed already, removes what a Weave Net that died may have
   // left (canaries and encryption rules, which would drop or mark packets without end), installs the rules.
   void start();
-  // Makes the rules whole again after somebody has flushed or reordered them. The tables that had to be repaired.
+  // Restores the rules after they were flushed or reordered. Returns the tables that were repaired.
   std::vector<std::string> ensure();
   // Adds or changes an exposure.
   void add(const Exposure& exposure);

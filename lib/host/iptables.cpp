@@ -61,7 +61,7 @@ std::string joined_sorted(const std::string& list) {
   return fmt::format("{}", fmt::join(parts, ","));
 }
 
-// Does the rule only send packets to another chain? Then it decides nothing by itself.
+// Does the rule only send packets to another chain? Such a rule decides nothing.
 bool is_jump(const std::string& rule, const SavedTable& saved) {
   auto words = words_of(rule);
   for (size_t at = 0; at + 1 < words.size(); ++at)
@@ -182,7 +182,7 @@ void Iptables::restore(const std::map<std::string, std::string>& lines) const {
     if (!text.empty()) input += fmt::format("*{}\n{}COMMIT\n", table, text);
   if (input.empty()) return;
   auto finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);
-  // 4: somebody else changed the rules at the same time.
+  // 4: another program changed the rules at the same time.
   for (int again = 0; finished.status == 4 && again < 10; ++again) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);

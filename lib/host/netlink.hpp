@@ -93,7 +93,7 @@ class Netlink {
   void set_tx_checksum(const std::string& name, bool on);
   bool tx_checksum(const std::string& name);
 
-  // Removes a link's hooks for traffic control programs (the qdisc clsact) unless something hangs on them.
+  // Removes a link's hooks for traffic control programs (the qdisc clsact) unless a program is attached to them.
   void remove_idle_clsact(int index);
 
   // Removes an Open vSwitch datapath of the calling thread's namespace; rtnetlink can't.

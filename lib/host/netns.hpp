@@ -20,7 +20,7 @@ class NetNs {
   static NetNs of_pid(pid_t pid);
   // A namespace file such as Docker's SandboxKey; throws Error when it can't be opened or is something else.
   static NetNs open(const std::string& path);
-  // A new, empty namespace, which nobody else holds.
+  // A new, empty namespace, which has no other user.
   static NetNs make();
 
   int fd() const { return fd_.get(); }

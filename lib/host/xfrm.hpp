@@ -1,8 +1,8 @@
 // A thin, blocking XFRM netlink layer: ESP associations (SAs) and IPsec policies of one network namespace, as far as
 // the overlay uses them: IPv4, transport mode, AES-256-GCM with a check value of 16 bytes, extended sequence numbers.
 //
-// Both live in the kernel until somebody removes them, whatever becomes of who made them. `reqid` is the tag by which
-// one knows his own again; it ties policies to associations, and isn't on the wire.
+// Both stay in the kernel until they are removed, also when the process that made them has ended. `reqid` is the tag by
+// which one knows his own again; it ties policies to associations, and isn't on the wire.
 #pragma once
 #include <optional>
 

@@ -64,8 +64,8 @@ struct Limits {
   std::chrono::seconds idle{60};  // between requests; a handler may take as long as it likes
 };
 
-// Serves until destroyed or closed. A handler that throws weave::Error answers 500 with its text; a client that hangs
-// up while its request is handled cancels the handler.
+// Serves until destroyed or closed. A handler that throws weave::Error sends status 500 with its text; a client that
+// hangs up while its request is handled cancels the handler.
 class Server {
  public:
   // Binds at once; throws Error (the text names the address and, for "in use", says so). A stale unix socket (nobody

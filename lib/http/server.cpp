@@ -34,7 +34,7 @@ asio::awaitable<Response> guarded(const Handler& handler, Request request) {
   } catch (const Error& error) {
     co_return Response::text(error.what(), 500);
   } catch (const std::exception& error) {
-    // Also what a cancelled handler throws; nobody is there to read that answer.
+    // Also what a cancelled handler throws; no client is there to read the response.
     log::debug("a request handler failed: reason={}", error.what());
     co_return Response::text(error.what(), 500);
   } catch (...) {
@@ -42,7 +42,8 @@ asio::awaitable<Response> guarded(const Handler& handler, Request request) {
   }
 }
 
-// Returns when the client hangs up. What it sends meanwhile is the next request's beginning and stays in the buffer.
+// Returns when the client closes the connection. What it sends meanwhile is the next request's beginning and stays in
+// the buffer.
 asio::awaitable<void> hung_up(Session& session) {
   constexpr size_t read_ahead = 16 * 1024;
   while (session.buffer.size() < read_ahead) {

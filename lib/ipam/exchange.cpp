@@ -224,7 +224,7 @@ size_t Exchange::ask_for_stranded() {
   return core_.space_requests.ask_for_stranded(core_.now, [&](PeerName peer) { return core_.reachable(peer); });
 }
 
-// -- Ranges that change their owner for good.
+// -- Ranges that change their owner permanently.
 
 // More than one: the nickname is that of several owners.
 std::vector<PeerName> Exchange::resolve(const std::string& name_or_nickname) const {

@@ -1,5 +1,5 @@
 // The exchange with the other peers: states that are sent and received, the first division of the range, donations, and
-// ranges that change their owner for good.
+// ranges that change their owner permanently.
 #pragma once
 #include "ipam/core.hpp"
 

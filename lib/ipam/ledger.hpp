@@ -35,7 +35,7 @@ struct Ledger {
   Allocations allocations;
   // Seeds of the ring that rejoin() dropped; set until another ring is received.
   std::optional<Seeds> abandoned_seeds;
-  // This peer left without an heir: the store keeps the ring, the ring in memory gives its ranges to nobody.
+  // This peer left without an heir: the store keeps the ring, the ring in memory leaves its ranges without an owner.
   bool keep_stored_ring = false;
 
   // What the store says.
@@ -46,7 +46,7 @@ struct Ledger {
   };
   Stored stored;
 
-  // Set by a transaction, reset by whoever acts on it.
+  // Set by a transaction, reset by the code that acts on it.
   bool changed = false;       // a pending request may succeed now
   bool needs_notice = false;  // addresses became free where there were none: other peers have to learn of it
 };

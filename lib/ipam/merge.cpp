@@ -61,7 +61,7 @@ class Merger {
     merged_.push_back(t);
     previous_.reset();
   }
-  // Two owners with one version: Weave Net keeps its own when both have as much free, so that each may go on for ever.
+  // Two owners with one version: Weave Net keeps its own when both have as much free, so that the conflict can last.
   void settle(const Entry& m, const Entry& t) {
     if (m.free < t.free || (m.free == t.free && t.peer < m.peer)) return take(t);
     keep(m);

@@ -30,7 +30,7 @@ struct Report {
     std::string ident;
     PeerName owner;
     std::string nickname;  // of the owner; empty when unknown
-    bool denied = false;   // the owner was asked and refused: perhaps it gave the address to somebody else
+    bool denied = false;   // the owner was asked and refused: it may have given the address to another container
   };
   // As Weave Net says it: "idle", "awaiting consensus (quorum: 2, known: 1)", "priming", "ready", "waiting for IP(s) to
   // become available", or "all IP ranges owned by unreachable peers - ..."

@@ -1,6 +1,6 @@
 // Requests that may have to wait, and their replies.
 //
-// A request is tried when it comes in, whenever something has changed that it may have waited for (the ring, the
+// A request is tried when it arrives, whenever something has changed that it may have waited for (the ring, the
 // ranges, a release) and with each tick; those for the ring first, then claims, then allocations, so that addresses in
 // use are filed before any is given out.
 #pragma once
@@ -44,7 +44,7 @@ struct Reply {
 };
 
 enum class ClaimMode {
-  kAsked,    // somebody waits for the answer
+  kAsked,    // a caller waits for the answer
   kLenient,  // is answered at once when the owner is unknown or can't be reached; it is tried on after that
   kFound,    // in use when the router started: it is tried until it is decided; a first election waits for one tick
 };

@@ -29,7 +29,7 @@ struct Entry {
 
 class Ring {
  public:
-  // No entries: nobody has divided the range yet. `self` is the peer that holds this copy.
+  // No entries: the range is not divided yet. `self` is the peer that holds this copy.
   Ring(Ipv4Range range, PeerName self) : range_(range), self_(self) {}
   // A ring from outside. Refuses what check() refuses.
   static Result<Ring> assemble(Ipv4Range range, PeerName self, std::vector<Entry> entries, std::vector<PeerName> seeds);
@@ -53,7 +53,7 @@ class Ring {
   // Gives a range that is ours to a peer. Throws Error when it isn't ours as a whole.
   void grant(Ipv4Range range, PeerName to);
   // Everything of one peer to another, with a version jump that wins over what the loser may still have changed.
-  // Answers what went over.
+  // Returns the ranges that changed their owner.
   static constexpr uint32_t kTakeoverJump = 100;
   std::vector<Ipv4Range> transfer(PeerName from, PeerName to, uint32_t jump = kTakeoverJump);
   // Brings the free counts of our entries up to date; `free_in` counts the free addresses of a range. True when

@@ -30,7 +30,7 @@ std::vector<Ipv4Range> Space::update(std::span<const Ipv4Range> owned) {
   }
   for (auto range : gained.runs()) {
     free_.add(range);
-    // An address that stayed in use while it belonged to somebody else.
+    // An address that stayed in use while it belonged to another peer.
     for (auto run : used_.runs(range)) free_.remove(run);
   }
   owned_ = std::move(now);

@@ -16,7 +16,7 @@ Ipv4Range biggest_cidr(Ipv4Range range);
 // another peer: those stay in use until they are freed, and then leave.
 class Space {
  public:
-  // What the ring says is ours: new addresses come in as free, lost ones leave. Answers the used ones among the lost.
+  // What the ring says is ours: new addresses come in as free, lost ones leave. Returns the used ones among the lost.
   std::vector<Ipv4Range> update(std::span<const Ipv4Range> owned);
 
   // The lowest free address within the range, now in use. Lowest first is what users rely on.
@@ -39,7 +39,7 @@ class Space {
   uint32_t used_count() const { return used_.size(); }
   // Of the addresses that the ring says are ours.
   uint32_t active_count() const { return owned_.size() - free_.size(); }
-  // In use, though the ring says that they are somebody else's; the first `limit` at most.
+  // In use, though the ring gives them to another peer; the first `limit` at most.
   std::vector<Ipv4> stranded(size_t limit) const;
   const RangeSet& owned() const { return owned_; }
 

@@ -1,4 +1,4 @@
-// Messages: what comes in, what goes out, who gets it; and the channel "topology".
+// Received and sent messages, their receivers, and the channel "topology".
 #include <fmt/format.h>
 
 #include "base/log.hpp"

@@ -55,7 +55,7 @@ void HandshakeMachine::closed(const std::string& why) {
   if (failed() || done()) return;
   auto had = input_.view();
   if (state_ != State::kHeader)
-    // A peer with another password hangs up when it can't open our features, and can't say so.
+    // A peer with another password closes the connection when it cannot decrypt our features, without a reason.
     fail(cipher_ && had.empty() ? why + " during the handshake; is the password the same on both sides?" : why);
   else if (had.empty())
     fail("failed to receive remote protocol header: " + why);

@@ -77,7 +77,7 @@ class Maker {
   std::vector<Attempt> update(const MakerView& view, Time now);
   Time next_wake() const;
 
-  // The attempt's name stands for these addresses (at most 8 are used). Answers those worth dialling, one after the
+  // The attempt's name stands for these addresses (at most 8 are used). Returns those worth dialling, one after the
   // other; none: the attempt is over, because its peer is connected already.
   std::vector<Endpoint> resolved(const std::string& target, const std::vector<Ip>& addresses, Time now);
   // Who answered the handshake, whether or not it becomes a connection.

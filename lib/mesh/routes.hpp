@@ -1,5 +1,5 @@
 // The next hop to each peer. Every peer computes the same tables from the same topology, so a broadcast reaches each
-// peer exactly once although nobody agrees on a tree:
+// peer exactly once although the peers don't agree on a tree:
 //
 //        1           2 gets a broadcast of 1 from 1. Would 4 get it from 2 or from 3? Both are one hop from 1;
 //       / \          the level is walked in the order of names, so 2 claims 4, and 3 knows it, too, without

@@ -1,5 +1,6 @@
 // Channels that others use and we don't: we pass their messages on, so that a peer without DNS doesn't cut the names of
-// those behind it. Broadcasts and unicasts need no memory. Gossip is passed on unless the same bytes came by before.
+// those behind it. Broadcasts and unicasts need no memory. Gossip is passed on unless the same bytes were received
+// before.
 #pragma once
 #include <chrono>
 #include <list>

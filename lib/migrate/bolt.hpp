@@ -1,5 +1,5 @@
 // A reader for BoltDB files, the format in which Weave Net keeps its state. It reads one bucket as a whole, from bytes
-// that somebody else may have damaged.
+// that may be damaged.
 //
 // The file is an array of pages, all numbers little endian:
 //

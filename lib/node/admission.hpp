@@ -1,4 +1,5 @@
-// How many strangers are let in: at what rate connections are accepted, and how many may be in the handshake at a time.
+// How many peers are let in before the handshake: at what rate connections are accepted, and how many may be in the
+// handshake at a time.
 #pragma once
 #include <algorithm>
 #include <chrono>

@@ -97,7 +97,7 @@ void Node::Impl::stop() {
   for (const auto& tcp : introducing) tcp->close("stopped");
   for (auto& [id, session] : sessions) session.tcp->close("stopped");
   sessions.clear();
-  // Whoever waits for a hook is about to go.
+  // The owner of the hooks is being destroyed.
   hooks = {};
 }
 
@@ -199,7 +199,7 @@ void Node::Impl::apply(ShortIdsChanged&) {
   notify(hooks.short_ids_changed);
 }
 
-// A copy, because the hook may stop us, which lets go of all hooks.
+// A copy, because the hook may stop us, which clears all hooks.
 void Node::Impl::notify(std::function<void()> hook) {
   if (hook) hook();
 }

@@ -40,7 +40,8 @@ struct NodeConfig {
   bool discovery = true;
   // In order of preference, the fast datapath before sleeve. They must outlive the node, and get its topology.
   std::vector<overlay::Overlay*> overlays;
-  // Ours, if nobody else has it: that of the router before, whose frames are still on their way. Nothing: any.
+  // The short ID wanted, used if no other peer has it: that of the router before, under which frames still flow.
+  // Nothing: any.
   std::optional<ShortId> short_id;
   ResolverConfig resolver;
   SessionLimits limits;

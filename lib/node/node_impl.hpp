@@ -59,7 +59,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   void dial_due();
   static asio::awaitable<void> dial(std::shared_ptr<Impl> self, Maker::Attempt attempt);
   asio::awaitable<Result<asio::ip::tcp::socket>> connect_to(Endpoint address);
-  // From the connected socket to the connection's end. Answers the reason of a failed handshake.
+  // From the connected socket to the connection's end.
   static asio::awaitable<void> converse(std::shared_ptr<Impl> self, std::shared_ptr<TcpSession> tcp, Endpoint remote,
                                         std::optional<Maker::Attempt> attempt);
   std::vector<std::string> overlay_names() const;

@@ -32,7 +32,7 @@ class TcpSession : public std::enable_shared_from_this<TcpSession> {
   // its reason, too.
   asio::awaitable<Result<Introduced>> introduce(HandshakeMachine machine);
 
-  // After introduce(): hands over each message until the connection ends. Answers why it did; close() ends it, too.
+  // After introduce(): hands over each message until the connection ends. Returns the reason; close() ends it, too.
   asio::awaitable<std::string> receive(std::function<void(ByteView)> on_message);
 
   // Queues a message. `drained` is called, not from within, whenever everything queued has gone to the kernel.

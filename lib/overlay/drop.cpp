@@ -5,7 +5,7 @@
 namespace weave::overlay {
 
 std::string_view name_of(Drop drop) {
-  static constexpr std::array<std::string_view, kDropKinds> kNames{"malformed",
+  static constexpr std::array<std::string_view, kDropKinds> names{"malformed",
                                                                    "source_mac",
                                                                    "source_elsewhere",
                                                                    "spoofed",
@@ -27,7 +27,7 @@ std::string_view name_of(Drop drop) {
                                                                    "bridge_refused",
                                                                    "congested",
                                                                    "heartbeat_unread"};
-  return kNames[static_cast<size_t>(drop)];
+  return names[static_cast<size_t>(drop)];
 }
 
 }  // namespace weave::overlay

@@ -18,18 +18,18 @@ namespace asio = boost::asio;
 // owner, since the protocol never names a container.
 inline constexpr const char* kPlaceholder = "_";
 
-// The pair of an endpoint: `host` is on the bridge, `guest` moves into the container.
+// The pair of an endpoint: `host` is on the bridge, `container` is moved into the container by Docker.
 struct Veth {
-  std::string guest;
+  std::string container;
   std::string host;
-  Mac mac;  // of the guest end
+  Mac mac;  // of the container end
 };
 
 // Names of an endpoint's pair, as Weave Net makes them: a fixed prefix and the first 9 characters of the endpoint's id.
 inline std::string host_link(const std::string& endpoint) {
   return "vethwl" + endpoint.substr(0, 9);
 }
-inline std::string guest_link(const std::string& endpoint) {
+inline std::string container_link(const std::string& endpoint) {
   return "vethwg" + endpoint.substr(0, 9);
 }
 
@@ -41,12 +41,13 @@ struct Backend {
   std::function<asio::awaitable<Cidr>()> default_subnet;
   // A free address of `subnet`, with the prefix length of `subnet`; waits until the allocator is ready.
   std::function<asio::awaitable<Cidr>(std::string ident, Cidr subnet)> allocate;
-  // Records `address` under `ident`; an address of somebody else is an error that names the owner.
+  // Records `address` under `ident`; an address with another owner is an error that names the owner.
   std::function<asio::awaitable<void>(std::string ident, Cidr address)> claim;
-  // Gives an address back; one that nobody has is no error.
+  // Releases an address; one that has no owner is no error.
   std::function<asio::awaitable<void>(Ipv4 address)> release;
-  // Makes the pair host_link/guest_link with the bridge's MTU, the host end on the bridge and up, the guest end with
-  // `mac` when given. A pair of the same endpoint that is there already is replaced. On failure nothing stays behind.
+  // Makes the pair host_link/container_link with the bridge's MTU, the host end on the bridge and up, the container end
+  // with `mac` when given. A pair of the same endpoint that is there already is replaced. On failure nothing stays
+  // behind.
   std::function<asio::awaitable<Veth>(std::string endpoint, std::optional<Mac> mac)> create_veth;
   // Deletes the pair; one that isn't there is no error.
   std::function<asio::awaitable<void>(std::string endpoint)> delete_veth;

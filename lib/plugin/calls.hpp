@@ -9,7 +9,7 @@
 
 namespace weave::plugin {
 
-// One call in progress. After its deadline the answer is nobody's any more: the handler undoes what it did.
+// One call in progress. After its deadline no client waits for the response: the handler undoes what it did.
 struct Call {
   bool abandoned = false;
   // Throws Error when abandoned.

@@ -190,7 +190,7 @@ asio::awaitable<http::Response> Driver::Impl::handle(std::shared_ptr<Impl> self,
   boost::system::error_code ignored;
   if (!pending->response) co_await pending->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   if (pending->response) co_return std::move(*pending->response);
-  // The call goes on without us: it sees that it is abandoned, and undoes what it did.
+  // The handler runs to its end, finds that it was abandoned, and undoes what it did.
   pending->call.abandoned = true;
   pending->cancel.emit(asio::cancellation_type::terminal);
   log::warning("Docker's call was given up, there was no result in time: call={} limit={}ms", path,

@@ -29,9 +29,9 @@ class Driver {
   // Reads the persisted state. To be called once, before the first handle(). Throws Error.
   asio::awaitable<void> load();
 
-  // Answers a call to the driver of that name. Never throws for what a request contains: 404 for an unknown endpoint,
+  // Handles a call to the driver of that name. Never throws for what a request contains: 404 for an unknown endpoint,
   // 400 with a text for a body that can't be decoded, 500 with {"Err": text} for a call that fails. Runs to its end
-  // even if the client hangs up, since dockerd won't tell us what it made of a half-done call.
+  // even if the client closes the connection, since dockerd doesn't report how it treats a call without response.
   asio::awaitable<http::Response> handle(std::string_view driver, http::Request request);
 
   // What is known now.

@@ -72,7 +72,7 @@ asio::awaitable<std::string> IpamCalls::release_pool(ReleasePool request) {
   co_return "{}";
 }
 
-// Throws Error when somebody has the address. A container's pair of links goes away with the container, so an address
+// Throws Error when the address is in use. A container's pair of links goes away with the container, so an address
 // whose endpoint has none is a left-over of a call that never arrived.
 asio::awaitable<void> IpamCalls::check_unused(Ipv4 address) {
   auto found = table_.addresses.find(address);
@@ -109,7 +109,7 @@ asio::awaitable<std::string> IpamCalls::request_address(CallPtr call, RequestAdd
     if (!id->subnet.contains(*wanted))
       throw Error(fmt::format("address {} isn't in subnet {}", wanted->str(), id->subnet.str()));
     if (*wanted == id->subnet.network()) {
-      // The stand-in for a gateway: nobody's, and never given back to the allocator.
+      // The placeholder for a gateway: not allocated, and never released.
       if (request.gateway) co_return address_answer(address);
       throw Error(fmt::format("address {} is the network address of {}", wanted->str(), id->subnet.str()));
     }
@@ -155,7 +155,7 @@ asio::awaitable<std::string> IpamCalls::release_address(ReleaseAddress request) 
   if (!address) co_return "{}";
   if (id && *address == id->subnet.network()) co_return "{}";  // the stand-in for a gateway
   auto use = table_.addresses.find(*address);
-  // Asked through another pool, it is somebody else's: overlapping networks share the allocator.
+  // Requested through another pool, it has another owner: overlapping networks share the allocator.
   if (use != table_.addresses.end() && use->second.pool != request.pool_id) co_return "{}";
   co_await backend_.release(*address);
   if (table_.addresses.erase(*address)) co_await table_.save_address(*address);

@@ -160,7 +160,7 @@ asio::awaitable<std::string> NetworkCalls::join(Join request) {
   }
   const ordered_json response{
       {"Err", ""},
-      {"InterfaceName", {{"SrcName", guest_link(request.endpoint)}, {"DstName", ""}, {"DstPrefix", "ethwe"}}},
+      {"InterfaceName", {{"SrcName", container_link(request.endpoint)}, {"DstName", ""}, {"DstPrefix", "ethwe"}}},
       {"Gateway", ""},
       {"GatewayIPv6", ""},
       {"StaticRoutes", routes},

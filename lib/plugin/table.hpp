@@ -19,7 +19,7 @@ struct Network {
 struct Endpoint {
   std::string network;
   std::optional<Cidr> address;
-  std::optional<Mac> mac;  // of the guest end
+  std::optional<Mac> mac;  // of the container end
 };
 
 struct Pool {

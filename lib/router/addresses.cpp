@@ -69,7 +69,7 @@ asio::awaitable<std::optional<Cidr>> Addresses::answer(ipam::Ticket ticket, std:
     if (!std::exchange(told, true)) log::info("an address request waits: request=\"{}\"", what);
     self.woken.expires_at(asio::steady_timer::time_point::max());
     co_await self.woken.async_wait(asio::as_tuple(asio::use_awaitable));
-    // The timer is cancelled to wake us; the whole coroutine is cancelled when the asker hangs up.
+    // The timer is cancelled when there is an answer; the whole coroutine is cancelled when the client is gone.
     if (!self.answer && (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
       throw Error("the request was given up");
   }

@@ -1,4 +1,4 @@
-// Addresses on request: the allocator, with patience and with an eye on whether the asker still lives.
+// Addresses on request: coroutines over the allocator, which wait for it and end when the client is gone.
 //
 // The router gives it the way to the other peers (ipam::Links), adds channel() to the mesh under ipam::kChannelName,
 // and calls peer_gone() and tick().

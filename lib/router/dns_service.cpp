@@ -14,7 +14,7 @@ namespace weave::router {
 namespace {
 
 using Json = nlohmann::json;
-// More than this unread means that the server hangs: it is better off with a fresh start.
+// More than this unread means that the server hangs: it is restarted.
 constexpr size_t kMostPending = 64 << 20;  // bytes
 
 }  // namespace
@@ -58,7 +58,7 @@ asio::awaitable<void> DnsService::write(std::shared_ptr<Feed> feed) {
   while (!feed->pending.empty()) {
     auto bytes = std::exchange(feed->pending, {});
     auto [code, count] = co_await asio::async_write(feed->socket, asio::buffer(bytes), kAsResult);
-    if (code) co_return;  // its process has died; `writing` stays, nobody reads this feed any more
+    if (code) co_return;  // its process has died; `writing` stays, this feed has no reader any more
   }
   feed->writing = false;
 }

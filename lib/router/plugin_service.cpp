@@ -1,7 +1,5 @@
 #include "router/plugin_service.hpp"
 
-#include <filesystem>
-
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "control/client.hpp"
@@ -18,15 +16,12 @@ constexpr const char* kNoRestart = "no-restart";
 
 }  // namespace
 
-std::string driver_name(const std::string& socket) {
-  return std::filesystem::path(socket).stem().string();
-}
-
 PluginService::PluginService(asio::any_io_executor executor, Store& store, Config config, DockerNetwork::Docker docker)
     : executor_(executor),
       store_(store),
       config_(std::move(config)),
-      network_(std::move(docker), driver_name(config_.process.sockets.weavemesh), config_.process.default_subnet) {
+      network_(std::move(docker), plugin::driver_name(config_.process.sockets.weavemesh),
+               config_.process.default_subnet) {
   load();
 }
 
@@ -113,8 +108,8 @@ void PluginService::report(control::Report& report) const {
   plugin.mesh_socket = config_.process.sockets.weavemesh;
   plugin.dns = config_.dns;
   if (config_.process.default_subnet) plugin.default_subnet = config_.process.default_subnet->str();
-  plugin.driver_name = driver_name(plugin.socket);
-  plugin.mesh_driver_name = driver_name(plugin.mesh_socket);
+  plugin.driver_name = weave::plugin::driver_name(plugin.socket);
+  plugin.mesh_driver_name = weave::plugin::driver_name(plugin.mesh_socket);
   plugin.service_id = id_;
   plugin.state = service_->state();
   plugin.since = service_->since();

@@ -8,8 +8,8 @@
 #include "control/api.hpp"
 #include "control/metrics.hpp"
 #include "control/report.hpp"
+#include "plugin/process.hpp"
 #include "router/docker_network.hpp"
-#include "router/plugin_process.hpp"
 #include "store/store.hpp"
 #include "supervise/service.hpp"
 
@@ -18,7 +18,7 @@ namespace weave::router {
 class PluginService {
  public:
   struct Config {
-    PluginConfig process;
+    plugin::ProcessConfig process;
     std::string launch;  // service id of this launch of the router
     bool docker = true;  // the router was launched with Docker
     bool dns = true;     // for the report
@@ -63,8 +63,5 @@ class PluginService {
   std::string id_;  // the plugin's service id; empty: it is not started
   control::Backend::PluginStart options_;
 };
-
-// The name under which Docker knows the plugin of a socket: /run/docker/plugins/NAME.sock.
-std::string driver_name(const std::string& socket);
 
 }  // namespace weave::router

@@ -26,7 +26,7 @@ using supervise::kLifeFd;
 using supervise::kReadyFd;
 
 // After this time a router that is stopping is ended, whatever it waits for.
-constexpr unsigned kStopLimit = 12;  // seconds
+constexpr unsigned kEndWithin = 12;  // seconds
 
 // The router's process around class Router: reports readiness, handles signals, and watches the monitor.
 //
@@ -101,7 +101,7 @@ class RouterProcess {
       exit(0);
     }
     // The default action of SIGALRM ends the process.
-    ::alarm(kStopLimit);
+    ::alarm(kEndWithin);
     asio::co_spawn(router_.io(), finish(), asio::detached);
   }
 
@@ -187,9 +187,9 @@ int run_dns_process() {
 
 int run_plugin_process() {
   return as_process([] {
-    auto config = plugin_config_from_json(supervise::read_config());
+    auto config = plugin::process_config_from_json(supervise::read_config());
     log::set_level(config.log_level);
-    return run_plugin(config, kReadyFd, kLifeFd);
+    return plugin::run_process(config, kReadyFd, kLifeFd);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "migrate/weave_net.hpp"
 #include "names/entry.hpp"
 #include "router/last_launch.hpp"
+#include "router/shut_down.hpp"
 #include "router/store_table.hpp"
 #include "supervise/lock.hpp"
 
@@ -201,11 +202,21 @@ asio::awaitable<void> Router::maintenance_loop() {
 asio::awaitable<void> Router::shut_down() {
   stopping_ = true;
   ready_ = false;
-  if (owners_.plugin) co_await owners_.plugin->shut_down();
-  servers_.clear();
-  if (owners_.peers) owners_.peers->node().stop();
-  if (owners_.datapath) owners_.datapath->stop();
-  if (owners_.names) co_await owners_.names->stop();
+  ShutDown steps;
+  steps.plugin = [this]() -> asio::awaitable<void> {
+    if (owners_.plugin) co_await owners_.plugin->shut_down();
+  };
+  steps.api = [this] { servers_.clear(); };
+  steps.peers = [this] {
+    if (owners_.peers) owners_.peers->node().stop();
+  };
+  steps.datapath = [this] {
+    if (owners_.datapath) owners_.datapath->stop();
+  };
+  steps.names = [this]() -> asio::awaitable<void> {
+    if (owners_.names) co_await owners_.names->stop();
+  };
+  co_await run(std::move(steps));
 }
 
 }  // namespace weave::router

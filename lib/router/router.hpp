@@ -14,9 +14,8 @@
 //   HostState              Addresses (at the start)                               found_addresses, exposed
 //
 // Start: lock, store, name; DNS server; bridge and firewall; addresses in use are claimed; only then the node, the API
-// and the plugin, so that no address is given out twice. A router that starts adopts what is in the kernel. Shut-down:
-// plugin and API first, so that nothing new arrives; then the node; the overlays after it, so that the end of the
-// connections changes nothing in the kernel; the DNS server last.
+// and the plugin, so that no address is given out twice. A router that starts adopts what is in the kernel.
+// shut_down.hpp has the order of the end.
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>

@@ -230,9 +230,10 @@ std::unique_ptr<Containers> Router::make_containers() {
   };
   return std::make_unique<Containers>(
       io_.get_executor(), *store_,
-      Containers::Config{.domain = settings_.dns_domain,
-                         .default_subnet = settings_.subnet(),
-                         .drivers = {driver_name(settings_.plugin_socket), driver_name(settings_.plugin_mesh_socket)}},
+      Containers::Config{
+          .domain = settings_.dns_domain,
+          .default_subnet = settings_.subnet(),
+          .drivers = {plugin::driver_name(settings_.plugin_socket), plugin::driver_name(settings_.plugin_mesh_socket)}},
       std::move(docker), std::move(addresses), std::move(host), [this] { return owners_.registrar(); });
 }
 

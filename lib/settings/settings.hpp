@@ -32,7 +32,7 @@ struct Settings {
   std::optional<Ipv4> host;        // local address for control and data; nothing: all
   uint16_t port = 6783;            // 1..65534; the fast datapath has the next one
   std::vector<std::string> peers;  // host[:port]; as the user wrote them, which is how `weave status targets` has them
-  bool resume = false;             // go on with the stored peers
+  bool resume = false;             // use the stored peers
   bool discovery = true;
   int connection_limit = 200;  // 0: none
   int min_protocol = 1;        // 1 or 2
@@ -50,7 +50,7 @@ struct Settings {
 
   // --- names
   bool dns = true;
-  bool dns_optional = false;                // go on without DNS when its address is taken
+  bool dns_optional = false;                // start without DNS when its address is in use
   std::vector<SocketAddress> dns_listen;    // empty: port 53 of Docker's bridge
   std::string dns_domain = "weave.local.";  // lower case, with trailing dot
   std::chrono::seconds dns_ttl{1};

@@ -58,7 +58,7 @@ void FastForwarder::confirm(Time now) {
   if (may_send()) send_heartbeat(now);
 }
 
-// What comes from the peer is to come by new parameters from now on.
+// From now on the peer is to send with new parameters.
 void FastForwarder::choose_receiving() {
   auto parameters = port_.esp->choose(hop_);
   try {

@@ -1,12 +1,12 @@
 // The fast datapath of one connection, without sockets: its heartbeats and its health.
 //
 //     confirmed ── heartbeat every 500 ms ──▶ acknowledged: established ── heartbeat every 10 s
-//                  60 s without the peer's: on hold, until one comes ── heartbeat every 10 s, for ever
+//                  60 s without the peer's: on hold, until one arrives ── heartbeat every 10 s
 //
 // Container frames pass through the kernel and aren't seen here. Each direction is judged by itself: the peer's
 // acknowledgement proves that our packets arrive, the peer's heartbeats only keep the connection off hold. Between
-// peers of ours, who misses heartbeats says so (tag 16, and 17 when they come again), and the sender goes on hold as
-// well: it couldn't know otherwise. Weave Net ignores these tags.
+// peers of this implementation, a receiver that misses heartbeats reports it (tag 16, and 17 when they arrive again),
+// and the sender goes on hold as well. Weave Net ignores these tags.
 //
 // UDP goes to one port in both directions: the port behind the one dialled, which is the accepting side's.
 //
@@ -15,8 +15,8 @@
 //     confirmed: choose, install, tell the peer (tag 1) ──▶ the peer installs, and sends by it from now on
 //     told by the peer: install                         ──▶ now we send, the first heartbeat at once
 //
-// Whoever hasn't been told sends nothing: a peer without ESP never tells, and the connection stays with sleeve. After
-// very many packets the receiver chooses anew and tells again; Weave Net takes that as it takes the first time.
+// A peer that hasn't been told sends nothing: a peer without ESP never tells, and the connection stays with sleeve.
+// After very many packets the receiver chooses anew and tells again; Weave Net takes that as it takes the first time.
 #pragma once
 #include <functional>
 
@@ -56,7 +56,7 @@ class Esp {
   virtual ~Esp() = default;
   // New parameters for what comes from the hop's remote address.
   virtual EspParameters choose(const FastHop& hop) = 0;
-  // Takes what comes by them, and refuses what comes in clear. `key`: as derive_esp_key() gives it.
+  // Accepts packets with these parameters, and refuses packets in clear. `key`: as derive_esp_key() gives it.
   virtual void receive_by(const FastHop& hop, uint32_t spi, const Secret& key) = 0;
   // Everything to the hop leaves by this from now on.
   virtual void send_by(const FastHop& hop, uint32_t spi, const Secret& key) = 0;

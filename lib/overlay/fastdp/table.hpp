@@ -7,8 +7,8 @@
 // something does, and only used again some time after nothing does.
 //
 // Who vanishes from the topology keeps its way for a while, unless it comes back by another one: that is what carries
-// established flows over the restart of a router, theirs or ours. For moments, who has lost its connection to us seems
-// to be reached by others, who think the same of us; so its own hop is only given up for theirs after a pause.
+// established flows over the restart of a router, theirs or ours. For moments, a peer that has lost its connection to
+// us seems to be reached by others, who think the same of us; so its own hop is only given up for theirs after a pause.
 #pragma once
 #include <set>
 

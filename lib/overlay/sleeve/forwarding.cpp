@@ -58,8 +58,8 @@ Decision decide_captured(const Topology& topology, MacTable& macs, ByteView fram
   auto destination = mac_at(frame, 0), source = mac_at(frame, 6);
   if (!possible_source(source)) return dropped(Drop::kSourceMac);
   auto known = macs.find(source, now);
-  // A container that has moved here announces itself. Anything else may be a frame that somebody sends round in a
-  // circle: were it believed, its sender would be cut off.
+  // A container that has moved here announces itself. Any other frame may be in a loop
+  // outside of weave: learning from it would cut its sender off.
   if (known && *known != topology.self && !gratuitous_arp(frame)) return dropped(Drop::kSourceElsewhere);
   auto moved = macs.learn(source, topology.self, now);
   if (destination == kSpanningTree) return dropped(Drop::kReserved);
@@ -78,7 +78,7 @@ Decision decide_received(const Topology& topology, MacTable& macs, PeerName from
   if (!possible_source(sender)) return dropped(Drop::kSourceMac);
   if (!topology.broadcast.contains(source)) return dropped(Drop::kUnknownPeer);
   if (destination != topology.self) return send_to(topology, from, source, destination);
-  // A peer's name is its bridge's MAC: nobody else sends with ours.
+  // A peer's name is its bridge's MAC: no container elsewhere has ours.
   if (sender == topology.self.mac()) return dropped(Drop::kSpoofed);
   auto moved = macs.learn(sender, source, now);
   auto receiver = mac_at(frame, 0);

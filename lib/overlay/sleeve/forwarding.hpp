@@ -2,7 +2,7 @@
 //
 //     captured from the bridge                         come from a peer, of source peer S for destination peer D
 //     ─ from a MAC behind another peer: drop           ─ D isn't us: pass it on towards D
-//     ─ to a local MAC: the bridge sees to it          ─ D is us: learn that the sender's MAC is behind S, give the
+//     ─ to a local MAC: the bridge delivers it         ─ D is us: learn that the sender's MAC is behind S, give the
 //     ─ to a MAC behind X: send to X                     frame to the bridge, and unless its receiver is known to be
 //     ─ otherwise: flood                                 local, flood it on
 //
@@ -36,7 +36,7 @@ struct Decision {
 // What would look like a frame of the router itself has a zero source MAC, so none passes here.
 Decision decide_captured(const Topology& topology, MacTable& macs, ByteView frame, MacTable::Time now);
 
-// `from`: the neighbour that it came from; 0: ourself.
+// `from`: the neighbour that sent it; 0: this peer.
 Decision decide_received(const Topology& topology, MacTable& macs, PeerName from, PeerName source, PeerName destination,
                          ByteView frame, MacTable::Time now);
 

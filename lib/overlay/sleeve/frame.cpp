@@ -8,7 +8,6 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr uint16_t kIpv4Type = 0x0800;
 constexpr size_t kMinIpv4Header = 20;
 constexpr size_t kMinFrame = 60;
 constexpr uint16_t kFlagDf = 0x4000, kFlagMf = 0x2000, kOffsetMask = 0x1fff;

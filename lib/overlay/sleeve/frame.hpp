@@ -19,6 +19,7 @@
 namespace weave::overlay {
 
 constexpr size_t kEthernetHeader = 14;
+constexpr uint16_t kIpv4Type = 0x0800;
 
 // Fields of a frame at a place that the caller has checked.
 inline uint16_t get_u16(ByteView bytes, size_t at) {
@@ -50,7 +51,7 @@ bool fragment_ipv4(ByteView frame, const Ipv4Packet& packet, uint16_t mtu,
                    const std::function<void(ByteView fragment)>& emit);
 
 // Whether its sender may be told of an error at all: not about errors, nor about fragments behind the first, nor when
-// the sender is nobody in particular (the rules for hosts, RFC 1122).
+// the source is no single host (the rules for hosts, RFC 1122).
 bool may_answer(ByteView frame, const Ipv4Packet& packet);
 
 // The answer to a frame that find_ipv4() has understood and that may not be fragmented: what goes back to its sender.

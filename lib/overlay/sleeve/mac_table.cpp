@@ -34,7 +34,7 @@ bool old(uint64_t packed, uint16_t now) {
 MacTable::MacTable() : buckets_(std::make_unique<Bucket[]>(kBuckets)), seed_(std::random_device()() | 1u) {}
 
 MacTable::Bucket& MacTable::bucket(uint64_t mac) const {
-  // Keyed, so that nobody can choose MACs that share a bucket.
+  // Keyed, so that a sender cannot choose MACs that share a bucket.
   uint64_t hash = (mac ^ seed_) * 0x9e3779b97f4a7c15;
   hash ^= hash >> 32;
   hash = (hash + seed_) * 0xd6e8feb86659fd93;

@@ -7,7 +7,7 @@
 // Readers look at a bucket's words; a writer changes an entry by writing its MAC last. Who finds a MAC and its peer,
 // and then still the same MAC, has read an entry that was there. Writers exclude one another; they are rare, for a
 // known MAC at the same place is only touched once a minute. The table never grows: in a full bucket the entry that was
-// seen longest ago makes room, so whoever makes up MACs can't take memory, nor keep others from being learnt.
+// seen longest ago is replaced: made-up MACs take no memory and don't keep others from being learnt.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -30,7 +30,7 @@ class MacTable {
 
   // Nothing when it isn't known, or hasn't been seen for ten minutes.
   std::optional<PeerName> find(const Mac& mac, Time now) const;
-  // The MAC is behind `peer`, whatever was known. Answers where it was before; nothing when it wasn't known or was
+  // The MAC is behind `peer`, whatever was known. Returns where it was before; nothing when it wasn't known or was
   // there already.
   std::optional<PeerName> learn(const Mac& mac, PeerName peer, Time now);
   // All entries of a peer.

@@ -8,7 +8,7 @@ namespace weave::overlay {
 
 namespace {
 
-constexpr uint16_t kIpv4Type = 0x0800, kIpv6Type = 0x86dd, kVlanType = 0x8100, kProviderVlanType = 0x88a8;
+constexpr uint16_t kIpv6Type = 0x86dd, kVlanType = 0x8100, kProviderVlanType = 0x88a8;
 constexpr size_t kIpv4Header = 20, kIpv6Header = 40, kTcpHeader = 20;
 constexpr uint8_t kTcpProtocol = 6;
 // Places within headers.

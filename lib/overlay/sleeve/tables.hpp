@@ -59,7 +59,7 @@ class Published {
   class Reader {
    public:
     explicit Reader(const Published& published) : published_(published) { refresh(); }
-    // What it answers stays until the next call.
+    // The value stays valid until the next call.
     const T& refresh() {
       auto generation = published_.generation_.load(std::memory_order_acquire);
       if (!held_ || generation != seen_) {

@@ -69,7 +69,7 @@ class TrunkTable {
   std::optional<PeerName> name(uint16_t id) const;
 
   // A neighbour has brought a frame of `source`. While routes change, peers may disagree about the tree that a flood
-  // takes; going back to who has just brought it, it would circle. Any thread.
+  // takes; sent back to the neighbour that has just brought it, it would loop. Any thread.
   void brought(uint16_t source, uint16_t neighbour, Time now) const;
   // Within the last seconds.
   bool brought_by(uint16_t source, uint16_t neighbour, Time now) const;

@@ -41,6 +41,7 @@ TEST_CASE("the client and the routes understand each other over a socket") {
   CHECK(client.call("GET", "/nosuch").status == 404);
   CHECK(client.call("HEAD", "/metrics").status == 200);
   CHECK_THROWS_WITH(client.ask("DELETE", "/ip/nobody"), "Delete: no addresses for nobody");
+  CHECK(has_outcome(client.call("DELETE", "/ip/nobody"), kNoAddress));
   CHECK_THROWS_WITH(client.ask("POST", "/connect", {{"peer", ":1"}}),
                     "invalid peer name \":1\", should be host[:port]");
   CHECK(client.ask("GET", "/healthz") == "starting\n");

@@ -33,7 +33,7 @@ struct Memory {
   asio::awaitable<Veth> create_veth(std::string endpoint, std::optional<Mac> mac) {
     co_await wait(delay);
     if (!veth_failure.empty()) throw Error(veth_failure);
-    Veth veth{guest_link(endpoint), host_link(endpoint), mac ? *mac : Mac{{2, 0, 0, 0, 0, 1}}};
+    Veth veth{container_link(endpoint), host_link(endpoint), mac ? *mac : Mac{{2, 0, 0, 0, 0, 1}}};
     co_return veths[endpoint] = veth;
   }
 

@@ -79,7 +79,7 @@ void FastDatapath::Impl::load() {
     }
   if (!kernel) kernel = std::make_unique<FastKernel>(config.pin_directory, false);
   adopted = kernel->adopted();
-  // Programs of another version may hang somewhere, with maps that nobody writes any more.
+  // Programs of another version may still be attached, with maps that are no longer written.
   if (!adopted)
     for (const auto& link : net.links()) FastKernel::detach(link.index);
 }
@@ -111,7 +111,7 @@ void FastDatapath::Impl::prepare(const host::Link& bridge, const FastVeth& veth)
   if (adopted) adopt();
 }
 
-// What runs by itself. Each loop ends with the descriptor that it waits on, or when it is stopped.
+// Each loop ends with the descriptor that it waits on, or when it is stopped.
 asio::awaitable<void> FastDatapath::Impl::watch_heartbeats(std::shared_ptr<Impl> self) {
   while (!self->stopped) {
     auto [code] = co_await self->ring.async_wait(asio::posix::stream_descriptor::wait_read, kAsResult);
@@ -185,7 +185,7 @@ void FastDatapath::Impl::receive(const ReceivedHeartbeat& heartbeat) {
   if (!conn_uid) return;
   for (auto& [name, forwarder] : forwarders) {
     if (forwarder->link().conn_uid != *conn_uid) continue;
-    // Whoever hears of the change may end the connection, and the forwarder with it.
+    // `changed` may end the connection, and the forwarder with it.
     auto changed = static_cast<const Registered*>(forwarder)->changed();
     auto before = forwarder->hop();
     forwarder->receive(heartbeat, Clock::now());

@@ -2,7 +2,7 @@
 //
 //     bridge "weave" ── vethwe-bridge ═ vethwe-datapath ── programs ── vxlan-6784 (and one more for every other port)
 //
-// Everything in the kernel outlives this object. The next one adopts what it finds, and frames go on meanwhile.
+// Everything in the kernel outlives this object. The next one adopts what it finds, and frames flow meanwhile.
 // Belongs to the thread of its executor, whose network namespace must be the host's.
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
@@ -29,8 +29,8 @@ struct FastDatapathConfig {
   // In direct mode: outer headers are put on and taken off without the VXLAN device, past the host's own OUTPUT and
   // POSTROUTING rules, where that is possible.
   bool push = true;
-  // The router has a password: of what an earlier one left only what is encrypted is adopted, lest it go on in clear.
-  // Otherwise only what isn't, and associations and policies that were left are removed.
+  // The router has a password: of what an earlier one left only the encrypted hops are adopted, so that no frame leaves
+  // in clear. Otherwise only what isn't, and associations and policies that were left are removed.
   bool encrypted = false;
   uint64_t rekey_after = uint64_t{1} << 32;         // packets from a peer, after which they get a new key
   std::string pin_directory = "/sys/fs/bpf/weave";  // empty: maps end with the programs
@@ -51,7 +51,7 @@ class FastDatapath : public Overlay {
   const std::string& reason() const;
   // Why it can't carry encrypted connections; empty when it can.
   const std::string& no_esp() const;
-  // The short id under which an earlier router left frames flowing: taken again, they go on. Nothing: none did.
+  // The short ID under which frames of an earlier router still flow; with it they continue to. Nothing: there are none.
   std::optional<uint16_t> adopted_short_id() const;
 
   const char* name() const override { return kFastdpName; }
@@ -66,7 +66,7 @@ class FastDatapath : public Overlay {
   // travel on it: see bpf/fastdp.bpf.c.
   void set_sleeve(int link);
 
-  // Looks for new and gone containers on the bridge. Happens by itself whenever a link changes.
+  // Attaches to new container ports on the bridge and detaches from removed ones. Also done whenever a link changes.
   void refresh_ports();
 
   struct Counter {

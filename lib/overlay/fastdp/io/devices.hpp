@@ -1,4 +1,4 @@
-// The devices of the fast datapath: the veth pair to the bridge, and VXLAN devices (internal to the room).
+// The devices of the fast datapath: the veth pair to the bridge, and VXLAN devices (internal to the library).
 #pragma once
 #include "host/netlink.hpp"
 
@@ -22,7 +22,7 @@ struct FastVxlan {
   bool created = false;
 };
 
-// It is one that we make, and not somebody else's.
+// A device that weave made, and not another program.
 bool is_fast_vxlan(host::Netlink& net, const host::Link& link);
 
 // The device of a port, up. Throws Error, in particular when the port or the name is taken.

@@ -1,4 +1,4 @@
-// The kernel's IPsec for the encrypted hops of the fast datapath (internal to the room).
+// The kernel's IPsec for the encrypted hops of the fast datapath (internal to the library).
 //
 // For every tunnel, which is two addresses and a VXLAN port, there are two policies: what is marked must leave by the
 // newest association that the peer has told of; what comes must have come by one of ours. Under them lies a barrier:

@@ -43,7 +43,7 @@ void FastDatapath::Impl::adopt() {
   apply(FastSnapshot{.self = adopted_id, .peers = {}, .floods = {}, .sources = {}});
 }
 
-// Frames that come by this interface of the underlay may be taken there; false when the kernel refuses.
+// Attaches from_wire to an interface of the underlay, so that frames are taken there; false when the kernel refuses.
 bool FastDatapath::Impl::watch_wire(int link) {
   if (underlays.contains(link)) return true;
   try {

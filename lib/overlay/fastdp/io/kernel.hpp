@@ -1,8 +1,8 @@
-// The programs and maps of the fast datapath in the kernel, and the hooks they hang on.
+// The programs and maps of the fast datapath in the kernel, and the hooks that they are attached to.
 //
-// The hooks are tc filters, which hold their programs, which hold the maps: all of it goes on working without the
-// router. The maps are also pinned, so that the next router finds them and hangs its own programs, with the same maps,
-// in the old ones' place. The replacement is atomic: no frame meets a hook without a program.
+// The hooks are tc filters, which hold their programs, which hold the maps: all of it works without the
+// router. The maps are also pinned, so that the next router finds them and attaches its own programs, with the same
+// maps, in the old ones' place. The replacement is atomic: no frame meets a hook without a program.
 #pragma once
 #include <memory>
 #include <string>
@@ -37,13 +37,13 @@ class FastKernel {
   // The maps were there.
   bool adopted() const { return adopted_; }
 
-  // Hangs a program on the ingress of a link, in the place of what we hung there before. Throws Error.
+  // Attaches a program to the ingress of a link; it replaces what weave attached there before. Throws Error.
   void attach(const std::string& program, int link);
-  // Hangs to_wire on the egress of a link. Throws Error.
+  // Attaches to_wire to the egress of a link. Throws Error.
   void guard(int link);
   static void unguard(int link);
-  // Removes what we hung on a link, both ways, and the hooks if nobody else needs them; nothing there or no such link:
-  // nothing done. Throws Error when the kernel doesn't answer.
+  // Detaches weave's programs from a link, both ways, and removes the hooks unless another program uses them; nothing
+  // there or no such link: nothing done. Throws Error when the kernel doesn't answer.
   static void detach(int link);
 
   fastdp_settings settings() const;
@@ -61,7 +61,7 @@ class FastKernel {
   // Frames by FASTDP_* counter, over all CPUs.
   std::vector<uint64_t> counters() const;
 
-  // Becomes readable when heartbeats have come in.
+  // Becomes readable when heartbeats have arrived.
   int heartbeats_fd() const;
   // Calls `on_heartbeat` for those that have.
   void read_heartbeats();
@@ -71,7 +71,7 @@ class FastKernel {
     int verdict;
     Bytes frame;
   };
-  // Runs a program on a frame by itself (BPF_PROG_TEST_RUN), as if it came in on the loopback device. `vni` and
+  // Runs a program on one frame (BPF_PROG_TEST_RUN), as if it had arrived on the loopback device. `vni` and
   // `remote` are for from_tunnel_test. Copies that a program sends are really sent. Throws Error.
   Ran run(const std::string& program, ByteView frame, uint32_t vni = 0, Ipv4 remote = {}, uint32_t mark = 0) const;
 

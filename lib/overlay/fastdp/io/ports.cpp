@@ -66,7 +66,7 @@ void FastDatapath::Impl::next_epoch() {
   kernel->set_settings(settings);
   for (const auto& entry : kernel->macs())
     if (entry.place != FASTDP_PLACE_HOST && settings.epoch - entry.epoch > kMostEpochs) kernel->remove_mac(entry.mac);
-  // The table is full of strangers' addresses if somebody wants it so; ours must not be among those that go.
+  // Frames with many source MACs can fill the table and evict entries; the bridge's own entry is written again.
   kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, settings.epoch);
 }
 

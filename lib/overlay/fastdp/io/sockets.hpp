@@ -1,4 +1,4 @@
-// The sockets of the fast datapath (internal to the room).
+// The sockets of the fast datapath (internal to the library).
 #pragma once
 #include "base/fd.hpp"
 #include "overlay/fastdp/forwarder.hpp"

@@ -17,7 +17,7 @@ class Tap {
 
   // To be polled for input.
   int fd() const { return fd_.get(); }
-  // Reads one frame into `buffer`, header first, without waiting. Answers the frame's part of it, empty when there is
+  // Reads one frame into `buffer`, header first, without waiting. Returns the frame's part of it, empty when there is
   // none.
   std::span<uint8_t> read(VnetHeader& header, std::span<uint8_t> buffer) const;
   // Puts the tags on and writes the frame; false when the kernel doesn't take it. Any thread.

@@ -48,7 +48,7 @@ UniqueFd open_socket(int discover) {
   if (!fd) throw errno_error("cannot open a UDP socket");
   set(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, kSendBuffer);
-  // Who waits for room must not wait for a device that has come to a halt.
+  // The wait has a limit: a device that has stopped would never free its buffer.
   timeval patience{.tv_sec = 0, .tv_usec = 100'000};
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   return fd;

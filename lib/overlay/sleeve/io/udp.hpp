@@ -28,7 +28,7 @@ class SleeveUdp {
   // One packet, at once or not at all. Any thread.
   SleevePort::Sent send(const UdpAddress& to, Ipv4 from, ByteView payload, bool df) const;
   // Packets of `packet_size` bytes each, the last perhaps shorter, at most 64. `wait`: up to 100 ms
-  // for room in the socket's buffer. Answers how many were refused, and why the last one was. Any thread.
+  // for space in the socket's buffer. Returns how many were refused, and why the last one was. Any thread.
   struct BatchSent {
     size_t refused = 0;
     SleevePort::Sent last;

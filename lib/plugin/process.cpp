@@ -1,4 +1,4 @@
-#include "router/plugin_process.hpp"
+#include "plugin/process.hpp"
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -7,26 +7,27 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/asio.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "base/offload.hpp"
+#include "control/client.hpp"
 #include "docker/client.hpp"
 #include "host/attach.hpp"
 #include "plugin/driver.hpp"
-#include "router/plugin_service.hpp"
 #include "store/store.hpp"
 #include "supervise/ready.hpp"
 
-namespace weave::router {
+namespace weave::plugin {
 namespace {
 
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
 constexpr const char* kTable = "plugin";
-// Between the two looks that have to agree before something that Docker doesn't know is given back.
+// Between the two comparisons with Docker that must agree before something that Docker doesn't know is released.
 constexpr auto kSecondLook = 15s;
 
 std::string cidr_text(const std::optional<Cidr>& cidr) {
@@ -47,7 +48,7 @@ std::string trimmed(std::string text) {
 
 class Process {
  public:
-  explicit Process(const PluginConfig& config)
+  explicit Process(const ProcessConfig& config)
       : config_(config), store_(config.store), control_{.path = config.control_socket, .host = {}}, driver_(backend()) {
     if (config.docker_api) docker_.emplace(*config.docker_api);
   }
@@ -61,7 +62,7 @@ class Process {
       io_.run();
       if (failure_) std::rethrow_exception(failure_);
       io_.restart();
-      plugin::Server server(io_.get_executor(), driver_, config_.sockets);
+      Server server(io_.get_executor(), driver_, config_.sockets);
       asio::signal_set ends(io_, SIGTERM, SIGINT);
       ends.async_wait([&](boost::system::error_code error, int) {
         if (!error) io_.stop();
@@ -72,7 +73,7 @@ class Process {
       if (docker_) asio::co_spawn(io_, watch(), asio::detached);
       supervise::report_ready(ready);
       io_.run();
-      // Sockets go first: dockerd must not hang on one that nobody serves.
+      // The sockets are removed first: dockerd must not wait at a socket without a server.
       server.close();
       return 0;
     } catch (const Error& error) {
@@ -83,13 +84,13 @@ class Process {
   }
 
  private:
-  // One call to the router. Its words for an error become ours.
+  // One call to the router. The text of its error becomes ours.
   asio::awaitable<std::string> control(std::string method, std::string path) {
     http::Request request{.method = std::move(method), .target = std::move(path)};
     request.headers["host"] = "localhost";
     auto answer = co_await http::request(control_, std::move(request), 0ms);
     if (answer.status >= 400) throw Error(trimmed(answer.body));
-    if (answer.body == "cancelled") throw Error("weave is leaving the cluster");
+    if (control::has_outcome(answer, control::kCancelled)) throw Error("weave is leaving the cluster");
     co_return answer.body;
   }
 
@@ -102,7 +103,7 @@ class Process {
     auto text = co_await control(
         "POST", fmt::format("/ip/{}/{}/{}", http::percent_encode(ident), subnet.address.str(), subnet.prefix));
     auto cidr = Cidr::parse(text);
-    if (!cidr) throw Error("the router answered '" + text + "' to a request for an address");
+    if (!cidr) throw Error("the router returned '" + text + "' for a request for an address");
     co_return Cidr{cidr->address, subnet.prefix};
   }
 
@@ -115,11 +116,11 @@ class Process {
     http::Request request{.method = "DELETE", .target = "/ip/" + address.str()};
     request.headers["host"] = "localhost";
     auto answer = co_await http::request(control_, std::move(request), 0ms);
-    if (answer.status >= 400 && !answer.body.starts_with("Delete: no addresses")) throw Error(trimmed(answer.body));
+    if (answer.status >= 400 && !control::has_outcome(answer, control::kNoAddress)) throw Error(trimmed(answer.body));
   }
 
-  plugin::Backend backend() {
-    plugin::Backend b;
+  Backend backend() {
+    Backend b;
     b.range = [this] { return known(config_.range); };
     b.default_subnet = [this] { return known(config_.default_subnet); };
     b.allocate = [this](std::string ident, Cidr subnet) { return allocate(std::move(ident), subnet); };
@@ -128,7 +129,7 @@ class Process {
     b.create_veth = [this](std::string endpoint, std::optional<Mac> mac) {
       return offload(host_, [endpoint, mac, bridge = config_.bridge] {
         auto made = host::create_endpoint_veth(endpoint, mac, 0, bridge);
-        return plugin::Veth{made.container, made.host, made.mac};
+        return Veth{made.container, made.host, made.mac};
       });
     };
     b.delete_veth = [this](std::string endpoint) {
@@ -185,8 +186,8 @@ class Process {
     reconciling_ = false;
   }
 
-  asio::awaitable<plugin::Driver::Known> what_docker_knows() {
-    plugin::Driver::Known known;
+  asio::awaitable<Driver::Known> what_docker_knows() {
+    Driver::Known known;
     for (const auto& network : co_await docker_->list_networks()) {
       if (network.driver != driver_name(config_.sockets.weavemesh) &&
           network.driver != driver_name(config_.sockets.weave))
@@ -202,20 +203,24 @@ class Process {
     co_return known;
   }
 
-  PluginConfig config_;
+  ProcessConfig config_;
   Store store_;
   http::Address control_;
   asio::thread_pool host_{1};
   asio::io_context io_{1};
   std::optional<docker::Client> docker_;
-  plugin::Driver driver_;
+  Driver driver_;
   std::exception_ptr failure_;
   bool reconciling_ = false;
 };
 
 }  // namespace
 
-std::string to_json(const PluginConfig& config) {
+std::string driver_name(const std::string& socket) {
+  return std::filesystem::path(socket).stem().string();
+}
+
+std::string to_json(const ProcessConfig& config) {
   return Json{{"socket", config.sockets.weave},
               {"mesh-socket", config.sockets.weavemesh},
               {"control-socket", config.control_socket},
@@ -228,10 +233,10 @@ std::string to_json(const PluginConfig& config) {
       .dump();
 }
 
-PluginConfig plugin_config_from_json(std::string_view text) {
+ProcessConfig process_config_from_json(std::string_view text) {
   try {
     auto json = Json::parse(text);
-    PluginConfig config;
+    ProcessConfig config;
     json.at("socket").get_to(config.sockets.weave);
     json.at("mesh-socket").get_to(config.sockets.weavemesh);
     json.at("control-socket").get_to(config.control_socket);
@@ -248,7 +253,7 @@ PluginConfig plugin_config_from_json(std::string_view text) {
   }
 }
 
-int run_plugin(const PluginConfig& config, int ready_fd, int life_fd) {
+int run_process(const ProcessConfig& config, int ready_fd, int life_fd) {
   UniqueFd ready(ready_fd), life(life_fd);
   try {
     Process process(config);
@@ -260,4 +265,4 @@ int run_plugin(const PluginConfig& config, int ready_fd, int life_fd) {
   }
 }
 
-}  // namespace weave::router
+}  // namespace weave::plugin
