@@ -17,7 +17,7 @@ std::optional<Drop> drop_of(size_t counter) {
 
 std::string_view counter_name(size_t counter) {
   static constexpr std::string_view names[]{"sent",   "received", "relayed", "to_sleeve", "from_sleeve",
-                                             "direct", "pushed",   "popped",  "moved",     "heartbeats"};
+                                            "direct", "pushed",   "popped",  "moved",     "heartbeats"};
   static_assert(std::size(names) == FASTDP_DROPS);
   auto reason = drop_of(counter);
   return reason ? name_of(*reason) : names[counter];
