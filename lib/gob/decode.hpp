@@ -2,6 +2,8 @@
 //
 // Types are known only through the definitions in the stream and are matched by structure and field names, never by id
 // or type name: both differ from peer to peer.
+//
+// Source: the documentation of Go's package encoding/gob.
 #pragma once
 #include <deque>
 #include <map>

@@ -1,4 +1,6 @@
 // The gob encoder: values of described types to the bytes that Go's encoder makes.
+//
+// Source: the documentation of Go's package encoding/gob.
 #pragma once
 #include <map>
 

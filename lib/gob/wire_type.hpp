@@ -3,6 +3,8 @@
 //   message      length | id < 0 | wireType for type -id          a definition
 //                length | id > 0 | struct, or 00 and a value      a value
 //   wireType     exactly one of ArrayT, SliceT, StructT, MapT, GobEncoderT, BinaryMarshalerT, TextMarshalerT
+//
+// Source: the documentation of Go's package encoding/gob.
 #pragma once
 #include <map>
 #include <optional>

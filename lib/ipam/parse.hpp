@@ -1,4 +1,6 @@
 // The texts of requests, with the refusals that Weave Net answers.
+//
+// Source: Weave Net 2.8.1, ipam/http.go.
 #pragma once
 #include <string_view>
 #include <vector>

@@ -7,6 +7,8 @@
 //                                                      B: promise 1.A
 //   quorum of promises: A accepts a value A: promise 1.A, accepted 1.A {A, B}   B hears it, accepts the same ...
 //   quorum of acceptances of one origin: the value is agreed
+//
+// Source: Weave Net 2.8.1, ipam/paxos/paxos.go.
 #pragma once
 #include <map>
 #include <optional>

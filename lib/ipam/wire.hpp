@@ -12,6 +12,8 @@
 //
 // A peer with a ring sends the ring. One without sends its Paxos table, which may be empty; an observer, which has
 // none, sends neither, and thereby asks for the ring. The protocol is that of Weave Net 1.2 and later.
+//
+// Source: Weave Net 2.8.1, ipam/allocator.go, ipam/ring/ring.go and ipam/paxos/paxos.go.
 #pragma once
 #include <map>
 #include <optional>

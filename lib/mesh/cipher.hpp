@@ -13,6 +13,8 @@
 //     +--------+------------------+-------------------+   count: messages sent before in this direction
 //
 // A wrong password shows itself when the first message doesn't open.
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), protocol_crypto.go.
 #pragma once
 #include <array>
 

@@ -3,6 +3,8 @@
 //   4 gossip      channel, source, data                 source: the neighbour that sends it
 //   5 unicast     channel, source, destination, data    source: who made it; relays pass it on unchanged
 //   6 broadcast   channel, source, data                 source: who made it
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), gossip_channel.go and router.go.
 #pragma once
 #include <string_view>
 

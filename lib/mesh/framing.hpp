@@ -5,6 +5,8 @@
 //     version 1:  | gob length | 0a 00 | gob length of body | body |
 //
 // The body is the message, or, with a password, its secretbox (mesh/cipher.hpp).
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), protocol.go and protocol_crypto.go.
 #pragma once
 #include <optional>
 

@@ -12,6 +12,8 @@
 //
 // The version is the smaller of both maxima. An acceptor that checks the initiator first reveals nothing to a peer
 // without the password. Two acceptors never have a connection with each other, so neither side waits without end.
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), protocol.go and connection.go.
 #pragma once
 #include <functional>
 #include <memory>

@@ -14,6 +14,8 @@
 // is connected, whichever side dialled.
 //
 // Time and chance are arguments; nothing here opens a socket or asks DNS. Names are resolved anew at each attempt.
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), connection_maker.go.
 #pragma once
 #include <chrono>
 #include <functional>

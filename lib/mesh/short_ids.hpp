@@ -1,4 +1,6 @@
 // Who owns which short id. Two peers can pick the same one; the one with the lowest name owns it and the others move.
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), peers.go.
 #pragma once
 #include <functional>
 #include <map>

@@ -1,6 +1,8 @@
 // Channels that others use and we don't: we pass their messages on, so that a peer without DNS doesn't cut the names of
 // those behind it. Broadcasts and unicasts need no memory. Gossip is passed on unless the same bytes were received
 // before.
+//
+// Source: the mesh library of Weave Net 2.8.1 (revision 58dbcc3), surrogate_gossiper.go.
 #pragma once
 #include <chrono>
 #include <list>

@@ -10,6 +10,8 @@
 //   branch   count times: pos u32 | key size u32 | page u64                      pos: from here to the key
 //   leaf     count times: flags u32 | pos u32 | key size u32 | value size u32    flags 1: the value is a bucket
 //   bucket   root page u64 | sequence u64 | when root is 0: a leaf page, inline
+//
+// Source: BoltDB 1.3, page.go, node.go and bucket.go.
 #pragma once
 #include <map>
 #include <string>

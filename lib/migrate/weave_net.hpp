@@ -1,6 +1,8 @@
 // What Weave Net has left on this host: its ring, the addresses of its containers and its targets, from the file that
 // it kept them in. Taken over at the first launch, so that a node can be switched without a container losing its
 // address.
+//
+// Source: Weave Net 2.8.1, db/boltdb.go and ipam/allocator.go.
 #pragma once
 #include <map>
 #include <optional>

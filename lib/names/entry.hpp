@@ -1,4 +1,6 @@
 // What the names' database holds: one entry is one name with one address.
+//
+// Source: Weave Net 2.8.1, nameserver/entry.go.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -6,6 +6,8 @@
 //   Entry      { ContainerID string; Origin uint; Addr uint; Hostname string; Version int; Tombstone int }
 //
 // Receivers of other versions skip fields that they don't know, but lose them when they pass entries on.
+//
+// Source: Weave Net 2.8.1, nameserver/entry.go and nameserver/nameserver.go.
 #pragma once
 #include "base/bytes.hpp"
 #include "base/error.hpp"

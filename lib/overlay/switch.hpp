@@ -12,6 +12,8 @@
 //
 // The best forwarder is the first that is established; none being so, the first that may become it. The connection is
 // established with its first forwarder, and is at its end with the last one.
+//
+// Source: Weave Net 2.8.1, router/overlay_switch.go.
 #pragma once
 #include <functional>
 #include <memory>

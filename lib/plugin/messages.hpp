@@ -1,4 +1,6 @@
 // Requests of Docker's network-driver and IPAM-driver protocols, decoded from untrusted JSON.
+//
+// Source: Docker's documentation of remote network and IPAM drivers (libnetwork, docs/remote.md and docs/ipam.md).
 #pragma once
 #include <map>
 #include <optional>

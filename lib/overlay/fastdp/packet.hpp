@@ -7,6 +7,8 @@
 //
 // A heartbeat is as long as the largest frame of a container, 14 bytes more than its MTU, and travels with "don't
 // fragment": a path that can't carry the largest frames loses the heartbeats, and isn't used.
+//
+// Source: Weave Net 2.8.1, router/fastdp.go.
 #pragma once
 #include "base/bytes.hpp"
 #include "base/error.hpp"

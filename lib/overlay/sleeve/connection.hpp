@@ -15,6 +15,8 @@
 //
 // Container frames are carried by the data path on its own threads (SleeveDatapath). It opens the packets that come,
 // and hands over the router's own frames; what it needs for sending is in path().
+//
+// Source: Weave Net 2.8.1, router/sleeve.go.
 #pragma once
 #include <functional>
 

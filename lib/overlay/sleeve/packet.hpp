@@ -11,6 +11,8 @@
 // what follows are a NaCl secretbox of the records. Its nonce is: bit 7 of byte 0 set if the sender opened the TCP
 // connection, then zeros, and the 8 bytes "DF, sequence" at the end. The top bit there tells two streams apart, each
 // with its own count from 0: packets sent with the IP header's "don't fragment", and those without.
+//
+// Source: Weave Net 2.8.1, router/sleeve.go and router/frame_crypto.go.
 #pragma once
 #include <array>
 #include <atomic>
