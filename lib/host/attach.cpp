@@ -26,12 +26,18 @@ struct OnFailure {
 template <class Undo>
 OnFailure(Undo) -> OnFailure<Undo>;
 
-void remove_quietly(Netlink& net, const std::string& name) noexcept {
+// A step of a clean-up: a failure is logged.
+template <class Step>
+void quietly(const Step& step) noexcept {
   try {
-    net.remove_link(name);
+    step();
   } catch (const std::exception& error) {
     log::warning("clean-up failed: reason={}", error.what());
   }
+}
+
+void remove_quietly(Netlink& net, const std::string& name) noexcept {
+  quietly([&] { net.remove_link(name); });
 }
 
 void announce_quietly(const std::string& interface, Ipv4 address) noexcept {
@@ -148,6 +154,10 @@ std::vector<Cidr> attach(const NetNs& container, const std::string& veth_id, con
   return container.run([&] {
     auto link = inside.link(options.interface);
     std::vector<Cidr> added;
+    OnFailure take_back{[&] {
+      if (created) return;
+      for (const auto& cidr : added) quietly([&] { inside.remove_address(link.index, cidr); });
+    }};
     for (const auto& cidr : cidrs)
       if (!has_address(inside.addresses(link.index), cidr.address) && inside.add_address(link.index, cidr))
         added.push_back(cidr);
@@ -181,8 +191,9 @@ std::vector<Cidr> detach(const NetNs& container, const std::vector<Cidr>& cidrs,
     for (const auto& cidr : removed)
       if (std::none_of(left.begin(), left.end(), [&](const Address& a) { return a.cidr.masked() == cidr.masked(); }))
         gone.push_back(cidr);
-    if (!gone.empty() || left.empty()) forget_multicast(options, gone, left.empty());
-    if (left.empty()) net.remove_link(options.interface);
+    // The addresses are gone: whatever is left of them does no harm, and must not keep the caller from releasing them.
+    if (!gone.empty() || left.empty()) quietly([&] { forget_multicast(options, gone, left.empty()); });
+    if (left.empty()) quietly([&] { net.remove_link(options.interface); });
     return removed;
   });
 }
@@ -211,6 +222,21 @@ std::vector<Attachment> list_attached(const NetNs& container, const std::vector<
     attachments.push_back(std::move(attachment));
   }
   return attachments;
+}
+
+std::vector<AddressUse> addresses_in_use(const std::string& bridge) {
+  auto ports = container_ports(bridge);
+  std::vector<AddressUse> uses;
+  if (ports.empty()) return uses;
+  for (const auto& netns : NetNs::all()) {
+    try {
+      for (const auto& attachment : list_attached(netns, ports))
+        for (const auto& cidr : attachment.cidrs) uses.push_back({netns.inode(), attachment.interface, cidr});
+    } catch (const Error& error) {
+      log::debug("cannot look into a network namespace: reason={}", error.what());
+    }
+  }
+  return uses;
 }
 
 }  // namespace weave::host

@@ -68,4 +68,16 @@ std::vector<Link> container_ports(const std::string& bridge = "weave");
 // The container's interfaces that are the other end of one of the ports, under any name and of any program.
 std::vector<Attachment> list_attached(const NetNs& container, const std::vector<Link>& ports);
 
+// An address that a network namespace has on the bridge.
+struct AddressUse {
+  uint64_t netns = 0;  // NetNs::inode()
+  std::string interface;
+  Cidr cidr;
+};
+
+// Who uses the addresses of the bridge's network, from the kernel: all network namespaces (NetNs::all()) whose
+// interfaces are connected to the bridge, whoever keeps them. The bridge's own addresses are not among them. Throws
+// Error when the bridge isn't there.
+std::vector<AddressUse> addresses_in_use(const std::string& bridge = "weave");
+
 }  // namespace weave::host

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "base/error.hpp"
@@ -61,14 +63,6 @@ std::string joined_sorted(const std::string& list) {
   return fmt::format("{}", fmt::join(parts, ","));
 }
 
-// Does the rule only send packets to another chain? Such a rule decides nothing.
-bool is_jump(const std::string& rule, const SavedTable& saved) {
-  auto words = words_of(rule);
-  for (size_t at = 0; at + 1 < words.size(); ++at)
-    if (words[at] == "-j") return saved.contains(words[at + 1]);
-  return true;
-}
-
 const std::vector<std::string>& rules_in(const SavedTable& saved, const std::string& chain) {
   static const std::vector<std::string> none;
   auto found = saved.find(chain);
@@ -81,16 +75,81 @@ std::vector<std::string> canonical(const std::vector<std::string>& rules) {
   return keys;
 }
 
-bool leads(const std::vector<std::string>& wanted, const std::vector<std::string>& rules, const SavedTable& saved) {
-  size_t next = 0;
-  for (const auto& rule : rules) {
-    if (next == wanted.size()) break;
-    if (canonical_rule(rule) == wanted[next])
-      ++next;
-    else if (!is_jump(rule, saved))
-      return false;
+// The target of a rule, and whether it applies to all packets.
+std::pair<std::string, bool> target_of(const std::string& rule) {
+  auto words = words_of(rule);
+  bool every = words.size() >= 4 && words[2] == "-j";
+  for (size_t at = 2; at + 1 < words.size(); ++at)
+    if (words[at] == "-j") return {words[at + 1], every};
+  return {"", false};
+}
+
+// "-i X ! -o X -j ACCEPT", as Docker inserts it for its bridges: packets from X pass to anywhere, also to our bridge.
+bool lets_pass(const std::string& rule) {
+  auto words = words_of(rule);
+  return words.size() == 9 && words[2] == "-i" && words[4] == "!" && words[5] == "-o" && words[6] == words[3] &&
+         words[8] == "ACCEPT";
+}
+
+// Where rules of ours begin in a chain that has none: before the first rule of Docker and the first that decides about
+// all packets, behind DOCKER-USER and the specific rules of the operator.
+size_t first_place(const std::vector<std::string>& rules) {
+  for (size_t at = 0; at < rules.size(); ++at) {
+    auto [target, every] = target_of(rules[at]);
+    if (target == "DOCKER-USER") continue;
+    if (every || target.starts_with("DOCKER") || lets_pass(rules[at])) return at;
   }
-  return next == wanted.size();
+  return rules.size();
+}
+
+// The lines that bring `wanted` into a chain, in their order, without moving them above rules of others: a rule that is
+// in its place stays, and a missing one is put beside its neighbour.
+std::string place_lines(const std::string& chain, const std::vector<std::string>& wanted,
+                        std::vector<std::string> rules) {
+  auto keys = canonical(wanted);
+  std::vector<size_t> ours(rules.size(), keys.size());  // per rule of the chain: its number among the wanted ones
+  size_t barrier = rules.size();
+  for (size_t at = rules.size(); at-- > 0;) {
+    ours[at] = static_cast<size_t>(std::find(keys.begin(), keys.end(), canonical_rule(rules[at])) - keys.begin());
+    if (ours[at] == keys.size() && lets_pass(rules[at])) barrier = at;
+  }
+  // The longest part that is in order and ahead of what would let packets pass.
+  std::vector<size_t> best;  // positions
+  std::vector<std::vector<size_t>> ending(rules.size());
+  for (size_t at = 0; at < barrier; ++at) {
+    if (ours[at] == keys.size()) continue;
+    for (size_t before = 0; before < at; ++before)
+      if (!ending[before].empty() && ours[before] < ours[at] && ending[before].size() > ending[at].size())
+        ending[at] = ending[before];
+    ending[at].push_back(at);
+    if (ending[at].size() > best.size()) best = ending[at];
+  }
+  std::string lines;
+  std::vector<std::optional<size_t>> place(keys.size());  // of each wanted rule, now
+  for (auto at : best) place[ours[at]] = at;
+  for (size_t at = rules.size(); at-- > 0;) {
+    if (ours[at] == keys.size() || place[ours[at]] == at) continue;
+    lines += fmt::format("-D {} {}\n", chain, at + 1);
+    rules.erase(rules.begin() + static_cast<std::ptrdiff_t>(at));
+    for (auto& each : place)
+      if (each && *each > at) --*each;
+  }
+  for (size_t number = 0; number < wanted.size(); ++number) {
+    if (place[number]) continue;
+    size_t at = 0;
+    if (number > 0) {
+      at = *place[number - 1] + 1;
+    } else {
+      auto next = std::find_if(place.begin(), place.end(), [](const auto& each) { return each.has_value(); });
+      at = next == place.end() ? first_place(rules) : **next;
+    }
+    lines += inserted_at(at + 1, wanted[number]);
+    rules.insert(rules.begin() + static_cast<std::ptrdiff_t>(at), wanted[number]);
+    for (auto& each : place)
+      if (each && *each >= at) ++*each;
+    place[number] = at;
+  }
+  return lines;
 }
 
 }  // namespace
@@ -140,19 +199,16 @@ std::string repair_lines(const WantedTable& wanted, const SavedTable& saved) {
     create += fmt::format(":{} - [0:0]\n", chain);
     for (const auto& rule : rules) fill += rule + '\n';
   }
-  auto remove_all = [&](const std::string& rule) {
+  std::set<std::string> gone;
+  for (const auto& rule : wanted.absent) {
     auto key = canonical_rule(rule);
+    if (!gone.insert(key).second) continue;
     for (const auto& old : rules_in(saved, chain_of(rule)))
       if (canonical_rule(old) == key) remove += with_verb("-D", old);
-  };
-  for (const auto& rule : wanted.absent) remove_all(rule);
+  }
   std::map<std::string, std::vector<std::string>> leading;
   for (const auto& rule : wanted.leading) leading[chain_of(rule)].push_back(rule);
-  for (const auto& [chain, rules] : leading) {
-    if (leads(canonical(rules), rules_in(saved, chain), saved)) continue;
-    for (const auto& rule : rules) remove_all(rule);
-    for (size_t at = 0; at < rules.size(); ++at) place += inserted_at(at + 1, rules[at]);
-  }
+  for (const auto& [chain, rules] : leading) place += place_lines(chain, rules, rules_in(saved, chain));
   for (const auto& rule : wanted.present) {
     auto existing = canonical(rules_in(saved, chain_of(rule)));
     if (std::find(existing.begin(), existing.end(), canonical_rule(rule)) == existing.end()) place += rule + '\n';

@@ -21,7 +21,9 @@ std::string canonical_rule(std::string_view rule);
 // What a table shall hold, in rules as iptables-save prints them.
 struct WantedTable {
   std::map<std::string, std::vector<std::string>> chains;  // our own chains with their exact contents
-  std::vector<std::string> leading;  // in this order ahead of everything that decides; jumps to chains may stand before
+  // In this order; a new chain of them begins ahead of Docker's rules and of those that decide about all packets. Rules
+  // that others put between or above them stay there, but for Docker's that would let packets pass to our bridge.
+  std::vector<std::string> leading;
   std::vector<std::string> present;  // appended to their chains when missing
   std::vector<std::string> absent;   // removed
 };

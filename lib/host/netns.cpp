@@ -7,6 +7,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
 #include "base/error.hpp"
 
 namespace weave::host {
@@ -38,6 +43,35 @@ NetNs NetNs::of_pid(pid_t pid) {
 }
 NetNs NetNs::open(const std::string& path) {
   return {open_namespace(path), path};
+}
+
+std::vector<NetNs> NetNs::all() {
+  std::vector<NetNs> found;
+  std::set<uint64_t> seen;
+  auto add = [&](const std::string& path) {
+    try {
+      auto one = open(path);
+      if (seen.insert(one.inode_).second) found.push_back(std::move(one));
+    } catch (const Error&) {  // it has just gone, or isn't a network namespace
+    }
+  };
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    auto name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != name.npos) continue;
+    // A link that can't be read or names a known namespace needs no descriptor.
+    auto link = std::filesystem::read_symlink(entry.path() / "ns/net", ignored).string();
+    uint64_t inode = 0;
+    if (sscanf(link.c_str(), "net:[%lu]", &inode) == 1 && !seen.contains(inode)) add(entry.path() / "ns/net");
+  }
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point;
+    fields >> id >> parent >> device >> root >> point;
+    if (root.starts_with("net:[")) add(point);
+  }
+  return found;
 }
 
 NetNs NetNs::make() {

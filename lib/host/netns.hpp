@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <vector>
 
 #include "base/fd.hpp"
 
@@ -23,7 +24,13 @@ class NetNs {
   // A new, empty namespace, which has no other user.
   static NetNs make();
 
+  // All that can be found: those of processes and those that are mounted anywhere (Docker's, `ip netns`), each once. A
+  // namespace without process and mount, which only an open descriptor keeps, is not among them.
+  static std::vector<NetNs> all();
+
   int fd() const { return fd_.get(); }
+  // Tells namespaces apart while they exist.
+  uint64_t inode() const { return inode_; }
   bool operator==(const NetNs& other) const { return device_ == other.device_ && inode_ == other.inode_; }
 
   // Runs `work` inside on a thread of its own and returns its value; what it throws is thrown here. Child processes,

@@ -133,6 +133,41 @@ TEST_CASE("detaching the first address of a subnet keeps the second") {
   });
 }
 
+TEST_CASE("two addresses of one subnet are detached by one call") {
+  on_host([] {
+    auto container = NetNs::make();
+    std::vector<Cidr> both{cidr("10.32.0.4/24"), cidr("10.32.0.5/24")};
+    attach(container, "1", both);
+    CHECK(detach(container, both) == both);
+    CHECK(rules_inside(container).empty());
+    CHECK_FALSE(Netlink::in(container.fd()).find_link("ethwe"));
+  });
+}
+
+TEST_CASE("addresses are detached although their firewall rules cannot be removed") {
+  on_host([] {
+    auto container = NetNs::make();
+    attach(container, "1", {cidr("10.32.0.4/24")});
+    AttachOptions options;
+    options.iptables = Iptables("no-such-iptables");
+    CHECK(detach(container, {cidr("10.32.0.4/24")}, options).size() == 1);
+    CHECK_FALSE(Netlink::in(container.fd()).find_link("ethwe"));
+  });
+}
+
+TEST_CASE("a failed attach of further addresses removes those that it added") {
+  on_host([] {
+    auto container = NetNs::make();
+    attach(container, "1", {cidr("10.32.0.4/24")});
+    AttachOptions options;
+    options.iptables = Iptables("no-such-iptables");
+    CHECK_THROWS_AS(attach(container, "1", {cidr("10.32.0.5/24"), cidr("10.33.0.5/24")}, options), Error);
+    auto attached = list_attached(container, container_ports());
+    REQUIRE(attached.size() == 1);
+    CHECK(attached[0].cidrs == std::vector<Cidr>{cidr("10.32.0.4/24")});
+  });
+}
+
 TEST_CASE("attach without multicast route, to its own namespace, without bridge") {
   on_host([] {
     auto container = NetNs::make();

@@ -150,6 +150,45 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
         CHECK(forward.front() == whole["filter"]["FORWARD"].front());
         CHECK(forward.size() == 6);
       }
+      SECTION("an operator's rule above ours keeps its place, " + command) {
+        apply({"-I", "FORWARD", "-s", "192.0.2.7", "-o", "weave", "-j", "DROP"});
+        CHECK(firewall.ensure().empty());
+        apply({"-D", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
+        CHECK(firewall.ensure() == Rules{"filter"});
+        auto forward = Iptables(command).save()["filter"]["FORWARD"];
+        CHECK(forward.front() == "-A FORWARD -s 192.0.2.7/32 -o weave -j DROP");
+        forward.erase(forward.begin());
+        CHECK(forward == whole["filter"]["FORWARD"]);
+      }
+      SECTION("an operator's rule between ours keeps its place, " + command) {
+        apply({"-I", "FORWARD", "3", "-s", "192.0.2.7", "-o", "weave", "-j", "DROP"});
+        CHECK(firewall.ensure().empty());
+        apply({"-D", "FORWARD", "-i", "weave", "!", "-o", "weave", "-j", "ACCEPT"});
+        firewall.ensure();
+        CHECK(Iptables(command).save()["filter"]["FORWARD"].at(2) == "-A FORWARD -s 192.0.2.7/32 -o weave -j DROP");
+      }
+      SECTION("rules in another order are put in order, " + command) {
+        apply({"-D", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
+        apply({"-A", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
+        CHECK(repaired() == Rules{"filter"});
+      }
+      SECTION("after a flush ours begin behind DOCKER-USER and specific rules, ahead of the others, " + command) {
+        apply({"-F", "FORWARD"});
+        apply({"-N", "DOCKER-USER"});
+        apply({"-N", "DOCKER-ISOLATION"});
+        apply({"-A", "FORWARD", "-j", "DOCKER-USER"});
+        apply({"-A", "FORWARD", "-s", "192.0.2.7", "-j", "DROP"});
+        apply({"-A", "FORWARD", "-j", "DOCKER-ISOLATION"});
+        apply({"-A", "FORWARD", "-j", "REJECT"});
+        CHECK(firewall.ensure() == Rules{"filter"});
+        auto forward = Iptables(command).save()["filter"]["FORWARD"];
+        REQUIRE(forward.size() == 9);
+        CHECK(forward[0] == "-A FORWARD -j DOCKER-USER");
+        CHECK(forward[1] == "-A FORWARD -s 192.0.2.7/32 -j DROP");
+        CHECK(Rules(forward.begin() + 2, forward.begin() + 7) == whole["filter"]["FORWARD"]);
+        CHECK(forward[7] == "-A FORWARD -j DOCKER-ISOLATION");
+        CHECK(firewall.ensure().empty());
+      }
       SECTION("a jump ahead is left alone, " + command) {
         apply({"-N", "DOCKER-USER"});
         apply({"-I", "FORWARD", "-j", "DOCKER-USER"});
