@@ -162,30 +162,36 @@ void Allocator::container_died(const std::string& ident, Time now) {
   });
 }
 
-void Allocator::container_destroyed(const std::string& ident) {
-  if (!core_.ledger.allocations.has_container(ident)) return;
+void Allocator::container_destroyed(const std::string& ident, const std::set<Ipv4>& in_use) {
+  auto& allocations = core_.ledger.allocations;
+  if (!allocations.has_container(ident)) return;
   LedgerTransaction change(core_.ledger);
-  change.remove_container(ident);
+  change.remove_container(ident, in_use);
   change.commit();
-  core_.ledger.allocations.container_started(ident);
+  if (allocations.has_container(ident))
+    allocations.container_died(ident, core_.now - 2 * kDeathGrace);  // due with each tick
+  else
+    allocations.container_started(ident);
   process_pending();
 }
 
-void Allocator::reconcile(const std::set<std::string>& running, const std::set<std::string>& existing, Time now) {
+void Allocator::reconcile(const std::set<std::string>& running, const std::set<std::string>& existing, Time now,
+                          const std::set<Ipv4>& in_use) {
   for (const auto& [ident, addresses] : owned()) {
     if (running.contains(ident)) continue;
-    existing.contains(ident) ? container_died(ident, now) : container_destroyed(ident);
+    existing.contains(ident) ? container_died(ident, now) : container_destroyed(ident, in_use);
   }
 }
 
-std::vector<std::string> Allocator::tick(Time now) {
+std::vector<std::string> Allocator::tick(Time now, const std::set<Ipv4>& in_use) {
   core_.now = now;
   auto gone = core_.ledger.allocations.expired(now);
   if (!gone.empty()) {
     LedgerTransaction change(core_.ledger);
-    for (const auto& ident : gone) change.remove_container(ident);
+    for (const auto& ident : gone) change.remove_container(ident, in_use);
     change.commit();
   }
+  std::erase_if(gone, [&](const std::string& ident) { return core_.ledger.allocations.has_container(ident); });
   for (const auto& ident : gone) core_.ledger.allocations.container_started(ident);
   core_.space_requests.next_round();
   core_.requests.tick();

@@ -80,16 +80,20 @@ class Allocator {
   std::optional<std::string> holder(Ipv4 address) const { return core_.ledger.allocations.holder(address); }
 
   // -- Events of containers. A dead one keeps its addresses for kDeathGrace, a destroyed one doesn't. Its waiting
-  // requests are cancelled.
+  // requests are cancelled. `in_use`: addresses that are on the network whatever became of the container, because
+  // another process or a mount keeps its namespace; they stay with the ident, and each tick looks again.
   void container_died(const std::string& ident, Time now);
   void container_started(const std::string& ident) { core_.ledger.allocations.container_started(ident); }
-  void container_destroyed(const std::string& ident);
+  void container_destroyed(const std::string& ident, const std::set<Ipv4>& in_use = {});
   // Compares with the containers of this host: one that doesn't run counts as dead, one that doesn't exist as
   // destroyed.
-  void reconcile(const std::set<std::string>& running, const std::set<std::string>& existing, Time now);
+  void reconcile(const std::set<std::string>& running, const std::set<std::string>& existing, Time now,
+                 const std::set<Ipv4>& in_use = {});
   // To be called every kTick: frees the addresses of containers that died long enough ago, continues the election,
   // tries again what waits. Returns the idents freed.
-  std::vector<std::string> tick(Time now);
+  std::vector<std::string> tick(Time now, const std::set<Ipv4>& in_use = {});
+  // tick() would free addresses: it must be told which are in use.
+  bool frees_at(Time now) const { return !core_.ledger.allocations.expired(now).empty(); }
 
   // -- The other peers.
 

@@ -32,10 +32,10 @@ void LedgerTransaction::remove(const std::string& ident, Ipv4 address) {
   if (ledger_.allocations.remove(ident, address) && ledger_.space.free(address)) freed_.push_back(address);
 }
 
-void LedgerTransaction::remove_container(const std::string& ident) {
+void LedgerTransaction::remove_container(const std::string& ident, const std::set<Ipv4>& in_use) {
   auto list = ledger_.allocations.of(ident);
   for (const auto& one : std::vector(list.begin(), list.end()))
-    if (one.container) remove(ident, one.cidr.address);
+    if (one.container && !in_use.contains(one.cidr.address)) remove(ident, one.cidr.address);
 }
 
 void LedgerTransaction::ring_changed() {

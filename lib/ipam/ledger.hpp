@@ -6,6 +6,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,8 +72,8 @@ class LedgerTransaction {
   void mark_container(const std::string& ident, Ipv4 address);
   // Removes an address of an ident; the address becomes free in the space.
   void remove(const std::string& ident, Ipv4 address);
-  // Removes the addresses that the ident has as a container.
-  void remove_container(const std::string& ident);
+  // Removes the addresses that the ident has as a container, but for those that are `in_use` all the same.
+  void remove_container(const std::string& ident, const std::set<Ipv4>& in_use = {});
   // The caller has changed the ring: its ranges of this peer become those of the space.
   void ring_changed();
   // The caller has taken a range from the space, and will change the ring.

@@ -1,6 +1,8 @@
 #include "router/addresses.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.hpp"
@@ -21,10 +23,11 @@ struct Finally {
 }  // namespace
 
 Addresses::Addresses(asio::any_io_executor executor, ipam::Config config, const ipam::Persisted& stored,
-                     ipam::Save save, Alive alive, ipam::Links links)
+                     ipam::Save save, Alive alive, ipam::Links links, InUse in_use)
     : executor_(std::move(executor)),
       allocator_(std::move(config), stored, std::move(save), std::move(links)),
-      alive_(std::move(alive)) {}
+      alive_(std::move(alive)),
+      in_use_(std::move(in_use)) {}
 
 void Addresses::deliver() {
   for (auto& one : allocator_.take()) {
@@ -112,22 +115,51 @@ void Addresses::container_died(const std::string& ident) {
   deliver();
 }
 
-void Addresses::container_destroyed(const std::string& ident) {
-  allocator_.container_destroyed(ident);
-  deliver();
+void Addresses::spawn(std::function<void(const std::set<Ipv4>&)> free) {
+  if (!in_use_) return free({});
+  asio::co_spawn(executor_, with_addresses_in_use(std::move(free)), asio::detached);
 }
 
-void Addresses::reconcile(std::set<std::string> running, const std::set<std::string>& existing) {
+asio::awaitable<void> Addresses::with_addresses_in_use(std::function<void(const std::set<Ipv4>&)> free) {
+  try {
+    free(co_await in_use_());
+  } catch (const Error& error) {
+    log::warning("cannot find the addresses in use, nothing is freed: reason={}", error.what());
+  }
+  ticking_ = false;
+}
+
+void Addresses::container_destroyed(const std::string& ident) {
+  spawn([this, ident](const std::set<Ipv4>& in_use) {
+    allocator_.container_destroyed(ident, in_use);
+    for (const auto& owned : allocator_.owned())
+      if (owned.ident == ident)
+        log::info("addresses of a removed container are still in use: container={} addresses={}", ident,
+                  owned.addresses.size());
+    deliver();
+  });
+}
+
+void Addresses::reconcile(std::set<std::string> running, std::set<std::string> existing) {
   // Docker lists full ids: it can't be told whether another ident is that of a container.
   for (const auto& owned : allocator_.owned())
     if (!is_container_id(owned.ident)) running.insert(owned.ident);
-  allocator_.reconcile(running, existing, Clock::now());
-  deliver();
+  spawn([this, running = std::move(running), existing = std::move(existing)](const std::set<Ipv4>& in_use) {
+    allocator_.reconcile(running, existing, Clock::now(), in_use);
+    deliver();
+  });
 }
 
 void Addresses::tick() {
-  for (const auto& ident : allocator_.tick(Clock::now()))
+  if (!allocator_.frees_at(Clock::now())) return tick_with({});
+  if (std::exchange(ticking_, true)) return;
+  spawn([this](const std::set<Ipv4>& in_use) { tick_with(in_use); });
+}
+
+void Addresses::tick_with(const std::set<Ipv4>& in_use) {
+  for (const auto& ident : allocator_.tick(Clock::now(), in_use))
     log::info("addresses of a dead container are free: container={}", ident);
+  ticking_ = false;
   deliver();
 }
 

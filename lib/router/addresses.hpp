@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,12 @@ class Addresses {
   // Whether a container runs; asked once a request. May throw Error, which counts as yes.
   using Alive = std::function<asio::awaitable<bool>(std::string ident)>;
 
+  // The addresses that any network namespace of this host has on the bridge, from the kernel. May throw Error: then
+  // nothing is freed for now.
+  using InUse = std::function<asio::awaitable<std::set<Ipv4>>()>;
+
   Addresses(asio::any_io_executor executor, ipam::Config config, const ipam::Persisted& stored, ipam::Save save,
-            Alive alive, ipam::Links links = {});
+            Alive alive, ipam::Links links = {}, InUse in_use = {});
   Addresses(const Addresses&) = delete;
 
   // An address for `ident` in the subnet; waits until one is free. Nothing when it was given up: the container isn't
@@ -44,9 +49,10 @@ class Addresses {
   // Events of containers.
   void container_died(const std::string& ident);
   void container_started(const std::string& ident) { allocator_.container_started(ident); }
+  // Its addresses are freed when no namespace uses them any more.
   void container_destroyed(const std::string& ident);
   // What Docker says runs and exists: what doesn't exist is freed, what doesn't run has its grace.
-  void reconcile(std::set<std::string> running, const std::set<std::string>& existing);
+  void reconcile(std::set<std::string> running, std::set<std::string> existing);
   // To be called every ipam::Allocator::kTick.
   void tick();
 
@@ -75,6 +81,10 @@ class Addresses {
     std::optional<ipam::Answer<Cidr>> answer;
   };
 
+  // Calls `free` with the addresses in use; not at all when they aren't known.
+  asio::awaitable<void> with_addresses_in_use(std::function<void(const std::set<Ipv4>&)> free);
+  void spawn(std::function<void(const std::set<Ipv4>&)> free);
+  void tick_with(const std::set<Ipv4>& in_use);
   // Hands the allocator's answers to those who wait for them: after every call into it.
   void deliver();
   // Nothing when given up. Throws Error with the refusal's text.
@@ -84,6 +94,8 @@ class Addresses {
   asio::any_io_executor executor_;
   ipam::Allocator allocator_;
   Alive alive_;
+  InUse in_use_;
+  bool ticking_ = false;  // a tick waits for the addresses in use
   std::map<ipam::Ticket, Waiting> waiting_;
 };
 

@@ -55,6 +55,7 @@ asio::awaitable<std::vector<std::string>> DockerNetwork::members() {
 }
 
 asio::awaitable<std::optional<std::string>> DockerNetwork::remove() {
+  ready_ = false;
   try {
     if (auto network = co_await ours()) co_await docker_.remove(network->id);
   } catch (const Error& error) {

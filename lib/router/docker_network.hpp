@@ -28,7 +28,7 @@ class DockerNetwork {
 
   // Makes the network unless there is one. Never throws Error: what is wrong is in problem().
   asio::awaitable<void> ensure();
-  // The network has been made or found since forget() was called last.
+  // The network has been made or found, and neither forget() nor remove() was called since.
   bool ready() const { return ready_; }
   void forget() { ready_ = false; }
   // Why Docker has no network "weave" of ours, as a sentence; empty: it has one, or that isn't known yet.

@@ -12,29 +12,9 @@
 namespace weave::router {
 namespace {
 
-// The addresses in one network namespace.
-void search(const host::NetNs& sandbox, const std::string& container, const std::vector<host::Link>& ports,
-            std::vector<FoundAddress>& found) {
-  for (const auto& attachment : host::list_attached(sandbox, ports))
-    for (const auto& cidr : attachment.cidrs) {
-      // Docker's plugin files addresses under their own text and releases them itself.
-      bool attached = attachment.interface == "ethwe";
-      found.push_back({attached ? container : "", cidr});
-    }
-}
-
-// One process per network namespace of this host.
-std::vector<int> processes_by_namespace() {
-  std::vector<int> processes;
-  std::set<std::string> seen;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
-    auto name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != name.npos) continue;
-    auto link = std::filesystem::read_symlink(entry.path() / "ns/net", ignored).string();
-    if (!link.empty() && seen.insert(link).second) processes.push_back(std::stoi(name));
-  }
-  return processes;
+// The ports of containers, as weave and Weave Net name them.
+bool is_container_port(const host::Link& link) {
+  return link.kind == "veth" && (link.name.starts_with("vethwl") || link.name.starts_with("vethwepl"));
 }
 
 }  // namespace
@@ -48,7 +28,7 @@ host::FirewallConfig HostState::firewall_config() const {
 asio::awaitable<void> HostState::prepare() {
   firewall_ = co_await offload(pool_, [this, rules = firewall_config()] {
     bool fresh = host::bridge_type(bridge()) == host::BridgeType::kNone;
-    host::ensure_bridge(config_.bridge);
+    mtu_ = host::ensure_bridge(config_.bridge).mtu;
     bridge_made_ = fresh;
     host::Firewall firewall(host::Iptables::of_docker(), rules);
     firewall.start();
@@ -72,12 +52,48 @@ asio::awaitable<void> HostState::undo() {
   }
 }
 
+std::vector<std::string> HostState::restore_bridge() {
+  std::vector<std::string> restored;
+  host::Netlink net;
+  auto before = net.find_link(bridge());
+  if (!before || !before->up || before->mac != config_.bridge.mac) {
+    auto wanted = config_.bridge;
+    if (!before) wanted.mtu = mtu_;
+    host::ensure_bridge(wanted);
+    restored.push_back("bridge " + bridge());
+  }
+  auto owner = net.link(bridge());
+  for (const auto& link : net.links()) {
+    if (!is_container_port(link) || !link.peer_elsewhere) continue;
+    if (link.master == owner.index && link.up) continue;
+    if (link.master != 0 && link.master != owner.index) continue;  // given to another bridge on purpose
+    if (link.master == 0) net.set_master(link.index, owner.index);
+    if (!link.up) net.set_up(link.index);
+    restored.push_back("port " + link.name);
+  }
+  for (const auto& exposure : firewall_->config().exposures)
+    if (host::add_bridge_address(exposure.cidr, bridge())) restored.push_back("address " + exposure.cidr.str());
+  return restored;
+}
+
 asio::awaitable<void> HostState::repair() {
-  auto repaired = co_await offload(pool_, [this, ranges = config_.unmasqueraded()] {
+  bool firewall_due = repetition_.due(Repetition::Clock::now());
+  struct Repaired {
+    std::vector<std::string> things, tables;
+  };
+  auto repaired = co_await offload(pool_, [this, firewall_due, ranges = config_.unmasqueraded()] {
+    Repaired out{restore_bridge(), {}};
     if (ranges != firewall_->config().local_ranges) firewall_->set_local_ranges(ranges);
-    return firewall_->ensure();
+    if (firewall_due) out.tables = firewall_->ensure();
+    return out;
   });
-  for (const auto& table : repaired) log::warning("restored missing firewall rules: table={}", table);
+  for (const auto& thing : repaired.things) log::warning("restored what was removed from the host: item=\"{}\"", thing);
+  if (!firewall_due) co_return;
+  auto action = repetition_.repaired(!repaired.tables.empty(), Repetition::Clock::now());
+  if (action == Repetition::Report::kEach)
+    for (const auto& table : repaired.tables) log::warning("restored missing firewall rules: table={}", table);
+  if (action == Repetition::Report::kRepeated)
+    log::warning("another program removes the firewall rules again and again, they are restored less often");
 }
 
 asio::awaitable<void> HostState::expose(Cidr address, bool masquerade) {
@@ -98,32 +114,44 @@ asio::awaitable<std::vector<Cidr>> HostState::exposed() {
   return offload(pool_, [this] { return host::bridge_addresses(bridge()); });
 }
 
+asio::awaitable<std::set<Ipv4>> HostState::addresses_in_use() {
+  return offload(pool_, [this] {
+    std::set<Ipv4> addresses;
+    for (const auto& use : host::addresses_in_use(bridge())) addresses.insert(use.cidr.address);
+    for (const auto& cidr : host::bridge_addresses(bridge())) addresses.insert(cidr.address);
+    return addresses;
+  });
+}
+
 asio::awaitable<std::vector<FoundAddress>> HostState::found_addresses(docker::Client* docker) {
-  std::map<std::string, int> processes;  // by container
+  std::map<int, std::string> containers;  // by process
   if (docker != nullptr) {
     try {
       for (const auto& listed : co_await docker->list_containers()) {
         auto container = co_await docker->inspect_container(listed.id);
-        if (container.pid != 0) processes[container.id] = container.pid;
+        if (container.pid != 0) containers[container.pid] = container.id;
       }
     } catch (const Error& error) {
-      log::warning("cannot ask Docker which containers run, searching all processes: reason={}", error.what());
-      processes.clear();
+      log::warning("cannot ask Docker which containers run: reason={}", error.what());
+      containers.clear();
     }
   }
-  co_return co_await offload(pool_, [this, processes] {
-    std::vector<FoundAddress> found;
-    auto ports = host::container_ports(bridge());
-    if (ports.empty()) return found;
-    auto search_process = [&](int pid, const std::string& container) {
+  co_return co_await offload(pool_, [this, containers] {
+    // Containers that share a namespace (--net=container:) are found by the first of them.
+    std::map<uint64_t, std::string> owners;
+    for (const auto& [pid, id] : containers) {
       try {
-        search(host::NetNs::of_pid(pid), container, ports, found);
+        owners.emplace(host::NetNs::of_pid(pid).inode(), id);
       } catch (const Error&) {  // the process has just ended
       }
-    };
-    for (const auto& [id, pid] : processes) search_process(pid, id);
-    if (processes.empty())
-      for (int pid : processes_by_namespace()) search_process(pid, "");
+    }
+    std::vector<FoundAddress> found;
+    for (const auto& use : host::addresses_in_use(bridge())) {
+      auto owner = owners.find(use.netns);
+      // Docker's plugin files addresses under their own text and releases them itself.
+      bool attached = use.interface == "ethwe" && owner != owners.end();
+      found.push_back({attached ? owner->second : "", use.cidr});
+    }
     return found;
   });
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "docker/client.hpp"
 #include "host/bridge.hpp"
 #include "host/firewall.hpp"
+#include "router/repetition.hpp"
 
 namespace weave::router {
 
@@ -40,7 +42,8 @@ class HostState {
   asio::awaitable<void> prepare();
   // After a failed start: removes what prepare() has made, if the bridge was new. A failure is logged.
   asio::awaitable<void> undo();
-  // Restores firewall rules that were removed; logs each table.
+  // Restores what was removed from the host, and logs it: bridge, ports of containers, exposed addresses, firewall
+  // rules. To be called every few seconds.
   asio::awaitable<void> repair();
 
   // Adds an address to the bridge, with firewall rules, and removes it. Throws Error.
@@ -49,8 +52,10 @@ class HostState {
 
   // The host's own addresses on the bridge.
   asio::awaitable<std::vector<Cidr>> exposed();
-  // The addresses that containers have on the bridge. `docker`: asked for the running containers; without it, or when
-  // it doesn't respond, all network namespaces of processes are searched, and containers are unknown.
+  // All addresses that anything on this host has on the bridge, from the kernel. Throws Error.
+  asio::awaitable<std::set<Ipv4>> addresses_in_use();
+  // The same with the containers that have them. `docker`: asked for the running containers; without it, or when it
+  // doesn't respond, containers are unknown.
   asio::awaitable<std::vector<FoundAddress>> found_addresses(docker::Client* docker);
 
   const std::string& bridge() const { return config_.bridge.name; }
@@ -59,10 +64,14 @@ class HostState {
 
  private:
   host::FirewallConfig firewall_config() const;
+  // Returns what had to be restored.
+  std::vector<std::string> restore_bridge();
 
   asio::thread_pool& pool_;
   Config config_;
   std::optional<host::Firewall> firewall_;
+  Repetition repetition_;     // of repairs of the firewall
+  uint32_t mtu_ = 0;          // of the bridge
   bool bridge_made_ = false;  // by this start
 };
 

@@ -27,10 +27,18 @@ std::vector<std::string> container_names(const docker::Container& container, con
     // An alias or a hostname of another domain is no business of ours.
     if (names::refusal(name, zone).empty()) found.insert(std::move(name));
   };
+  auto hostname = container.domainname.empty() ? container.hostname : container.hostname + "." + container.domainname;
+  if (!endpoint) {
+    // As Weave Net: `weave attach` registers a hostname in the domain alone, so that reverse lookups return it.
+    if (hostname.find('.') != hostname.npos) consider(hostname);
+    if (!found.empty()) return {found.begin(), found.end()};
+  }
   consider(container.name);
-  consider(container.domainname.empty() ? container.hostname : container.hostname + "." + container.domainname);
+  consider(hostname);
   if (endpoint)
-    for (const auto& alias : endpoint->aliases) consider(alias);
+    for (const auto& alias : endpoint->aliases)
+      // Docker lists the hostname among the aliases without its domain.
+      if (alias != container.hostname || container.domainname.empty()) consider(alias);
   for (auto label : {"com.docker.compose.service", "com.docker.swarm.service.name"})
     if (auto service = container.labels.find(label); service != container.labels.end()) consider(service->second);
   return {found.begin(), found.end()};

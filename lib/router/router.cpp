@@ -50,18 +50,17 @@ void Router::open_store() {
     log::info("Weave Net's state was imported: file={} items=\"{}\"", imported->path, imported->str());
 }
 
-// The peer name: the one given; else the bridge's MAC, this machine's, or a stored random one.
+// The peer name: the one given; else the stored one, which the ring and other peers know; else the bridge's MAC, this
+// machine's, or a random one.
 void Router::identify() {
-  if (settings_.name) {
+  auto stored = PeerName::parse(store_->get(kRouterTable, kNameKey).value_or(""));
+  if (settings_.name)
     self_ = *settings_.name;
-  } else if (auto known = host::peer_name(settings_.bridge)) {
-    self_ = *known;
-  } else {
-    auto stored = store_->get(kRouterTable, kNameKey);
-    auto parsed = stored ? PeerName::parse(*stored) : Refused(std::string());
-    self_ = parsed ? *parsed : random_name();
-    store_->put(kRouterTable, kNameKey, self_.str());
-  }
+  else if (stored)
+    self_ = *stored;
+  else
+    self_ = host::peer_name(settings_.bridge).value_or(random_name());
+  store_->put(kRouterTable, kNameKey, self_.str());
   if (settings_.nickname.empty()) {
     char name[256] = {};
     ::gethostname(name, sizeof name - 1);
@@ -118,7 +117,7 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
   if (owners_.docker)
     asio::co_spawn(io_,
                    docker::watch(
-                       *owners_.docker, [this](const docker::Event& event) { owners_.containers->on_event(event); },
+                       *owners_.docker, [this](const docker::Event& event) { on_docker_event(event); },
                        [this] { asio::co_spawn(io_, docker_connected(), asio::detached); }),
                    asio::detached);
   asio::co_spawn(io_, maintenance_loop(), asio::detached);
@@ -165,8 +164,20 @@ void Router::serve_api() {
   serve({.path = control::kSocketPath, .host = {}}, control::Door::kSocket);
   supervise::give_to_docker_group(control::kSocketPath);
   if (settings_.http_addr) serve(*settings_.http_addr, control::Door::kTcp);
-  for (const auto& address : {settings_.status_addr, settings_.metrics_addr})
-    if (address) serve(*address, control::Door::kStatus);
+  if (settings_.status_addr) serve(*settings_.status_addr, control::Door::kStatus);
+  if (settings_.metrics_addr) serve(*settings_.metrics_addr, control::Door::kMetrics);
+}
+
+void Router::on_docker_event(const docker::Event& event) {
+  owners_.containers->on_event(event);
+  auto& plugin = *owners_.plugin;
+  if (event.type != "network" || event.action != "destroy" || !plugin.wanted() || !plugin.network().ready()) return;
+  auto name = event.attributes.find("name");
+  if (name == event.attributes.end() || name->second != kNetworkName) return;
+  // `docker network prune` removes it when no container is on it.
+  log::warning("Docker's network was removed, it is created again: network={}", kNetworkName);
+  asio::co_spawn(
+      io_, [this]() -> asio::awaitable<void> { co_await owners_.plugin->network().ensure(); }, asio::detached);
 }
 
 // After each (re)connection to Docker: its events were missed until now.

@@ -60,6 +60,7 @@ class Router {
   asio::awaitable<void> claim_found_addresses();
   void start_mesh(std::vector<std::string>& warnings);
   void serve_api();
+  void on_docker_event(const docker::Event& event);
   asio::awaitable<void> docker_connected();
   asio::awaitable<void> maintenance_loop();
 

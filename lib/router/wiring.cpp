@@ -88,7 +88,8 @@ std::unique_ptr<Addresses> Router::make_addresses() {
     co_return co_await owners_.containers->runs(std::move(ident));
   };
   return std::make_unique<Addresses>(io_.get_executor(), ipam_config(settings_, self_), ipam::load(*store_),
-                                     ipam::save_to(*store_), alive, std::move(links));
+                                     ipam::save_to(*store_), alive, std::move(links),
+                                     [this] { return owners_.host->addresses_in_use(); });
 }
 
 std::unique_ptr<NamesService> Router::make_names() {

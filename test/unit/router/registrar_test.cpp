@@ -49,6 +49,20 @@ TEST_CASE("a container is known under its name, hostname, aliases and service, e
         Names{"front.weave.local.", "pingme.weave.local.", "web.weave.local.", "web1.weave.local."});
 }
 
+TEST_CASE("an attached container with a hostname in the domain has this name only") {
+  auto c = container("c2", "seetwo.weave.local");
+  CHECK(container_names(c, nullptr, "weave.local.") == Names{"seetwo.weave.local."});
+  CHECK(container_names(container("c2", "seetwo"), nullptr, "weave.local.") ==
+        Names{"c2.weave.local.", "seetwo.weave.local."});
+}
+
+TEST_CASE("on a network, a hostname of another domain is not registered without its domain") {
+  auto c = container("x", "zz");
+  c.domainname = "corp.example";
+  docker::Endpoint endpoint{.aliases = {"zz", "front"}};
+  CHECK(container_names(c, &endpoint, "weave.local") == Names{"front.weave.local.", "x.weave.local."});
+}
+
 TEST_CASE("the short id, other domains and names that DNS cannot encode are not registered") {
   CHECK(container_names(container("Some_Name", kId.substr(0, 12)), nullptr, "weave.local") ==
         Names{"some_name.weave.local."});
@@ -59,7 +73,7 @@ TEST_CASE("the short id, other domains and names that DNS cannot encode are not 
 TEST_CASE("an old Docker splits the hostname from its domain") {
   auto c = container("x", "web1");
   c.domainname = "weave.local";
-  CHECK(container_names(c, nullptr, "weave.local") == Names{"web1.weave.local.", "x.weave.local."});
+  CHECK(container_names(c, nullptr, "weave.local") == Names{"web1.weave.local."});
 }
 
 TEST_CASE("an update registers new names, removes old ones and leaves the others alone") {

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kEpochLength = 1min;
+constexpr auto kRestoreInterval = 4s;
 constexpr auto kSettle = 50ms;  // after a change of a link: more changes follow
 
 }  // namespace
@@ -56,6 +57,7 @@ FastDatapath::Impl::Impl(asio::any_io_executor on, FastDatapathConfig with)
     kernel->attach("from_tunnel", vxlan.link.index);
     devices[config.port] = vxlan.link.index;
     kernel->attach("from_bridge", veth.datapath.index);
+    datapath_index = veth.datapath.index;
   } catch (...) {
     for (const auto& name : made) net.remove_link(name);
     if (!adopted) FastKernel::unpin(config.pin_directory);
@@ -137,7 +139,7 @@ asio::awaitable<void> FastDatapath::Impl::watch_links(std::shared_ptr<Impl> self
 
 asio::awaitable<void> FastDatapath::Impl::watch_time(std::shared_ptr<Impl> self) {
   asio::steady_timer timer(self->executor);
-  auto epoch_at = Clock::now() + kEpochLength;
+  auto epoch_at = Clock::now() + kEpochLength, restore_at = Clock::now() + kRestoreInterval;
   while (!self->stopped) {
     timer.expires_after(1s);
     co_await timer.async_wait(kAsResult);
@@ -148,6 +150,10 @@ asio::awaitable<void> FastDatapath::Impl::watch_time(std::shared_ptr<Impl> self)
     if (self->table.next_tick() <= now || probing || self->probed || self->refused)
       self->guarded([&] { self->update(); });
     self->probed = probing;
+    if (restore_at <= now) {
+      restore_at = now + kRestoreInterval;
+      self->guarded([&] { self->restore(); });
+    }
     if (epoch_at > now) continue;
     epoch_at = now + kEpochLength;
     self->guarded([&] { self->next_epoch(); });
@@ -245,6 +251,7 @@ Result<std::unique_ptr<Forwarder>> FastDatapath::make(Link link, std::function<v
 
 void FastDatapath::set_sleeve(int link) {
   if (link) impl_->kernel->attach("from_sleeve", link);
+  impl_->sleeve_index = link;
   auto settings = impl_->kernel->settings();
   settings.sleeve = static_cast<uint32_t>(link);
   impl_->kernel->set_settings(settings);

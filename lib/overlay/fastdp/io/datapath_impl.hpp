@@ -54,6 +54,9 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   // -- ports.cpp
   void restore_port(const host::Link& bridge);
   void refresh_ports();
+  // Restores what was removed: VXLAN devices, attached programs, flags. Logs each.
+  void restore();
+  void restore_program(const char* program, int link);
   void next_epoch();
 
   asio::any_io_executor executor;
@@ -68,6 +71,7 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   std::optional<uint16_t> adopted_id;
   std::map<uint16_t, int> devices;  // by VXLAN port
   std::set<int> containers, underlays, guarded_links;
+  int datapath_index = 0, sleeve_index = 0;  // of vethwe-datapath and of sleeve's TAP; 0: none
   FastTable table;
   std::shared_ptr<const Topology> topology = std::make_shared<Topology>();
   std::unique_ptr<FastEsp> esp;  // nothing: see FastPort::no_esp

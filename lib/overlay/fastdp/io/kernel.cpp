@@ -228,6 +228,15 @@ void FastKernel::detach(int link) {
   detach_from(link, BPF_TC_EGRESS);
 }
 
+bool FastKernel::attached(int link, bool egress) {
+  libbpf_set_print(keep_words);
+  auto hook = hook_of(link, egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
+  auto filter = our_filter();
+  bool found = bpf_tc_query(&hook, &filter) == 0;
+  last_words.clear();
+  return found;
+}
+
 int FastKernel::heartbeats_fd() const {
   return ring_buffer__epoll_fd(ring_->buffer);
 }

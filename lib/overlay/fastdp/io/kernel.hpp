@@ -46,6 +46,9 @@ class FastKernel {
   // there or no such link: nothing done. Throws Error when the kernel doesn't answer.
   static void detach(int link);
 
+  // Whether a program of weave is attached to the link.
+  static bool attached(int link, bool egress = false);
+
   fastdp_settings settings() const;
   void set_settings(const fastdp_settings& settings);
 

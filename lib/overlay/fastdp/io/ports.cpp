@@ -15,6 +15,7 @@ void FastDatapath::Impl::restore_port(const host::Link& bridge) {
     return;
   auto veth = ensure_fast_veth(net, bridge);
   kernel->attach("from_bridge", veth.datapath.index);
+  datapath_index = veth.datapath.index;
   auto settings = kernel->settings();
   settings.bridge_port = static_cast<uint32_t>(veth.bridge.index);
   kernel->set_settings(settings);
@@ -57,6 +58,45 @@ void FastDatapath::Impl::refresh_ports() {
     kernel->remove_mac(bridge_mac);
     bridge_mac = bridge->mac;
     kernel->set_mac(bridge_mac, FASTDP_PLACE_HOST, kernel->settings().epoch);
+  }
+}
+
+void FastDatapath::Impl::restore_program(const char* program, int link) {
+  if (FastKernel::attached(link)) return;
+  auto found = net.find_link(link);
+  if (!found) return;
+  kernel->attach(program, link);
+  log::warning("restored a missing program: interface={} program={}", found->name, program);
+}
+
+void FastDatapath::Impl::restore() {
+  bool moved = false;
+  for (auto& [udp, index] : devices) {
+    auto link = net.find_link(index);
+    if (link && link->up) continue;
+    auto vxlan = ensure_fast_vxlan(net, udp);
+    kernel->attach("from_tunnel", vxlan.link.index);
+    moved = moved || vxlan.link.index != index;
+    index = vxlan.link.index;
+    log::warning("restored a missing VXLAN device: interface={}", vxlan.link.name);
+  }
+  for (const auto& [udp, index] : devices) restore_program("from_tunnel", index);
+  restore_program("from_bridge", datapath_index);
+  if (mode == FastMode::kDirect)
+    for (int link : containers) restore_program("from_container", link);
+  for (int link : underlays) restore_program("from_wire", link);
+  if (sleeve_index) restore_program("from_sleeve", sleeve_index);
+  for (int link : guarded_links)
+    if (!FastKernel::attached(link, true) && net.find_link(link)) kernel->guard(link);
+  // A hairpin port would send frames of the tunnel back to it.
+  if (auto side = net.find_link(kBridgeSide); side && net.hairpin(side->index)) {
+    net.set_hairpin(side->index, false);
+    log::warning("hairpin mode was switched on and is off again: interface={}", kBridgeSide);
+  }
+  // Hops name the device that is gone.
+  if (moved) {
+    refused = true;
+    if (table.wanted().self) update();
   }
 }
 
