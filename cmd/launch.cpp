@@ -52,6 +52,9 @@ int launch(const LaunchGiven& given, const std::string& command, bool with_plugi
   auto settings = launch_settings(given.options, warnings, base_of(given.options));
   if (!with_plugin) settings.plugin = false;
   require_root(command);
+  if (!settings.encrypted)
+    if (auto before = router::last_launch(settings.state_dir); before && before->encrypted)
+      warnings.emplace_back("Warning: the last launch had a password, and this one has none: peers with one refuse it");
   for (const auto& line : warnings) say(line);
   // The processes to come are told over a pipe; their environment is none of the password's business.
   ::unsetenv("WEAVE_PASSWORD");

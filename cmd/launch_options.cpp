@@ -1,5 +1,7 @@
 #include "launch_options.hpp"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 
 #include "base/fd.hpp"
@@ -11,7 +13,12 @@ namespace {
 
 using settings::Settings;
 
-std::string read_password(const std::string& file) {
+std::string read_password(const std::string& file, bool check_mode) {
+  struct stat found {};
+  if (check_mode && ::stat(file.c_str(), &found) == 0 && (found.st_mode & (S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH)))
+    throw Error(
+        fmt::format("--password-file: other users can read or write {} (mode {:03o})", file, found.st_mode & 0777),
+        fmt::format("chmod 600 {}, or give --allow-readable-password-file", file));
   auto text = read_file(file);
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   if (text.empty()) throw Error(fmt::format("--password-file: {} is empty", file));
@@ -22,7 +29,7 @@ std::string read_password(const std::string& file) {
 void load_password(Settings& settings) {
   if (!settings.password_file.empty()) {
     settings.password_file = std::filesystem::absolute(settings.password_file);
-    settings.password = Secret(read_password(settings.password_file));
+    settings.password = Secret(read_password(settings.password_file, !settings.any_password_file_mode));
   } else if (settings.encrypted && settings.password.empty()) {
     throw Error("the last launch had a password, which is not stored",
                 "give it again with --password-file or WEAVE_PASSWORD");
@@ -48,10 +55,6 @@ std::map<std::string, std::string> unsupported() {
   for (auto name : {"--plugin-v2", "--plugin-v2-multicast"})
     reasons[name] = "not supported: weave starts its plugin itself.";
   for (auto name : {"--host-root", "--proc-path"}) reasons[name] = "not supported: weave does not run in a container.";
-  for (auto name : {"-H", "--without-dns", "--no-rewrite-hosts", "--no-default-ipalloc", "--hostname-from-label",
-                    "--hostname-match", "--hostname-replacement", "--rewrite-inspect", "--tls", "--tlsverify",
-                    "--tlscacert", "--tlscert", "--tlskey"})
-    reasons[name] = "weave has no Docker API proxy, so this option has no effect.";
   for (auto& [name, reason] : reasons) reason = name + ": " + reason;
   return reasons;
 }
@@ -82,8 +85,14 @@ void declare_launch_options(Command& command, settings::Given& given) {
 
 Settings launch_settings(const settings::Given& given, Words& warnings, Settings base) {
   warn_of_environment(warnings);
+  if (environment("WEAVE_PASSWORD") == "" && !given.has("--password") && !given.has("--password-file"))
+    throw Error("WEAVE_PASSWORD is empty", "unset it to launch without encryption");
   auto made = settings::read(given, non_empty_environment, std::move(base), warnings);
   load_password(made);
+  if (made.docker && !made.docker_api.is_unix() && non_empty_environment("DOCKER_TLS_VERIFY"))
+    throw Error(fmt::format("DOCKER_TLS_VERIFY asks for TLS to Docker at {}, which weave does not speak",
+                            made.docker_api.str()),
+                "use Docker's unix socket: --docker-api unix:///var/run/docker.sock");
   return made;
 }
 

@@ -31,12 +31,11 @@ std::string waiting_for(const control::Client& client) {
 control::Client router_client(Door door) {
   control::Client socket({.path = control::kSocketPath, .host = {}});
   if (door == Door::kSocket || ::access(control::kSocketPath, R_OK | W_OK) == 0) return socket;
-  int why = errno;
+  // A socket that refuses this user is the answer: the TCP address is no way around it.
+  if (errno == EACCES && !non_empty_environment("WEAVE_HTTP_ADDR")) return socket;
   settings::Settings defaults;
   settings::read_one("--http-addr", {}, non_empty_environment, defaults);
-  control::Client tcp(defaults.http_addr.value());
-  // Somebody runs, but neither door is open to us: then the socket's error says more.
-  return why == EACCES && !tcp.running() ? socket : tcp;
+  return control::Client(defaults.http_addr.value());
 }
 
 control::Report report_of(const control::Client& client) {

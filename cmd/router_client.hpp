@@ -11,13 +11,12 @@
 namespace weave::cmd {
 
 // How long a command waits for a response that takes the router milliseconds.
-inline constexpr std::chrono::seconds kResponseLimit{30};
+inline constexpr std::chrono::seconds kResponseLimit{5};
 
 // What a call needs: some calls are answered on the socket only.
 enum class Door { kAny, kSocket };
 
-// The control socket; where that isn't there or isn't ours to use, and any door will do, WEAVE_HTTP_ADDR, else
-// 127.0.0.1:6784.
+// The control socket; where that isn't there, and any door will do, WEAVE_HTTP_ADDR, else 127.0.0.1:6784.
 control::Client router_client(Door door = Door::kAny);
 
 control::Report report_of(const control::Client& client);

@@ -2,6 +2,7 @@
 #include "control/api.hpp"
 
 #include "base/text.hpp"
+#include "base/users.hpp"
 #include "control/answer.hpp"
 
 namespace weave::control {
@@ -108,6 +109,7 @@ Result<Cidr> Routes::Call::cidr(size_t at) const {
 
 bool Routes::exists(const Route& route, Door door) {
   if (door == Door::kStatus && route.doors != kAllDoors) return false;
+  if (door == Door::kMetrics && route.pattern != "/metrics") return false;
   if (door == Door::kTcp && route.doors == kSocketOnly) return false;
   auto parts = backend_.parts();
   switch (route.part) {
@@ -135,12 +137,16 @@ Routes::Answer Routes::dispatch(const Route& route, const Call& call) {
 }
 
 Routes::Answer Routes::handle(http::Request request, Door door) {
-  if (door != Door::kSocket) {
+  if (door == Door::kTcp) {
     // A web page can make a browser on this host send requests, under a name of its own or with its origin attached.
     auto host = request.headers.find("host");
     if (request.headers.contains("origin")) co_return failed(403, "requests of web pages are refused");
     if (host != request.headers.end() && !numeric_host(host->second))
       co_return failed(403, "the host must be an IP address or localhost");
+    bool reads = request.method == "GET" || request.method == "HEAD";
+    bool here = request.loopback || request.user;
+    if (!reads && here && !(request.user && may_change_network(*request.user)))
+      co_return failed(403, "only root and members of the group docker may change the network");
   }
   auto path = std::string(request.path());
   if (auto clean = cleaned(path); clean != path) {

@@ -16,9 +16,9 @@ namespace weave::control {
 
 namespace asio = boost::asio;
 
-// Where a request came in. The socket may do everything; TCP what Weave Net allows there, except to web pages; the
-// status door only reads.
-enum class Door { kSocket, kTcp, kStatus };
+// The server that a request came to. Over the socket everything is allowed; over TCP what Weave Net allows there, but
+// changes only to privileged users of this host and never to web pages. The servers for status and metrics only read.
+enum class Door { kSocket, kTcp, kStatus, kMetrics };
 
 // What the API needs of the router. All functions run on the control thread. An operation that is refused throws Error
 // with the text for the user; unless said otherwise it becomes a 400 answer.

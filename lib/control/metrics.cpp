@@ -47,6 +47,8 @@ class Writer {
   std::string name_, out_;
 };
 
+constexpr const char* kUnknown = "unknown";
+
 void connections(Writer& out, const Report& report) {
   std::map<std::tuple<std::string, std::string, bool>, int> counts;  // state, type, encrypted
   for (const auto& c : report.router.connections) {
@@ -54,16 +56,21 @@ void connections(Writer& out, const Report& report) {
     auto encrypted = c.attrs.find("encrypted");
     const auto* type = name == c.attrs.end() ? nullptr : std::get_if<std::string>(&name->second);
     const auto* flag = encrypted == c.attrs.end() ? nullptr : std::get_if<bool>(&encrypted->second);
-    ++counts[{c.state, type != nullptr ? *type : "unknown", flag != nullptr && *flag}];
+    ++counts[{c.state, type != nullptr ? *type : kUnknown, flag != nullptr && *flag}];
   }
-  std::set<std::string> types{"unknown"};
-  for (const auto& [key, n] : counts) types.insert(std::get<1>(key));
+  // Of a target the overlay isn't known: such rows are shown only where they count something.
+  std::set<std::string> types;
+  for (const auto& [key, n] : counts)
+    if (std::get<1>(key) != kUnknown) types.insert(std::get<1>(key));
+  bool none = types.empty();
+  types.insert(kUnknown);
   out.family("weave_connections", "gauge", "Number of peer-to-peer connections.");
   for (bool encrypted : {false, true})
     for (auto state : {"connecting", "established", "failed", "pending", "retrying"})
       for (const auto& type : types)
-        out.sample(counts[{state, type, encrypted}],
-                   {{"encryption", encrypted ? "yes" : ""}, {"state", state}, {"type", type}});
+        if (none || type != kUnknown || counts[{state, type, false}] + counts[{state, type, true}] > 0)
+          out.sample(counts[{state, type, encrypted}],
+                     {{"encryption", encrypted ? "yes" : ""}, {"state", state}, {"type", type}});
 }
 
 void ipam(Writer& out, const Report& report) {

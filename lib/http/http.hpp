@@ -31,6 +31,10 @@ struct Request {
   std::string target = "/";                    // path and query, percent-encoded
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
+  // Of a request to a server over TCP that isn't GET or HEAD: whether it came over the loopback interface, and the user
+  // of the client's process when it runs on this host.
+  bool loopback = false;
+  std::optional<uint32_t> user{};
 
   // The path, still percent-encoded.
   std::string_view path() const;

@@ -12,6 +12,7 @@
 
 #include "base/asio.hpp"
 #include "base/log.hpp"
+#include "base/users.hpp"
 #include "http/connection.hpp"
 
 namespace weave::http {
@@ -120,6 +121,21 @@ asio::awaitable<void> linger(Session& session) {
   }
 }
 
+// Names the client of a TCP connection.
+void identify(const Session& session, Request& request) {
+  boost::system::error_code error;
+  auto remote = session.socket.remote_endpoint(error);
+  if (error || (remote.data()->sa_family != AF_INET && remote.data()->sa_family != AF_INET6)) return;
+  asio::ip::tcp::endpoint endpoint;
+  endpoint.resize(remote.size());
+  std::memcpy(endpoint.data(), remote.data(), remote.size());
+  auto address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  request.loopback = address.is_loopback();
+  request.user = owner_of_tcp_socket(address.to_string(), endpoint.port());
+}
+
 asio::awaitable<void> converse(Session& session, const Handler& handler, Limits limits) {
   using namespace asio::experimental::awaitable_operators;
   for (bool keep = true; keep;) {
@@ -147,7 +163,9 @@ asio::awaitable<void> converse(Session& session, const Handler& handler, Limits 
     keep = parser.keep_alive();
     bool head = parser.get().method() == beast::http::verb::head;
     unsigned version = parser.get().version();
-    auto answer = co_await (guarded(handler, request_of(parser.release())) || hung_up(session));
+    auto request = request_of(parser.release());
+    if (request.method != "GET" && !head) identify(session, request);
+    auto answer = co_await (guarded(handler, std::move(request)) || hung_up(session));
     if (answer.index() == 1) co_return;
     session.arm(limits.idle);
     keep = co_await write(session, std::move(std::get<0>(answer)), head, version, keep) && keep;

@@ -49,6 +49,12 @@ Settings read(const Given& given, const Environment& environment, Settings base,
       warnings.push_back(fmt::format("Warning: {} is deprecated; please use {}", row.name(), row.use_instead));
     take_given(row, given, settings);
   }
+  std::string ignored;
+  for (const auto& row : table())
+    if (auto found = given.options.find(row.name());
+        row.show == Show::kIgnored && found != given.options.end() && found->second != std::vector<std::string>{"false"})
+      ignored += (ignored.empty() ? "" : ", ") + row.name();
+  if (!ignored.empty()) warnings.push_back("Warning: without effect here: " + ignored);
   // Without Docker there is no use for the plugin; only an explicit --plugin is an error then.
   if (!settings.docker && !given.has("--plugin")) settings.plugin = false;
   check(settings);

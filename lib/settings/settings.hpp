@@ -34,11 +34,12 @@ struct Settings {
   std::vector<std::string> peers;  // host[:port]; as the user wrote them, which is how `weave status targets` has them
   bool resume = false;             // use the stored peers
   bool discovery = true;
-  int connection_limit = 200;  // 0: none
-  int min_protocol = 1;        // 1 or 2
-  Secret password;             // empty: no encryption. It is passed through pipes only, and never stored
-  std::string password_file;   // where the password was read from; empty: it was given otherwise
-  bool encrypted = false;      // a password was given; stored, unlike the password itself
+  int connection_limit = 200;           // 0: none
+  int min_protocol = 1;                 // 1 or 2
+  Secret password;                      // empty: no encryption. It is passed through pipes only, and never stored
+  std::string password_file;            // where the password was read from; empty: it was given otherwise
+  bool any_password_file_mode = false;  // its file may be readable by other users
+  bool encrypted = false;               // a password was given; stored, unlike the password itself
   std::vector<Cidr> trusted_subnets;
   int64_t rekey_after = int64_t{1} << 32;  // packets from a peer by ESP, after which it gets a new key; at least 1
 

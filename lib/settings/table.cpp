@@ -7,8 +7,9 @@ namespace {
 
 constexpr const char* kDockerApi = "--docker-api";
 
-// Encryption follows from the password: an empty one switches it off.
+// Encryption follows from the password.
 void password_given(Settings& settings, const std::string& text) {
+  if (text.empty()) throw Error("--password is empty", "leave it out to launch without encryption");
   settings.password_file.clear();
   settings.encrypted = !text.empty();
 }
@@ -36,10 +37,6 @@ void packet_debug(Settings& to, const std::string& source, const std::string& te
 
 void init_peer_count(Settings& to, const std::string& source, const std::string& text) {
   to.ipam_init = ipam_init(source, "consensus=" + text);
-}
-
-void proxy(Settings&, const std::string& source, const std::string& text) {
-  if (truth(source, text)) throw UsageError(source + ": weave has no Docker API proxy; leave the option out.");
 }
 
 }  // namespace
@@ -70,6 +67,9 @@ const std::vector<Row>& table() {
        .value = "<file>",
        .help = "read the password from a file",
        .field = field("password-file", &Settings::password_file, any_text)},
+      {.names = "--allow-readable-password-file",
+       .help = "accept a password file that other users can read",
+       .field = flag("any-password-file-mode", &Settings::any_password_file_mode)},
       {.field = flag("encrypted", &Settings::encrypted)},
       {.names = "--trusted-subnets",
        .value = "<cidr>,...",
@@ -246,11 +246,25 @@ const std::vector<Row>& table() {
        .field = flag("foreground", &Settings::foreground),
        .this_launch = true},
       {.field = field("service-id", &Settings::service_id, any_text), .this_launch = true},
-      {.names = "--proxy", .field = alias(proxy), .show = Show::kHidden},
       {.names = "--bufsz", .value = "<n>", .show = Show::kIgnored},
       {.names = "--no-bridged-fastdp", .show = Show::kIgnored},
       {.names = "--no-multicast-route", .show = Show::kIgnored},
       {.names = "--no-detect-tls", .show = Show::kIgnored},
+      // Of Weave Net's proxy.
+      {.names = "--proxy", .show = Show::kIgnored},
+      {.names = "-H", .value = "<endpoint>", .show = Show::kIgnored},
+      {.names = "--without-dns", .show = Show::kIgnored},
+      {.names = "--no-rewrite-hosts", .show = Show::kIgnored},
+      {.names = "--no-default-ipalloc", .show = Show::kIgnored},
+      {.names = "--hostname-from-label", .value = "<label>", .show = Show::kIgnored},
+      {.names = "--hostname-match", .value = "<regexp>", .show = Show::kIgnored},
+      {.names = "--hostname-replacement", .value = "<text>", .show = Show::kIgnored},
+      {.names = "--rewrite-inspect", .show = Show::kIgnored},
+      {.names = "--tls", .show = Show::kIgnored},
+      {.names = "--tlsverify", .show = Show::kIgnored},
+      {.names = "--tlscacert", .value = "<file>", .show = Show::kIgnored},
+      {.names = "--tlscert", .value = "<file>", .show = Show::kIgnored},
+      {.names = "--tlskey", .value = "<file>", .show = Show::kIgnored},
   };
   return rows;
 }

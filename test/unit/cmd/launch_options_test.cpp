@@ -104,6 +104,11 @@ TEST_CASE("a password comes from a file without its newline") {
   CHECK_THROWS_AS(Launch()({"--password-file", path, "--password", "x"}), UsageError);
   write_file(path, "\n");
   CHECK_THROWS_AS(Launch()({"--password-file", path}), Error);
+  // A file that others can read is no secret.
+  write_file(path, "s3cret\n");
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  CHECK_THROWS_WITH(Launch()({"--password-file", path}), Catch::Contains("other users can read or write"));
+  CHECK(Launch()({"--password-file", path, "--allow-readable-password-file"}).encrypted);
   std::filesystem::remove(path);
   CHECK_THROWS_AS(Launch()({"--password-file", path}), Error);
 }
@@ -118,7 +123,7 @@ TEST_CASE("a stored launch with a password takes it from its file, or needs it a
   CHECK(password_of(Launch()({}, base)) == "s3cret");
   CHECK(password_of(Launch()({"--password", "other"}, base)) == "other");
   CHECK(Launch()({"--password", "other"}, base).password_file.empty());
-  CHECK_FALSE(Launch()({"--password="}, base).encrypted);
+  CHECK_THROWS_WITH(Launch()({"--password="}, base), "--password is empty");
   base.password_file.clear();
   CHECK_THROWS_WITH(Launch()({}, base), "the last launch had a password, which is not stored");
   CHECK(Launch()({"--password-file", path}, base).password_file == path);
@@ -147,8 +152,8 @@ TEST_CASE("invalid options are refused before anything starts") {
   for (const auto& words :
        {Words{"--ipalloc-range", "10.32.0.0"}, Words{"--ipalloc-init=foo"}, Words{"--port=70000"},
         Words{"--name=notamac"}, Words{"--log-level=loud"}, Words{"--trusted-subnets=foo"},
-        Words{"--resume", "10.0.0.1"}, Words{"--dns-fallback-timeout=5x"}, Words{"--proxy"}, Words{"--expect-npc"},
-        Words{"--awsvpc"}, Words{"--token=abc"}, Words{"--tlsverify"}, Words{"--plugin-v2"}}) {
+        Words{"--resume", "10.0.0.1"}, Words{"--dns-fallback-timeout=5x"}, Words{"--expect-npc"},
+        Words{"--awsvpc"}, Words{"--token=abc"}, Words{"--plugin-v2"}}) {
     INFO(words[0]);
     CHECK_THROWS_AS(Launch()(words), Error);
   }
@@ -156,9 +161,15 @@ TEST_CASE("invalid options are refused before anything starts") {
 
 TEST_CASE("options without a meaning here are accepted") {
   Launch launch;
-  auto settings = launch({"--proxy=false", "--bufsz=8", "--no-detect-tls", "--pkt-debug"});
+  auto settings = launch({"--proxy=false", "--pkt-debug"});
   CHECK(settings.log_level == log::Level::kDebug);
   CHECK(launch.warnings.empty());
+  launch.given = {};
+  launch({"--bufsz=8", "--no-default-ipalloc", "--rewrite-inspect", "--without-dns", "-H", "unix:///run/weave.sock",
+          "--tlsverify", "--tlskey=/k.pem", "--hostname-match=(.*)"});
+  CHECK(launch.warnings == Words{"Warning: without effect here: --bufsz, -H, --without-dns, --no-default-ipalloc, "
+                                 "--hostname-match, --rewrite-inspect, --tlsverify, --tlskey"});
+  launch.warnings.clear();
   launch.set("WEAVE_DOCKER_ARGS", "-e A=B");
   launch.given = {};
   launch({});

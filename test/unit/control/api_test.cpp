@@ -139,7 +139,9 @@ TEST_CASE("requests of web pages over TCP are refused") {
   MemoryBackend backend;
   Routes routes(backend);
   auto from = [&](std::map<std::string, std::string> headers, Door door) {
-    return ask(routes, http::Request{"POST", "/forget", std::move(headers), ""}, door).status;
+    http::Request request{"POST", "/forget", std::move(headers), ""};
+    request.user = 0;
+    return ask(routes, request, door).status;
   };
   CHECK(from({{"host", "evil.example:6784"}}, Door::kTcp) == 403);
   CHECK(from({{"host", "127.0.0.1:6784"}, {"origin", "http://evil.example"}}, Door::kTcp) == 403);
@@ -147,6 +149,40 @@ TEST_CASE("requests of web pages over TCP are refused") {
   CHECK(from({{"host", "localhost"}}, Door::kTcp) == 200);
   CHECK(from({{"host", "[::1]:6784"}}, Door::kTcp) == 200);
   CHECK(from({{"host", "weave"}}, Door::kSocket) == 200);
+}
+
+TEST_CASE("over TCP only privileged users of this host change something, and anybody reads") {
+  MemoryBackend backend;
+  Routes routes(backend);
+  auto forget = [&](bool loopback, std::optional<uint32_t> user) {
+    http::Request request{"POST", "/forget", {}, ""};
+    request.loopback = loopback;
+    request.user = user;
+    return ask(routes, request, Door::kTcp).status;
+  };
+  CHECK(forget(true, 0) == 200);
+  CHECK(forget(true, 65534) == 403);
+  CHECK(forget(false, 65534) == 403);
+  CHECK(forget(true, std::nullopt) == 403);
+  // From another host: the user chose an address that others reach.
+  CHECK(forget(false, std::nullopt) == 200);
+  http::Request read{"GET", "/healthz", {}, ""};
+  read.user = 65534;
+  CHECK(ask(routes, read, Door::kTcp).status != 403);
+}
+
+TEST_CASE("status and metrics are read under any host name; the server for metrics serves nothing else") {
+  MemoryBackend backend;
+  start_like_captured(backend);
+  Routes routes(backend);
+  auto get = [&](const std::string& path, Door door) {
+    return ask(routes, http::Request{"GET", path, {{"host", "node1.example:6782"}}, ""}, door).status;
+  };
+  CHECK(get("/metrics", Door::kStatus) == 200);
+  CHECK(get("/status", Door::kStatus) == 200);
+  CHECK(get("/metrics", Door::kMetrics) == 200);
+  CHECK(get("/status", Door::kMetrics) == 404);
+  CHECK(get("/report", Door::kMetrics) == 404);
 }
 
 TEST_CASE("services start and stop only through the socket") {

@@ -56,9 +56,25 @@ TEST_CASE("families are sorted, and parts that are off are left out") {
   CHECK(text.find("weave_overlay_bytes_total{direction=\"in\",overlay=\"fastdp\"}") == std::string::npos);
   CHECK(text.find("weave_overlay_drops_total{overlay=\"fastdp\",reason=\"spoofed\"} 4\n") != std::string::npos);
   CHECK(text.find("weave_service_up{service=\"plugin\"} 0\n") != std::string::npos);
+  // No overlay is in use.
   CHECK(text.find("weave_connections{encryption=\"\",state=\"established\",type=\"unknown\"} 0\n") !=
         std::string::npos);
   CHECK(text.find("process_resident_memory_bytes") != std::string::npos);
+}
+
+TEST_CASE("connections are counted by the overlays in use; an unknown one only where it counts something") {
+  Report report;
+  Connection established{.address = "192.0.2.1:6783", .outbound = true, .state = "established"};
+  established.attrs["name"] = "fastdp";
+  report.router.connections = {established, {.address = "192.0.2.2:6783", .outbound = true, .state = "retrying"}};
+  auto text = metrics(report, {});
+  auto has = [&](const std::string& line) {
+    return text.find("weave_connections{" + line + "\n") != std::string::npos;
+  };
+  CHECK(has(R"(encryption="",state="established",type="fastdp"} 1)"));
+  CHECK(has(R"(encryption="",state="retrying",type="fastdp"} 0)"));
+  CHECK(has(R"(encryption="",state="retrying",type="unknown"} 1)"));
+  CHECK_FALSE(has(R"(encryption="",state="established",type="unknown"} 0)"));
 }
 
 TEST_CASE("labels are escaped") {

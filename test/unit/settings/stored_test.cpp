@@ -44,6 +44,7 @@ Json stored(const Settings& settings) {
 TEST_CASE("the stored defaults are those of the version before, but for the endpoint of Docker") {
   auto expected = Json::parse(kOldDefaults);
   expected["rekey-after"] = 4294967296;  // newer
+  expected["any-password-file-mode"] = false;
   CHECK(stored(from_json(kOldDefaults)) == stored(Settings()));
   expected["docker-api"] = "unix:///var/run/docker.sock";
   CHECK(stored(Settings()) == expected);
@@ -52,6 +53,7 @@ TEST_CASE("the stored defaults are those of the version before, but for the endp
 TEST_CASE("settings that the version before has stored load with all their values") {
   auto expected = Json::parse(kOldOthers);
   expected["rekey-after"] = 4294967296;
+  expected["any-password-file-mode"] = false;
   expected["dns-listen"] = {"172.17.0.1:53", "0.0.0.0:5353"};
   expected["docker-api"] = "127.0.0.1:2375";
   expected["ipam-init"] = "seed=00:00:00:00:00:01,00:00:00:00:00:02";

@@ -23,6 +23,7 @@ const std::vector<Example>& examples() {
   static const std::vector<Example> all{
       {"password", {"s3cret"}, R"("s3cret")"},
       {"password-file", {"/root/password"}, R"("/root/password")"},
+      {"any-password-file-mode", {"true"}, "true"},
       {"encrypted", {}, "true"},
       {"trusted-subnets",
        {"10.10.7.1/16,192.168.48.12/32", "10.0.0.0/8"},
