@@ -124,3 +124,10 @@ plugin_run() {  # NAME OPTIONS...
   plugin_run web2
   on h1 docker exec web2 ping -c 1 -W 2 10.32.0.1
 }
+
+@test "the network is created again after docker network prune" {
+  on h1 docker network prune -f
+  eventually on h1 docker network inspect weave
+  on h1 docker run --rm --net=weave busybox true
+  on h1 grep "Docker's network was removed, it is created again" /var/log/weave.log
+}

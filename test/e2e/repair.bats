@@ -1,0 +1,106 @@
+# What is removed from the host is restored within seconds and logged; what others add keeps its place.
+load host
+load lib/fastdp
+
+teardown() { hosts_down; }
+
+launch() {
+  local host=$1
+  shift
+  on "$host" weave launch --docker-api= --plugin=false --no-dns "$@"
+}
+uses() { on "$1" weave status connections | grep "established.* $2 .*($3)"; }
+logged() { on h1 grep -q "$1" /var/log/weave.log; }
+reaches() { guest h1 ping -c 1 -W 1 10.32.0.2; }
+
+pair() {
+  for n in 1 2; do host_up h$n --no-engine; done
+  launch h1
+  launch h2 "$E2E_UNDERLAY.11"
+  for n in 1 2; do container_up h$n c $n; done
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  eventually reaches
+}
+
+@test "the bridge is set down: it is up again" {
+  pair
+  on h1 ip link set weave down
+  eventually on h1 sh -c 'ip link show weave | grep -q "[<,]UP[,>]"'
+  reaches
+  logged 'item="bridge weave"'
+}
+
+@test "the bridge is deleted: it is back with its ports and its exposed address" {
+  pair
+  on h1 weave expose 10.32.0.101/24
+  name=$(on h1 weave report -f '{{.Router.Name}}')
+  on h1 ip link del weave
+  eventually reaches
+  eventually on h1 ping -c 1 -W 1 10.32.0.2
+  is "$(on h1 cat /sys/class/net/weave/address)" "$name"
+  logged 'item="port vethweplc"'
+  logged 'item="address 10.32.0.101/24"'
+}
+
+@test "exposed addresses that are flushed come back" {
+  pair
+  on h1 weave expose 10.32.0.101/24
+  on h1 ip addr flush dev weave
+  eventually on h1 ping -c 1 -W 1 10.32.0.2
+}
+
+@test "a port that is taken off the bridge comes back" {
+  pair
+  on h1 ip link set vethweplc nomaster
+  eventually on h1 sh -c 'ip link show vethweplc | grep -q "master weave"'
+  eventually reaches
+  logged 'item="port vethweplc"'
+}
+
+@test "the VXLAN device is deleted or set down: frames pass by the fast datapath again" {
+  pair
+  on h1 ip link del vxlan-6784
+  eventually logged 'restored a missing VXLAN device: interface=vxlan-6784'
+  eventually reaches
+  uses h1 fastdp h2
+  on h1 ip link set vxlan-6784 down
+  eventually on h1 sh -c 'ip link show vxlan-6784 | grep -q "[<,]UP[,>]"'
+  eventually reaches
+}
+
+@test "qdiscs with the BPF programs are deleted: they are attached again" {
+  pair
+  for link in vethweplc vxlan-6784 vethwe-datapath; do on h1 tc qdisc del dev $link clsact; done
+  attached() { on h1 tc filter show dev "$1" ingress | grep -q "$2"; }
+  eventually attached vethweplc from_container
+  eventually attached vxlan-6784 from_tunnel
+  eventually attached vethwe-datapath from_bridge
+  eventually reaches
+}
+
+@test "hairpin mode on our port of the bridge is switched off" {
+  pair
+  on h1 sh -c 'echo 1 >/sys/class/net/vethwe-bridge/brport/hairpin_mode'
+  eventually on h1 grep -qx 0 /sys/class/net/vethwe-bridge/brport/hairpin_mode
+  eventually logged 'hairpin mode was switched on'
+}
+
+@test "an operator's firewall rule above ours keeps its place and wins" {
+  pair
+  on h1 weave expose 10.32.0.101/24
+  on h2 ip route add 10.32.0.0/24 via "$E2E_UNDERLAY.11" dev eth0 2>/dev/null || :
+  on h1 iptables -I FORWARD -s "$E2E_UNDERLAY.12" -o weave -j DROP
+  on h1 iptables -D FORWARD -i weave -o weave -j ACCEPT
+  eventually on h1 iptables -C FORWARD -i weave -o weave -j ACCEPT
+  is "$(on h1 iptables -S FORWARD 1)" "-A FORWARD -s $E2E_UNDERLAY.12/32 -o weave -j DROP"
+}
+
+@test "the stored peer name outlives bridge and machine id" {
+  host_up h1 --no-engine
+  launch h1 --name 02:00:00:00:00:77
+  on h1 weave stop
+  on h1 ip link del weave
+  launch h1
+  is "$(on h1 weave report -f '{{.Router.Name}}')" 02:00:00:00:00:77
+}
