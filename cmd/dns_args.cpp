@@ -1,6 +1,7 @@
 // weave dns-args
 #include "dns_args.hpp"
 
+#include "docker_words.hpp"
 #include "host/routes.hpp"
 #include "output.hpp"
 #include "router_client.hpp"
@@ -23,7 +24,8 @@ std::optional<std::string> value_of(const Words& arguments, size_t at, const std
 
 }  // namespace
 
-Words dns_arguments(const std::string& server, const std::string& domain, const Words& arguments, Words& warnings) {
+Words dns_arguments(const std::string& server, const std::string& domain, const Words& words, Words& warnings) {
+  auto arguments = docker_options(words);
   std::string name;
   bool has_hostname = false, has_search = false;
   for (size_t i = 0; i < arguments.size(); ++i) {

@@ -11,6 +11,7 @@
 #include "output.hpp"
 #include "router/launch.hpp"
 #include "rows.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::cmd {
 
@@ -61,6 +62,11 @@ class Follower {
   void open() {
     file_.reset(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     if (file_) return;
+    if (errno == ENOENT && supervise::weave_runs())
+      throw Error("the router runs in the foreground and logs to its standard error",
+                  "under systemd: journalctl -u weave");
+    if (errno == ENOENT && ::access((path_ + ".1").c_str(), F_OK) == 0)
+      throw Error(fmt::format("there is no log since the last rotation; the older one is {}.1", path_));
     if (errno == ENOENT) throw Error("there is no log: weave has not been launched on this host");
     throw errno_error("read " + path_);
   }

@@ -6,7 +6,6 @@
 namespace weave::cmd {
 namespace {
 
-
 struct ReportGiven {
   std::optional<std::string> format;
   bool json = false;
@@ -21,7 +20,7 @@ int report(const ReportGiven& given, const Words& words) {
   if (given.format && given.json) throw UsageError("-f and --json cannot be given together.");
   if (!words.empty() && !given.json) throw UsageError(fmt::format("'{}' is one argument too many.", words[0]));
   auto client = router_client();
-  if (given.format)
+  if (given.format && *given.format != "json")
     out(client.ask("GET", "/report", {{"format", *given.format}}, kResponseLimit));
   else if (!words.empty())
     out(client.ask("GET", "/report", {{"path", rooted(words[0])}}, kResponseLimit));

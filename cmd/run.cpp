@@ -11,6 +11,7 @@
 #include "dns_args.hpp"
 #include "docker/client.hpp"
 #include "docker/run_blocking.hpp"
+#include "docker_words.hpp"
 #include "output.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
@@ -41,6 +42,8 @@ RunWords split_run_words(const Words& words) {
       out.no_multicast_route = true;
     else if (word->starts_with(kTimeout))
       out.timeout = seconds(word->substr(kTimeout.size()));
+    else if (*word == "--timeout" && word + 1 != words.end())
+      out.timeout = seconds(*++word);
     else
       break;
   }
@@ -53,7 +56,8 @@ RunWords split_run_words(const Words& words) {
   return out;
 }
 
-Words added_hosts(const Words& docker_arguments) {
+Words added_hosts(const Words& words) {
+  auto docker_arguments = docker_options(words);
   Words hosts;
   constexpr std::string_view option = "--add-host";
   for (size_t i = 0; i < docker_arguments.size(); ++i) {

@@ -8,25 +8,36 @@
 
 namespace weave::cmd {
 
-constexpr std::chrono::seconds kStopLimit{15};
+constexpr std::chrono::seconds kResponse{4}, kRemoval{10}, kSayAfter{3}, kForceAfter{12}, kStopLimit{15};
 
 bool stop_router(bool remove_network) {
   http::Fields form;
   if (remove_network) form.emplace_back("remove-network", "true");
-  bool told = false, asked = false;
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
+  bool told = false, asked = false, waiting = false, forced = false;
   // The router is asked first: it says what Docker's network kept. Without a router that responds (it is starting, or
   // has crashed and will be restarted) its monitor is told to end.
   auto tell = [&] {
-    if (told) return;
-    try {
-      auto warnings = router_client(Door::kSocket).ask("DELETE", "/router", form);
-      told = true;
-      for (const auto& line : lines_of(warnings)) say(line);
-    } catch (const control::NotRunning&) {
-      told = supervise::stop_monitor();
-    } catch (const http::HungUp&) {
-      // It may have ended as asked, or crashed before it took the request: the next call tells.
-      asked = true;
+    if (!told) try {
+        auto warnings =
+            router_client(Door::kSocket).ask("DELETE", "/router", form, remove_network ? kRemoval : kResponse);
+        told = true;
+        for (const auto& line : lines_of(warnings)) say(line);
+      } catch (const control::NotRunning&) {
+        told = supervise::stop_monitor();
+      } catch (const http::HungUp&) {
+        // It may have ended as asked, or crashed before it took the request: the next call tells.
+        asked = true;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kTimeout) throw;
+        say("The router does not respond; its processes are told to end.");
+        told = supervise::stop_monitor() || supervise::kill_weave();
+      }
+    if (Clock::now() - began > kSayAfter && !std::exchange(waiting, true)) say("Waiting for the router to end ...");
+    if (Clock::now() - began > kForceAfter && !std::exchange(forced, true)) {
+      say("The router did not end, it is killed. Containers stay connected.");
+      supervise::kill_weave();
     }
   };
   auto runs = supervise::weave_runs();
@@ -44,8 +55,8 @@ namespace {
 Command row(const std::string& name, const std::string& summary) {
   Command command{.name = name, .group = "Launching", .summary = summary};
   command.details =
-      "Containers keep their addresses and reach each other on this host; what the router knows is kept for the next "
-      "launch.";
+      "Containers keep their addresses, and reach each other on this host and, by the fast datapath, on other hosts; their "
+      "names are not resolved. What the router knows is kept for the next launch.";
   command.max_words = 0;
   command.run = [](const Words&) {
     if (!stop_router(false)) say("Weave is not running.");

@@ -36,4 +36,8 @@ void error(fmt::format_string<Args...> format, Args&&... args) {
   write(Level::kError, fmt::format(format, std::forward<Args>(args)...));
 }
 
+// From now on stderr, which is this file, is opened anew when the file was renamed or removed (logrotate). Nothing
+// happens when stderr is something else.
+void follow_rotation(const std::string& path);
+
 }  // namespace weave::log

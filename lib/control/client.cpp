@@ -5,7 +5,7 @@
 namespace weave::control {
 namespace {
 
-constexpr std::chrono::seconds kReadTimeout{30};
+constexpr std::chrono::seconds kReadTimeout{5};
 
 std::string encoded(const http::Fields& form) {
   std::string out;
@@ -26,6 +26,11 @@ http::Response Client::send(http::Request request, std::chrono::milliseconds tim
     if (error.kind() == ErrorKind::kPermission)
       throw Error(ErrorKind::kPermission, fmt::format("not allowed to use {}", address_.str()),
                   "run as root, or as a member of group docker");
+    if (error.kind() == ErrorKind::kTimeout)
+      throw Error(ErrorKind::kTimeout,
+                  fmt::format("the router does not respond within {} s",
+                              std::chrono::duration_cast<std::chrono::seconds>(timeout).count()),
+                  "'weave logs' shows what it is doing, 'weave stop' ends it");
     throw;
   }
 }

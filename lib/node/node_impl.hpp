@@ -75,6 +75,8 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
 
   // -- node_status.cpp
   NodeStatus status() const;
+  // False when the peer announces that its connection to us is not established.
+  bool established_by(PeerName name) const;
 
   asio::any_io_executor executor;
   NodeConfig config;

@@ -24,6 +24,12 @@ std::string reason_of(const std::vector<overlay::OverlaySwitch::Row>& overlays, 
 
 }  // namespace
 
+bool Node::Impl::established_by(PeerName name) const {
+  const auto* peer = mesh.peers().find(name);
+  auto* link = peer != nullptr ? peer->link_to(config.name) : nullptr;
+  return link == nullptr || link->established;
+}
+
 NodeStatus Node::Impl::status() const {
   NodeStatus out;
   out.mesh = mesh.status();
@@ -43,7 +49,8 @@ NodeStatus Node::Impl::status() const {
     ConnectionRow row;
     row.address = session.remote.str();
     row.outbound = session.outbound;
-    row.state = connection.established ? "established" : "pending";
+    // The peer announces whether it has established the connection, too: only then frames pass both ways.
+    row.state = connection.established && established_by(session.theirs.name) ? "established" : "pending";
     row.peer = session.theirs.name;
     row.nickname = printable(session.theirs.nickname);
     row.overlay = session.overlays->name();

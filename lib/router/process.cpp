@@ -26,7 +26,7 @@ using supervise::kLifeFd;
 using supervise::kReadyFd;
 
 // After this time a router that is stopping is ended, whatever it waits for.
-constexpr unsigned kEndWithin = 12;  // seconds
+constexpr unsigned kEndWithin = 8;  // seconds
 
 // The router's process around class Router: reports readiness, handles signals, and watches the monitor.
 //
@@ -147,6 +147,7 @@ class RouterProcess {
 // Runs the body of a process; a failure goes to the log.
 template <class Body>
 int as_process(Body body) {
+  log::follow_rotation(kLogFile);
   try {
     return body();
   } catch (const std::exception& error) {

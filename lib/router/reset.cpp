@@ -2,14 +2,20 @@
 
 #include <fmt/ranges.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <set>
 
+#include "base/asio.hpp"
 #include "base/failures.hpp"
+#include "docker/client.hpp"
 #include "host/bridge.hpp"
 #include "host/netlink.hpp"
 #include "host/routes.hpp"
 #include "migrate/weave_net.hpp"
 #include "overlay/fastdp/io/datapath.hpp"
+#include "plugin/process.hpp"
 #include "router/last_launch.hpp"
 #include "router/launch.hpp"
 #include "supervise/lock.hpp"
@@ -27,6 +33,57 @@ void remove_path(const std::string& path) {
   std::error_code code;
   fs::remove_all(path, code);
   if (code) throw errno_error("cannot remove " + path, code.value());
+}
+
+// Answers Docker in place of the plugin, so that it doesn't wait for one while it removes a network.
+asio::awaitable<http::Response> answer_docker(http::Request request) {
+  if (request.path() == "/Plugin.Activate")
+    co_return http::Response::json(R"({"Implements":["NetworkDriver","IpamDriver"]})");
+  co_return http::Response::json("{}");
+}
+
+// Removes Docker's networks of our drivers. Throws Error for those that containers are on.
+void remove_docker_networks(const settings::Settings& settings) {
+  if (!settings.docker) return;
+  asio::io_context io;
+  docker::Client docker(settings.docker_api, std::chrono::seconds(10));
+  Failures failures;
+  std::exception_ptr ended;
+  auto work = [&]() -> asio::awaitable<void> {
+    std::set<std::string> drivers;
+    std::vector<std::unique_ptr<http::Server>> servers;
+    for (const auto& socket : {settings.plugin_socket, settings.plugin_mesh_socket})
+      if (!socket.empty()) drivers.insert(plugin::driver_name(socket));
+    std::vector<docker::Network> ours;
+    for (auto& network : co_await docker.list_networks())
+      if (drivers.contains(network.driver)) ours.push_back(std::move(network));
+    if (ours.empty()) co_return;
+    for (const auto& socket : {settings.plugin_socket, settings.plugin_mesh_socket})
+      if (!socket.empty())
+        servers.push_back(std::make_unique<http::Server>(io.get_executor(), http::Address{.path = socket, .host = {}},
+                                                         answer_docker, 0600));
+    for (const auto& network : ours) {
+      std::string failure;
+      try {
+        co_await docker.remove_network(network.id);
+      } catch (const Error& error) {
+        failure = error.what();
+      }
+      if (!failure.empty())
+        failures.attempt([&] { throw Error(fmt::format("Docker's network {} stays: {}", network.name, failure)); });
+    }
+  };
+  asio::co_spawn(io, work(), [&](std::exception_ptr error) {
+    ended = error;
+    io.stop();
+  });
+  io.run();
+  try {
+    if (ended) std::rethrow_exception(ended);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnavailable) throw;  // without Docker there is nothing to do
+  }
+  failures.throw_if_any();
 }
 
 }  // namespace
@@ -51,6 +108,7 @@ bool has_state(const std::string& state_dir) {
 void remove_everything(const std::string& state_dir) {
   Failures failures;
   auto settings = last_launch_or_defaults(state_dir);
+  failures.attempt([&] { remove_docker_networks(settings); });
   failures.attempt([&] {
     auto config = firewall_config(settings);
     // Rules of an earlier launch with DNS may be there, too.

@@ -236,6 +236,7 @@ const std::vector<Row>& table() {
       {.names = "--log-level",
        .value = "<level>",
        .help = "debug, info, warning or error (default info)",
+       .variable = {"WEAVE_DEBUG", "debug"},
        .field = field("log-level", &Settings::log_level, log_level),
        .choices = log_levels()},
       {.names = "--no-restart",

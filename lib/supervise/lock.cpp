@@ -33,7 +33,13 @@ UniqueFd open_lock(const char* name) {
   return fd;
 }
 
-// Somebody else holds the lock of this file.
+void write_pid(const UniqueFd& fd, const char* name) {
+  auto pid = std::to_string(::getpid());
+  if (::ftruncate(fd.get(), 0) != 0 || ::write(fd.get(), pid.data(), pid.size()) < 0)
+    log::warning("cannot write a pid: file={} reason={}", path_of(name), errno_text(errno));
+}
+
+// Another process holds the lock of this file.
 bool is_held(const UniqueFd& fd) {
   return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
@@ -53,15 +59,14 @@ AlreadyRunning already_running() {
 UniqueFd lock_host() {
   auto fd = open_lock("lock");
   if (is_held(fd)) throw already_running();
+  write_pid(fd, "lock");
   return fd;
 }
 
 UniqueFd lock_monitor() {
   auto fd = open_lock("monitor");
   if (is_held(fd)) return {};
-  auto pid = std::to_string(::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 || ::write(fd.get(), pid.data(), pid.size()) < 0)
-    log::warning("cannot write the monitor's pid: file={} reason={}", path_of("monitor"), errno_text(errno));
+  write_pid(fd, "monitor");
   return fd;
 }
 
@@ -69,14 +74,33 @@ bool router_runs() {
   return is_held(UniqueFd(::open(path_of("lock").c_str(), O_RDONLY | O_CLOEXEC)));
 }
 
-std::optional<pid_t> running_monitor() {
-  UniqueFd fd(::open(path_of("monitor").c_str(), O_RDONLY | O_CLOEXEC));
+namespace {
+
+// The process that holds a lock.
+std::optional<pid_t> holder_of(const char* name) {
+  UniqueFd fd(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC));
   if (!is_held(fd)) return std::nullopt;
   char text[16];
   auto size = ::read(fd.get(), text, sizeof text);
   pid_t pid = 0;
   if (size <= 0 || std::from_chars(text, text + size, pid).ec != std::errc() || pid <= 1) return std::nullopt;
   return pid;
+}
+
+}  // namespace
+
+std::optional<pid_t> running_monitor() {
+  return holder_of("monitor");
+}
+
+bool kill_weave() {
+  // The monitor first: it would start another router, and a router would start another monitor.
+  bool killed = false;
+  auto monitor = holder_of("monitor"), router = holder_of("lock");
+  for (auto pid : {monitor, router}) killed = (pid && ::kill(*pid, SIGSTOP) == 0) || killed;
+  for (auto pid : {monitor, router})
+    if (pid) ::kill(*pid, SIGKILL);
+  return killed;
 }
 
 bool weave_runs() {

@@ -50,6 +50,8 @@ bool weave_runs();
 // Asks the monitor to end, and the router with it, or not to start one again: SIGTERM. False when no monitor runs, or
 // this user may not signal it.
 bool stop_monitor();
+// Ends monitor and router by force, whatever state they are in. False when there was none.
+bool kill_weave();
 
 // Polls every 5 ms until neither router nor monitor runs; calls `meanwhile` between two polls. False when one still
 // runs after `limit`.

@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 using Steady = std::chrono::steady_clock;
 constexpr auto kLongestPause = 30s;  // before a restart
 constexpr auto kHealthy = 60s;       // of life, after which the pause is short again
-constexpr auto kStopLimit = 15s;     // for a router that was told to stop; then it is killed
+constexpr auto kStopLimit = 10s;     // for a router that was told to stop; then it is killed
 
 struct Ended {
   bool asked = false;  // a stop was requested

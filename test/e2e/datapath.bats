@@ -175,6 +175,17 @@ reason() { on "$1" weave status connections | grep "($2)" | grep -q "$3"; }
   bulk 1 2 8
 }
 
+@test "a host whose own firewall drops UDP sees that frames do not arrive" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually uses h2 fastdp h1
+  on h1 iptables -I INPUT -p udp -j DROP
+  unestablished() { refute uses "$1" fastdp "$2" 2>/dev/null; }
+  WITHIN=90 eventually unestablished h1 h2
+  WITHIN=60 eventually reason h1 h2 'pending.*fastdp: no heartbeats of the peer arrive: is UDP port 6784 open on this host'
+}
+
 @test "a local route too small for full packets is named, and the fast datapath is used when it is large enough" {
   node 1
   on h1 ip link set eth0 mtu 1450

@@ -125,6 +125,14 @@ plugin_run() {  # NAME OPTIONS...
   on h1 docker exec web2 ping -c 1 -W 2 10.32.0.1
 }
 
+@test "reset after stop removes Docker's network, within seconds" {
+  on h1 weave stop
+  begin=$SECONDS
+  on h1 weave reset --force
+  [ $((SECONDS - begin)) -le 10 ]
+  is "$(on h1 docker network ls -q --filter name=weave)" ""
+}
+
 @test "the network is created again after docker network prune" {
   on h1 docker network prune -f
   eventually on h1 docker network inspect weave

@@ -68,7 +68,7 @@ ours() { on h1 sh -c 'ip -o link | grep -E "weave|vethwe|vxlan-"; iptables-save 
 }
 
 @test "--resume reads the password from its file again" {
-  on h1 sh -c 'echo secret >/root/password'
+  on h1 sh -c 'umask 077; echo secret >/root/password'
   launch --password-file /root/password
   on h1 weave stop
   on h1 weave launch --resume

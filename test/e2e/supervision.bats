@@ -79,3 +79,28 @@ ready() { on h1 curl -sf -o /dev/null http://127.0.0.1:6784/healthz; }
   launch
   ready
 }
+
+@test "weave stop ends a router that hangs, and one whose monitor hangs, within 15 s" {
+  for who in router monitor both; do
+    on h1 weave launch --docker-api= --plugin=false --no-dns
+    [ $who = monitor ] || on h1 pkill -STOP -f '^weave router'
+    [ $who = router ] || on h1 pkill -STOP -f '^weave monitor'
+    begin=$SECONDS
+    run on h1 weave stop
+    status_is 0
+    [ $((SECONDS - begin)) -le 16 ]
+    refute on h1 pgrep -x weave
+  done
+}
+
+@test "commands do not wait for a router that hangs" {
+  on h1 weave launch --docker-api= --plugin=false --no-dns
+  on h1 pkill -STOP -f '^weave router'
+  for command in status ps report 'status peers'; do
+    run on h1 timeout 8 weave $command
+    status_is 1
+    like "$output" "*does not respond within 5 s*"
+  done
+  on h1 pkill -CONT -f '^weave router'
+  on h1 weave status >/dev/null
+}

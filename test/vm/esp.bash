@@ -10,7 +10,7 @@ PATTERN=nobody-may-read!  # 16 bytes
 SECRET=--password-file=/run/password
 
 # Hosts share the machine's files.
-own_files() { on "$1" sh -c 'mkdir /run/state; mount -t tmpfs log /var/log; echo secret >/run/password'; }
+own_files() { on "$1" sh -c 'mkdir /run/state; mount -t tmpfs log /var/log; umask 077; echo secret >/run/password'; }
 weave() { on "$1" "$WEAVE" "${@:2}"; }
 launch() {  # HOST OPTIONS AND PEERS...
   weave "$1" launch --docker-api= --plugin=false --no-dns --state-dir=/run/state --nickname="$1" "${@:2}" >/dev/null

@@ -192,6 +192,8 @@ std::string FastForwarder::trouble() const {
                           hop_.port, port_.mtu + kVxlanOverhead + (link_.key.empty() ? 0 : kEspOverhead));
   if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", HeartbeatTimer::kTimeout.count(), path);
   if (!reaches_) return fmt::format("the peer gets none of our heartbeats: {}", path);
+  if (established_ && !heard_)
+    return fmt::format("no heartbeats of the peer arrive: is UDP port {} open on this host?", hop_.port);
   if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
   if (remote_mtu_ && *remote_mtu_ != port_.mtu)
     return fmt::format("the peer's containers have an MTU of {}, ours {}: launch with the same WEAVE_MTU on all hosts",

@@ -48,6 +48,7 @@ const std::map<std::string, std::string> kVariables{
     {"DOCKER_BRIDGE", "br7"},
     {"WEAVE_HTTP_ADDR", "10.0.0.1"},
     {"WEAVE_STATUS_ADDR", "127.0.0.1:7002"},
+    {"WEAVE_DEBUG", "1"},
 };
 
 }  // namespace
@@ -59,10 +60,11 @@ TEST_CASE("a launch without options has the defaults") {
 }
 
 TEST_CASE("each variable of the table takes effect, unless it is empty or its option is given") {
-  std::map<std::string, std::string> given{
-      {"--password", "mine"},   {"--port", "6783"},    {"--plugin", "true"},
-      {"--mtu", "0"},           {"--no-fastdp", "0"},  {"--docker-bridge", "docker0"},
-      {"--http-addr", ":6784"}, {"--status-addr", ""}, {"--docker-api", "/d.sock"}};
+  std::map<std::string, std::string> given{{"--password", "mine"},      {"--port", "6783"},
+                                           {"--plugin", "true"},        {"--mtu", "0"},
+                                           {"--no-fastdp", "0"},        {"--docker-bridge", "docker0"},
+                                           {"--http-addr", ":6784"},    {"--status-addr", ""},
+                                           {"--docker-api", "/d.sock"}, {"--log-level", "info"}};
   size_t count = 0;
   for (const auto& row : table()) {
     if (row.variable.name.empty()) continue;
