@@ -89,6 +89,16 @@ bool holds(const std::vector<Cidr>& cidrs, const Cidr& cidr) {
   return std::any_of(cidrs.begin(), cidrs.end(), [&](const Cidr& one) { return one.address == cidr.address; });
 }
 
+// A name outside the domain is left out, as by Weave Net, with a word about it.
+void register_name(const control::Client& client, const Cidr& cidr, const std::string& name) {
+  try {
+    ask_part(client, "DNS", "PUT", path("/name", {kOwner, cidr.address.str()}), {{"fqdn", name}, {"strict", "true"}});
+  } catch (const control::AnswerError& error) {
+    if (error.status() != 400) throw;
+    say("Warning: the name is not registered: {}", error.what());
+  }
+}
+
 int expose(const ExposeGiven& given, const Words& words) {
   auto addresses = addresses_only("expose", words);
   auto client = router_client();
@@ -105,9 +115,7 @@ int expose(const ExposeGiven& given, const Words& words) {
     http::Fields form;
     if (given.without_masquerade) form.emplace_back("skipNAT", "true");
     client.ask("POST", path("/expose", parts(cidr)), form);
-    if (!given.name.empty())
-      ask_part(client, "DNS", "PUT", path("/name", {kOwner, cidr.address.str()}),
-               {{"fqdn", given.name}, {"strict", "true"}});
+    if (!given.name.empty()) register_name(client, cidr, given.name);
     exposed.push_back(cidr);
   }
   undo.done();

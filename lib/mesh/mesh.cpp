@@ -54,12 +54,18 @@ bool Mesh::admit(ConnectionId id, const Handshake& remote) {
   if (!remote.name.value || remote.name.value >> 48) return refuse("invalid peer name " + remote.name.str());
   auto shown = fmt::format("{}({})", remote.name.str(), printable(remote.nickname));
   if (remote.name == self.name && remote.uid == self.uid) return refuse("cannot connect to ourself", true);
+  // Weave Net never dials such a peer again; here it recovers when one of the two gets another name.
   if (remote.name == self.name)
-    return refuse(fmt::format(R"(local "{}" and remote "{}" peer names collision)", self.str(), shown), true);
+    return refuse(fmt::format(R"(local "{}" and remote "{}" peer names collision)", self.str(), shown));
   if (!remote.introduces && !peers_.find(remote.name))
     return refuse(fmt::format("Found unknown remote name: {} at {}", remote.name.str(), remote.address));
 
   if (const auto* old = connections_.find(remote.name)) {
+    auto host_of = [](const std::string& address) { return address.substr(0, address.rfind(':')); };
+    const auto& other = old->status.remote;
+    if (other.uid != remote.uid && host_of(other.address) != host_of(remote.address))
+      log::warning("two hosts have the same peer name, give one of them another --name: peer={} address={} other={}",
+                   label(remote), remote.address, other.address);
     auto reason = fmt::format("Multiple connections to {} added to {}", shown, self.str());
     auto old_uid = old->status.remote.conn_uid;
     if (remote.conn_uid == old_uid) close(old->status.id, reason);

@@ -129,6 +129,9 @@ asio::awaitable<Result<tcp::socket>> Node::Impl::connect_to(Endpoint address) {
     }
     if (late) code = asio::error::timed_out;
   }
+  if (code == asio::error::connection_refused)
+    co_return Refused(fmt::format("cannot connect to {}: {} (does weave run there, and is the TCP port open?)",
+                                  address.str(), code.message()));
   if (code) co_return Refused(fmt::format("cannot connect to {}: {}", address.str(), code.message()));
   co_return socket;
 }

@@ -125,8 +125,11 @@ same_topology() {
   established h1 1
 }
 
-@test "a peer with our own name is refused" {
+@test "two hosts with one peer name are told so, and connect when one has another name" {
   launch h1 --name=02:00:00:00:00:01
   launch h2 --name=02:00:00:00:00:01 "$(ip_of h1)"
-  eventually on h2 sh -c 'weave status connections | grep "peer names collision, retry: never"'
+  eventually on h2 sh -c 'weave status connections | grep "peer names collision, retry: 20"'
+  on h1 weave stop
+  launch h1 --name=02:00:00:00:00:03
+  eventually established h2 1
 }

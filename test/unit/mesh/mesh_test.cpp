@@ -70,7 +70,7 @@ TEST_CASE("connections are refused with Weave Net's reasons") {
   };
   CHECK(refusal({.name = one, .nickname = "n1", .uid = 101}) == "cannot connect to ourself !");
   CHECK(refusal({.name = one, .nickname = "evil", .uid = 5}) ==
-        "local \"00:00:00:00:00:01(n1)\" and remote \"00:00:00:00:00:01(evil)\" peer names collision !");
+        "local \"00:00:00:00:00:01(n1)\" and remote \"00:00:00:00:00:01(evil)\" peer names collision");
   CHECK(refusal({.name = two, .uid = 5, .address = "10.0.0.2:6783", .outbound = true, .introduces = false}) ==
         "Found unknown remote name: 00:00:00:00:00:02 at 10.0.0.2:6783");
   CHECK(refusal({.name = {}, .uid = 5}) == "invalid peer name 00:00:00:00:00:00");

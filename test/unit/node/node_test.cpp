@@ -264,7 +264,7 @@ TEST_CASE("a target that is this router is given up, an unreachable one is retri
   CHECK(one->status().connections.at(0).retry_at == std::nullopt);
   CHECK(one->targets(true).empty());
   one->connect({"127.0.77.9:1"}, true);
-  REQUIRE(net.until([&] { return reason(*one) == "cannot connect to 127.0.77.9:1: Connection refused"; }));
+  REQUIRE(net.until([&] { return reason(*one) == "cannot connect to 127.0.77.9:1: Connection refused (does weave run there, and is the TCP port open?)"; }));
   one->forget({"127.0.77.9:1"});
   REQUIRE(net.until([&] { return one->status().connections.empty(); }));
 }
