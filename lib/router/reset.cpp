@@ -55,6 +55,11 @@ void remove_docker_networks(const settings::Settings& settings) {
     for (const auto& socket : {settings.plugin_socket, settings.plugin_mesh_socket})
       if (!socket.empty()) drivers.insert(plugin::driver_name(socket));
     std::vector<docker::Network> ours;
+    try {
+      co_await docker.ping();
+    } catch (const Error&) {
+      co_return;  // without Docker there is nothing to do
+    }
     for (auto& network : co_await docker.list_networks())
       if (drivers.contains(network.driver)) ours.push_back(std::move(network));
     if (ours.empty()) co_return;
@@ -78,11 +83,7 @@ void remove_docker_networks(const settings::Settings& settings) {
     io.stop();
   });
   io.run();
-  try {
-    if (ended) std::rethrow_exception(ended);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kUnavailable) throw;  // without Docker there is nothing to do
-  }
+  if (ended) std::rethrow_exception(ended);
   failures.throw_if_any();
 }
 

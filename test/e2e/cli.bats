@@ -260,12 +260,17 @@ state_is() { [ "$(state)" = "$1" ]; }
 
 @test "expose undoes what it did when a part fails" {
   before=$(state)
-  run --separate-stderr weave expose 10.2.1.2/24 net:default -h x.example.com
-  fails_with 1 "outside the domain"
-  is "$(state)" "$before"
   run --separate-stderr weave expose 10.2.1.2/24 net:10.99.5.0/24
   fails_with 1 "out of bounds"
   is "$(state)" "$before"
+}
+
+@test "expose leaves a name outside the domain out, with a warning" {
+  run --separate-stderr weave expose 10.2.1.2/24 -h x.example.com
+  status_is 0
+  prints 10.2.1.2
+  like "$stderr" "Warning: the name is not registered: *outside the domain*"
+  is "$(weave hide 10.2.1.2/24)" 10.2.1.2
 }
 
 @test "hide prints only the addresses that it removed" {

@@ -19,7 +19,6 @@ weave config|1|
 weave dns-lookup web1|7|
 weave dns-add nosuch|7|
 weave rmpeer x|7|
-weave stop-proxy|1|
 weave launch-proxy|1|
 weave launch-dns|1|
 weave stop-dns|1|

@@ -174,8 +174,6 @@ launch --awsvpc
 launch --expect-npc
 launch --no-fastdp --datapath bridge
 launch --token x
-launch --proxy
-launch --tlsverify
 launch --password a --password-file b
 launch-plugin --bogus
 END
@@ -215,10 +213,12 @@ END
 }
 
 @test "there is no Docker API proxy, and no CNI" {
-  for command in env config launch-proxy stop-proxy "status proxy"; do
+  for command in env config launch-proxy "status proxy"; do
     says 1 $command
     is "${stderr_lines[0]}" "weave has no Docker API proxy"
   done
+  says 0 stop-proxy
+  is "$stderr" "weave has no Docker API proxy: there is nothing to stop."
   says 1 setup-cni
   says 1 env --restore
   [[ $stderr == "Nothing to restore."* ]]
