@@ -55,6 +55,11 @@ int launch(const LaunchGiven& given, const std::string& command, bool with_plugi
   if (!settings.encrypted)
     if (auto before = router::last_launch(settings.state_dir); before && before->encrypted)
       warnings.emplace_back("Warning: the last launch had a password, and this one has none: peers with one refuse it");
+  // As a unit's main process: systemd ends the whole unit when this command returns.
+  if (!settings.foreground && ::getppid() == 1 && environment("INVOCATION_ID"))
+    warnings.emplace_back(
+        "Warning: systemd will end the router when this command returns; write Type=notify and "
+        "ExecStart=weave launch --foreground in the unit");
   for (const auto& line : warnings) say(line);
   // The processes to come are told over a pipe; their environment is none of the password's business.
   ::unsetenv("WEAVE_PASSWORD");

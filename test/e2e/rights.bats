@@ -66,3 +66,12 @@ post() { as_nobody curl -s -o /dev/null -w '%{http_code}' -X POST "127.0.0.1:678
   on h1 env PATH=/usr/bin:/bin "$(on h1 sh -c 'command -v weave')" reset --force
   is "$(on h1 sh -c 'iptables-save | grep -c -i weave || :')" 0
 }
+
+@test "a launch as the main process of a systemd unit says how the unit must be written" {
+  on h1 sh -c '(INVOCATION_ID=7f setsid sh -c "sleep 0.5; exec weave launch --docker-api= --plugin=false --no-dns >/run/said 2>&1" &)'
+  eventually on h1 grep -q 'ExecStart=weave launch --foreground' /run/said
+  on h1 weave stop
+  run launch
+  status_is 0
+  refute grep -q systemd <<<"$output"
+}
