@@ -13,7 +13,6 @@ namespace weave::cmd {
 
 namespace {
 
-
 // Why an allocation waits, in words that follow "waiting for an address: ". Empty when the router doesn't say.
 std::string waiting_for(const control::Client& client) {
   try {

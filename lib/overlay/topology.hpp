@@ -13,9 +13,10 @@ namespace weave::overlay {
 // An immutable value once it is shared.
 struct Topology {
   PeerName self;
-  std::unordered_map<PeerName, PeerName> next_hop;                // by destination; without ourself
-  std::unordered_map<PeerName, std::vector<PeerName>> broadcast;  // by source peer, of all known peers and ourself
-  std::unordered_map<PeerName, uint16_t> ids;  // short IDs, ourself included; of peers with the same ID only its owner
+  std::unordered_map<PeerName, PeerName> next_hop;  // by destination; without this peer
+  std::unordered_map<PeerName, std::vector<PeerName>>
+      broadcast;                               // by source peer, of all known peers, this one included
+  std::unordered_map<PeerName, uint16_t> ids;  // short IDs, own one included; of peers with the same ID only its owner
   std::unordered_map<PeerName, std::string> neighbours;  // connected peers, with the name of the overlay in use
 
   bool operator==(const Topology&) const = default;

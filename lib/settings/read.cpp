@@ -51,8 +51,8 @@ Settings read(const Given& given, const Environment& environment, Settings base,
   }
   std::string ignored;
   for (const auto& row : table())
-    if (auto found = given.options.find(row.name());
-        row.show == Show::kIgnored && found != given.options.end() && found->second != std::vector<std::string>{"false"})
+    if (auto found = given.options.find(row.name()); row.show == Show::kIgnored && found != given.options.end() &&
+                                                     found->second != std::vector<std::string>{"false"})
       ignored += (ignored.empty() ? "" : ", ") + row.name();
   if (!ignored.empty()) warnings.push_back("Warning: without effect here: " + ignored);
   // Without Docker there is no use for the plugin; only an explicit --plugin is an error then.

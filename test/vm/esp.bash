@@ -183,7 +183,7 @@ lingering_ends() {
   on h2 ip xfrm state | grep spi
   false
 }
-mends() {
+router_again() {
   crash h1
   launch h1 $SECRET --resume
   both_use fastdp
@@ -223,12 +223,12 @@ check "after many packets a router tells its peer a new key, and no frame is los
 check "a router that is stopped and launched costs no frame" loses_nothing h1 1 stops_and_launches
 check "a router that is killed and launched costs no frame" loses_nothing h2 2 is_killed
 check "unused associations are removed after a while" lingering_ends
-mends
+router_again
 check "the firewall removes the mark, and no frame leaves" loses_mark
 check "a policy is lost, and no frame leaves" loses_policy
 check "all policies are lost, and nothing passes in or out until they are restored" loses_all_policies
 check "associations are lost, and no frame leaves" loses_associations
-check "a router that is killed and launched restores all that" mends
+check "a router that is killed and launched restores all that" router_again
 check "reset leaves nothing in the kernel" resets
 check "a start without a password leaves no association or policy in the kernel" starts_without_password
 check "at no time did anything cross the underlay in clear" all_encrypted

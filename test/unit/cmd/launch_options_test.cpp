@@ -149,11 +149,10 @@ TEST_CASE("--init-peer-count is the old form of consensus") {
 }
 
 TEST_CASE("invalid options are refused before anything starts") {
-  for (const auto& words :
-       {Words{"--ipalloc-range", "10.32.0.0"}, Words{"--ipalloc-init=foo"}, Words{"--port=70000"},
-        Words{"--name=notamac"}, Words{"--log-level=loud"}, Words{"--trusted-subnets=foo"},
-        Words{"--resume", "10.0.0.1"}, Words{"--dns-fallback-timeout=5x"}, Words{"--expect-npc"},
-        Words{"--awsvpc"}, Words{"--token=abc"}, Words{"--plugin-v2"}}) {
+  for (const auto& words : {Words{"--ipalloc-range", "10.32.0.0"}, Words{"--ipalloc-init=foo"}, Words{"--port=70000"},
+                            Words{"--name=notamac"}, Words{"--log-level=loud"}, Words{"--trusted-subnets=foo"},
+                            Words{"--resume", "10.0.0.1"}, Words{"--dns-fallback-timeout=5x"}, Words{"--expect-npc"},
+                            Words{"--awsvpc"}, Words{"--token=abc"}, Words{"--plugin-v2"}}) {
     INFO(words[0]);
     CHECK_THROWS_AS(Launch()(words), Error);
   }

@@ -31,8 +31,8 @@ struct Net {
       if (config.port != 0) sleeves.erase(number);
       auto& sleeve = sleeves[number];
       auto ip = Ipv4::parse(config.host);
-      sleeve = std::make_unique<overlay::SleeveDatapath>(io.get_executor(), config.name, ip ? *ip : Ipv4{},
-                                                         config.port);
+      sleeve =
+          std::make_unique<overlay::SleeveDatapath>(io.get_executor(), config.name, ip ? *ip : Ipv4{}, config.port);
       config.port = sleeve->port();
       if (before) config.overlays.push_back(before);
       config.overlays.push_back(sleeve.get());
@@ -264,7 +264,10 @@ TEST_CASE("a target that is this router is given up, an unreachable one is retri
   CHECK(one->status().connections.at(0).retry_at == std::nullopt);
   CHECK(one->targets(true).empty());
   one->connect({"127.0.77.9:1"}, true);
-  REQUIRE(net.until([&] { return reason(*one) == "cannot connect to 127.0.77.9:1: Connection refused (does weave run there, and is the TCP port open?)"; }));
+  REQUIRE(net.until([&] {
+    return reason(*one) ==
+           "cannot connect to 127.0.77.9:1: Connection refused (does weave run there, and is the TCP port open?)";
+  }));
   one->forget({"127.0.77.9:1"});
   REQUIRE(net.until([&] { return one->status().connections.empty(); }));
 }
