@@ -130,6 +130,8 @@ asio::awaitable<void> Addresses::with_addresses_in_use(std::function<void(const 
 }
 
 void Addresses::container_destroyed(const std::string& ident) {
+  // A look into the kernel that fails now is repeated by the ticks after the grace.
+  container_died(ident);
   spawn([this, ident](const std::set<Ipv4>& in_use) {
     allocator_.container_destroyed(ident, in_use);
     for (const auto& owned : allocator_.owned())
@@ -142,9 +144,16 @@ void Addresses::container_destroyed(const std::string& ident) {
 
 void Addresses::reconcile(std::set<std::string> running, std::set<std::string> existing) {
   // Docker lists full ids: it can't be told whether another ident is that of a container.
-  for (const auto& owned : allocator_.owned())
+  std::set<std::string> compared;
+  for (const auto& owned : allocator_.owned()) {
+    compared.insert(owned.ident);
     if (!is_container_id(owned.ident)) running.insert(owned.ident);
-  spawn([this, running = std::move(running), existing = std::move(existing)](const std::set<Ipv4>& in_use) {
+  }
+  spawn([this, running = std::move(running), existing = std::move(existing),
+         compared = std::move(compared)](const std::set<Ipv4>& in_use) mutable {
+    // A container that has got its first address since then is newer than Docker's list.
+    for (const auto& owned : allocator_.owned())
+      if (!compared.contains(owned.ident)) running.insert(owned.ident);
     allocator_.reconcile(running, existing, Clock::now(), in_use);
     deliver();
   });

@@ -4,6 +4,8 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
 using namespace weave;
@@ -17,6 +19,7 @@ const std::string kOne(64, '1'), kTwo(64, '2'), kThree(64, '3');
 struct Host {
   asio::io_context io;
   std::set<std::string> alive{kOne, kTwo, kThree};
+  std::optional<std::set<Ipv4>> in_use = std::set<Ipv4>{};  // in the kernel; nothing: it can't be found out
   Addresses addresses{io.get_executor(),
                       {.self = PeerName{1},
                        .nickname = "h1",
@@ -25,7 +28,14 @@ struct Host {
                        .seed = {}},
                       {},
                       [](std::span<const Change>) {},
-                      [this](std::string ident) -> asio::awaitable<bool> { co_return alive.contains(ident); }};
+                      [this](std::string ident) -> asio::awaitable<bool> { co_return alive.contains(ident); },
+                      {},
+                      [this]() -> asio::awaitable<std::set<Ipv4>> {
+                        // A look into the kernel takes a while.
+                        for (int i = 0; i < 10; ++i) co_await asio::post(io, asio::use_awaitable);
+                        if (!in_use) throw Error("no bridge");
+                        co_return *in_use;
+                      }};
 
   struct Asked {
     bool done = false;
@@ -122,9 +132,43 @@ TEST_CASE("after a gap in Docker's events addresses of missing containers are fr
   host.ask(kOne);
   host.ask(kTwo);
   host.addresses.reconcile({}, {kTwo});
+  host.settle();
   auto owned = host.addresses.allocator().owned();
   REQUIRE(owned.size() == 1);
   CHECK(owned[0].ident == kTwo);
+}
+
+TEST_CASE("an address in use outlives its container, and is freed by the next tick after that") {
+  Host host;
+  host.ask(kOne);
+  host.in_use = {Ipv4{0x0a000001}};
+  host.addresses.container_destroyed(kOne);
+  host.settle();
+  CHECK(host.addresses.allocator().owned().size() == 1);
+  host.addresses.tick();
+  host.settle();
+  CHECK(host.addresses.allocator().owned().size() == 1);
+  host.in_use = std::set<Ipv4>{};
+  host.addresses.tick();
+  host.settle();
+  CHECK(host.addresses.allocator().owned().empty());
+}
+
+TEST_CASE("nothing is freed while the addresses in use are not known") {
+  Host host;
+  host.ask(kOne);
+  host.in_use.reset();
+  host.addresses.container_destroyed(kOne);
+  host.settle();
+  CHECK(host.addresses.allocator().owned().size() == 1);
+}
+
+TEST_CASE("a container that gets an address after Docker's list was made keeps it") {
+  Host host;
+  host.addresses.reconcile({}, {});
+  host.ask(kOne);
+  host.settle();
+  CHECK(host.addresses.allocator().owned().size() == 1);
 }
 
 TEST_CASE("a leaving peer allocates no address any more") {
