@@ -3,6 +3,7 @@
 #include "command.hpp"
 #include "control/client.hpp"
 #include "output.hpp"
+#include "router_client.hpp"
 #include "supervise/lock.hpp"
 
 namespace weave::cmd {
@@ -43,8 +44,9 @@ int run(const Command& command, const Words& arguments) {
     explain(error);
     say("See 'weave {} --help'.", command.name);
   } catch (const control::NotRunning&) {
-    say("weave is not running.");
-    say("Start it with 'weave launch'.");
+    auto why = why_not_running();
+    say("{}.", why.what());
+    say(sentence(why.hint()));
     return kNotRunning;
   } catch (const supervise::AlreadyRunning& error) {
     explain(error);

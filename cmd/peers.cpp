@@ -1,4 +1,7 @@
 // weave connect, forget, rmpeer
+#include <chrono>
+#include <thread>
+
 #include "output.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
@@ -25,14 +28,35 @@ int forget(const Words& peers) {
   return kDone;
 }
 
-// Taking the ranges of a peer that lives ends in two owners of one address.
-void require_dead(const control::Report& report, const std::string& word) {
+constexpr std::chrono::seconds kForgotten{3};  // peers forget one that nobody is connected to sooner than that
+constexpr std::chrono::milliseconds kBetweenLooks{200};
+
+const control::Peer* find_peer(const control::Report& report, const std::string& word) {
+  for (const auto& peer : report.router.peers)
+    if (peer.name.str() == word || peer.nickname == word) return &peer;
+  return nullptr;
+}
+
+bool anybody_connected(const control::Report& report, const control::Peer& peer) {
+  return std::ranges::any_of(report.router.peers, [&](const control::Peer& one) {
+    return std::ranges::any_of(one.connections, [&](const auto& connection) { return connection.name == peer.name; });
+  });
+}
+
+// Taking the ranges of a peer that lives ends in two owners of one address. A peer that has just ended is forgotten
+// within seconds, which is waited for.
+void require_dead(control::Report report, const control::Client& client, const std::string& word) {
   if (word == report.router.name.str() || word == report.router.nickname)
     throw Error(fmt::format("{} is this peer itself", word), "to leave the network, use 'weave reset'");
-  for (const auto& peer : report.router.peers)
-    if (peer.name.str() == word || peer.nickname == word)
-      throw Error(fmt::format("{} is reachable and uses its addresses itself", word),
-                  "stop that peer first; --force takes them all the same");
+  for (auto until = std::chrono::steady_clock::now() + kForgotten;; report = report_of(client)) {
+    const auto* peer = find_peer(report, word);
+    if (!peer) return;
+    if (anybody_connected(report, *peer) || std::chrono::steady_clock::now() >= until)
+      throw Error(fmt::format("{} counts as reachable and uses its addresses itself", word),
+                  "stop that peer first; one that ended without a word counts as reachable for up to a minute; "
+                  "--force takes its addresses at once");
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
 }
 
 bool owns_addresses(const control::Report& report, const std::string& word) {
@@ -46,7 +70,7 @@ int rmpeer(const Words& peers, bool force) {
   auto report = report_of(client);
   if (!report.ipam) throw Failure("IPAM is disabled", kFeatureOff);
   for (const auto& peer : peers) {
-    if (!force) require_dead(report, peer);
+    if (!force) require_dead(report, client, peer);
     if (!owns_addresses(report, peer)) throw Error(fmt::format("no peer '{}' owns addresses", peer));
   }
   http::Fields form;

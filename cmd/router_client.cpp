@@ -8,6 +8,7 @@
 #include "host/netlink.hpp"
 #include "output.hpp"
 #include "settings/read.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::cmd {
 
@@ -25,6 +26,12 @@ std::string waiting_for(const control::Client& client) {
   }
 }
 
+control::Client tcp_client() {
+  settings::Settings defaults;
+  settings::read_one("--http-addr", {}, non_empty_environment, defaults);
+  return control::Client(defaults.http_addr.value());
+}
+
 }  // namespace
 
 control::Client router_client(Door door) {
@@ -32,9 +39,37 @@ control::Client router_client(Door door) {
   if (door == Door::kSocket || ::access(control::kSocketPath, R_OK | W_OK) == 0) return socket;
   // A socket that refuses this user is the answer: the TCP address is no way around it.
   if (errno == EACCES && !non_empty_environment("WEAVE_HTTP_ADDR")) return socket;
-  settings::Settings defaults;
-  settings::read_one("--http-addr", {}, non_empty_environment, defaults);
-  return control::Client(defaults.http_addr.value());
+  return tcp_client();
+}
+
+namespace {
+
+// Weave Net's router has the same TCP address, and no socket.
+bool weave_net_runs() {
+  try {
+    return tcp_client().call("GET", "/status", {}, std::chrono::seconds(1)).status == 200;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Error why_not_running() {
+  switch (supervise::state_without_listener()) {
+    case supervise::State::kStarting:
+      return Error("weave is starting", "try again in a few seconds; 'weave logs' shows what it is doing");
+    case supervise::State::kRestarting:
+      return Error("weave is restarting after a crash", "try again in a few seconds; 'weave logs' shows why it ended");
+    case supervise::State::kUnknown:
+      return Error("weave is not running or not ready", "run the command as root to see which");
+    case supervise::State::kStopped:
+      break;
+  }
+  if (weave_net_runs())
+    return Error("the router that runs on this host is Weave Net's, which can't do this",
+                 "stop it and start this one with 'weave launch'");
+  return Error("weave is not running", "start it with 'weave launch'");
 }
 
 control::Report report_of(const control::Client& client) {
@@ -80,11 +115,7 @@ http::Response patient_call(const control::Client& client, const std::string& me
 }
 
 void require_good(const http::Response& answer) {
-  if (answer.status < 400) return;
-  auto text = answer.body;
-  while (text.ends_with('\n')) text.pop_back();
-  throw control::AnswerError(text.empty() ? fmt::format("the router responded with status {}", answer.status) : text,
-                             answer.status);
+  if (answer.status >= 400) throw control::error_of(answer);
 }
 
 std::string ask_part(const control::Client& client, const std::string& part, const std::string& method,

@@ -21,6 +21,10 @@ control::Client router_client(Door door = Door::kAny);
 
 control::Report report_of(const control::Client& client);
 
+// What a command says when no router listens: that weave isn't running, or is starting, or restarting after a crash,
+// or that Weave Net's router listens, which doesn't know what was asked.
+Error why_not_running();
+
 // The name of the bridge that a running router uses: the one that carries its peer name as MAC.
 std::string bridge_of(const control::Report& report);
 

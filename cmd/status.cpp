@@ -17,8 +17,9 @@ int status(const Words& words) {
     auto text = router_client().ask("GET", words.empty() ? "/status" : "/status/" + words[0], {}, kResponseLimit);
     out(words.empty() ? "\n" + text + "\n" : text);
     return kDone;
-  } catch (const control::NotRunning& error) {
-    throw Failure("weave is not running.", kFailed, error.hint());  // scripts ask `if weave status`
+  } catch (const control::NotRunning&) {
+    auto why = why_not_running();
+    throw Failure(fmt::format("{}.", why.what()), kFailed, why.hint());  // scripts ask `if weave status`
   }
 }
 

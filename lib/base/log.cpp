@@ -1,7 +1,6 @@
 #include "base/log.hpp"
 
 #define SPDLOG_HEADER_ONLY
-#include <spdlog/sinks/dup_filter_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +9,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <mutex>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
@@ -33,15 +34,42 @@ spdlog::level::level_enum native(Level level) {
 
 spdlog::logger& logger() {
   static auto instance = [] {
-    auto once = std::make_shared<spdlog::sinks::dup_filter_sink_mt>(std::chrono::seconds(5));
-    once->add_sink(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    auto made = std::make_shared<spdlog::logger>("weave", once);
+    auto made = std::make_shared<spdlog::logger>("weave", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     made->flush_on(spdlog::level::debug);
     return made;
   }();
   return *instance;
 }
+
+// A line that repeats within kRepeatTime is written once, and counted; the next other line is preceded by the count.
+class Repeats {
+ public:
+  // Whether to write the line, and what to write before it.
+  std::pair<bool, std::string> next(Level level, std::string_view message) {
+    std::lock_guard lock(mutex_);
+    auto now = std::chrono::steady_clock::now();
+    if (level == level_ && message == message_ && now - since_ < kRepeatTime) {
+      ++count_;
+      return {false, {}};
+    }
+    std::string before;
+    if (count_ > 0) before = fmt::format("the previous line was repeated: times={}", count_);
+    level_ = level;
+    message_ = message;
+    since_ = now;
+    count_ = 0;
+    return {true, std::move(before)};
+  }
+
+ private:
+  static constexpr std::chrono::seconds kRepeatTime{5};
+  std::mutex mutex_;
+  Level level_ = Level::kDebug;
+  std::string message_;
+  std::chrono::steady_clock::time_point since_;
+  int count_ = 0;
+};
 
 std::string& rotated() {
   static std::string path;
@@ -103,7 +131,12 @@ void follow_rotation(const std::string& path) {
 }
 
 void write(Level level, std::string_view message) {
+  static Repeats repeats;
+  if (!enabled(level)) return;
+  auto [wanted, before] = repeats.next(level, message);
+  if (!wanted) return;
   reopen_if_rotated();
+  if (!before.empty()) logger().log(native(level), "{}", before);
   logger().log(native(level), "{}", message);
 }
 

@@ -18,6 +18,15 @@ std::string encoded(const http::Fields& form) {
 
 }  // namespace
 
+AnswerError error_of(const http::Response& response) {
+  auto text = response.body;
+  while (text.ends_with('\n')) text.pop_back();
+  if (response.status == 405)
+    text = "the router can't do this: it is Weave Net's, or another version of weave than this command";
+  if (text.empty()) text = fmt::format("the router responded with status {}", response.status);
+  return {text, response.status};
+}
+
 http::Response Client::send(http::Request request, std::chrono::milliseconds timeout) const {
   try {
     return http::request_blocking(address_, request, timeout);
@@ -53,12 +62,7 @@ http::Response Client::call(std::string method, std::string path, const http::Fi
 std::string Client::ask(std::string method, std::string path, const http::Fields& form,
                         std::chrono::milliseconds timeout) const {
   auto answer = call(std::move(method), std::move(path), form, timeout);
-  if (answer.status >= 400 && answer.status != 503) {
-    while (answer.body.ends_with('\n')) answer.body.pop_back();
-    throw AnswerError(
-        answer.body.empty() ? fmt::format("the router responded with status {}", answer.status) : answer.body,
-        answer.status);
-  }
+  if (answer.status >= 400 && answer.status != 503) throw error_of(answer);
   return std::move(answer.body);
 }
 
@@ -76,7 +80,7 @@ bool Client::running() const {
   try {
     call("GET", "/healthz", {}, kReadTimeout);
     return true;
-  } catch (const Error&) {
+  } catch (const NotRunning&) {
     return false;
   }
 }

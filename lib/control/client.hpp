@@ -37,6 +37,9 @@ class AnswerError : public Error {
   int status_;
 };
 
+// Of a response with a status of 400 and more.
+AnswerError error_of(const http::Response& response);
+
 class Client {
  public:
   explicit Client(http::Address address) : address_(std::move(address)) {}
@@ -55,7 +58,7 @@ class Client {
   // The JSON report.
   std::string report() const;
 
-  // Somebody answers at the address.
+  // Somebody answers at the address. Throws Error when that can't be known: not allowed, or no response in time.
   bool running() const;
 
   const http::Address& address() const { return address_; }

@@ -104,6 +104,12 @@ void describe(auto& v, Is<MacEntry> auto& m) {
   v("LastSeen", m.last_seen);
 }
 
+void describe(auto& v, Is<Restored> auto& r) {
+  v("Item", r.item);
+  v("Times", r.times);
+  v("Last", r.last);
+}
+
 void describe(auto& v, Is<Router> auto& r) {
   v("Protocol", r.protocol);
   v("ProtocolMinVersion", r.protocol_min);
@@ -126,6 +132,7 @@ void describe(auto& v, Is<Router> auto& r) {
   v("MACs", r.macs);
   v("ServiceID", r.service_id);
   v("Datapath", r.datapath);
+  v("Restored", r.restored);
 }
 
 void describe(auto& v, Is<Paxos> auto& p) {

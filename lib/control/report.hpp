@@ -78,6 +78,13 @@ struct MacEntry {
   WallTime last_seen{};
 };
 
+// Something that another program removed from this host and the router has restored.
+struct Restored {
+  std::string item;
+  int times = 0;  // since the router's start
+  WallTime last;
+};
+
 struct Router {
   std::string protocol = "weave";
   int protocol_min = 1, protocol_max = 2;
@@ -98,6 +105,7 @@ struct Router {
   std::optional<std::map<std::string, int64_t>> capture_stats;
   std::vector<MacEntry> macs;
   std::string service_id;
+  std::vector<Restored> restored;  // in the last hour, the newest first
 };
 
 struct Paxos {

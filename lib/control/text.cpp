@@ -132,6 +132,10 @@ std::string status(const Report& report) {
   out += line("Peers", peer_counts(r.peers));
   out += line("TrustedSubnets", joined(r.trusted_subnets, "none"));
   if (!r.datapath.empty()) out += line("Datapath", r.datapath);
+  // What other programs remove: an operator wants to know who.
+  for (const auto& one : r.restored)
+    out += line("Restored", fmt::format("{} ({}last {})", one.item, one.times > 1 ? fmt::format("{} times, ", one.times) : "",
+                                        rfc3339(one.last)));
   if (const auto& ipam = report.ipam) {
     out += "\n" + line("Service", "ipam");
     out += line("Status", ipam_state(*ipam));

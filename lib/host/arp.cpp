@@ -39,11 +39,11 @@ void announce_address(const std::string& interface, Ipv4 address) {
     throw errno_error(fmt::format("cannot announce {} on {}", address.str(), interface));
 }
 
-void shorten_arp_cache(const std::string& interface) {
+std::vector<std::pair<std::string, std::string>> arp_cache_sysctls(const std::string& interface) {
   auto settings = "ipv4/neigh/" + interface + "/";
-  try_write_sysctl(settings + "base_reachable_time", "5");
-  try_write_sysctl(settings + "delay_first_probe_time", "2");
-  try_write_sysctl(settings + "ucast_solicit", "1");
+  return {{settings + "base_reachable_time", "5"},
+          {settings + "delay_first_probe_time", "2"},
+          {settings + "ucast_solicit", "1"}};
 }
 
 }  // namespace weave::host

@@ -1,6 +1,8 @@
 // What we ask of ARP: announcements, and short memories.
 #pragma once
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "address/ipv4.hpp"
 
@@ -10,7 +12,8 @@ namespace weave::host {
 // target MAC all ones. Throws Error (the interface must be up).
 void announce_address(const std::string& interface, Ipv4 address);
 
-// Makes the interface notice within seconds that another MAC has taken over an address. Missing settings are skipped.
-void shorten_arp_cache(const std::string& interface);
+// Settings (path under net/, value) that make the interface notice within seconds that another MAC has taken over an
+// address. The kernel may lack some.
+std::vector<std::pair<std::string, std::string>> arp_cache_sysctls(const std::string& interface);
 
 }  // namespace weave::host

@@ -94,7 +94,7 @@ void create_interface(Netlink& net, const NetNs& container, const std::string& h
   net.set_hairpin(port, options.hairpin);
   net.set_up(port);
   container.run([&] {
-    shorten_arp_cache(options.interface);
+    for (const auto& [path, value] : arp_cache_sysctls(options.interface)) try_write_sysctl(path, value);
     accept_multicast(options, {});
   });
 }
@@ -132,7 +132,7 @@ void announce_container(const NetNs& container) {
     Netlink net;
     for (const auto& link : net.links()) {
       if (!link.name.starts_with("ethwe")) continue;
-      shorten_arp_cache(link.name);
+      for (const auto& [path, value] : arp_cache_sysctls(link.name)) try_write_sysctl(path, value);
       for (const auto& address : net.addresses(link.index)) announce_quietly(link.name, address.cidr.address);
     }
   });

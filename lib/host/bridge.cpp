@@ -40,6 +40,14 @@ void pin_mac(Netlink& net, const std::string& name) {
   }
 }
 
+using Sysctl = std::pair<std::string, std::string>;  // path under net/, value
+
+std::vector<Sysctl> bridge_sysctls(const std::string& bridge) {
+  auto out = arp_cache_sysctls(bridge);
+  out.emplace_back("ipv6/conf/" + bridge + "/accept_ra", "0");
+  return out;
+}
+
 }  // namespace
 
 BridgeType bridge_type(const std::string& name) {
@@ -80,14 +88,29 @@ Link ensure_bridge(const BridgeConfig& config) {
     uint32_t mtu = config.mtu ? config.mtu : created ? mtu_from_underlay(config.encrypted) : bridge.mtu;
     // Setting it also stops the kernel from following the ports.
     if (created || bridge.mtu != mtu) net.set_mtu(bridge.index, mtu);
-    try_write_sysctl("ipv6/conf/" + config.name + "/accept_ra", "0");
     net.set_up(bridge.index);
-    shorten_arp_cache(config.name);
+    for (const auto& [path, value] : bridge_sysctls(config.name)) try_write_sysctl(path, value);
   } catch (...) {
     if (created) net.remove_link(config.name);
     throw;
   }
   return net.link(config.name);
+}
+
+void restore_bridge(const BridgeConfig& config, uint32_t mtu, Repairs& repairs) {
+  Netlink net;
+  auto found = net.find_link(config.name);
+  if (!found || !found->up || found->mac != config.mac || found->mtu != mtu) {
+    auto wanted = config;
+    wanted.mtu = mtu;
+    if (!repairs.attempt("bridge " + config.name, [&] { ensure_bridge(wanted); })) return;
+  }
+  for (const auto& [path, value] : bridge_sysctls(config.name)) {
+    try {
+      if (read_sysctl(path) != value) repairs.attempt("sysctl net/" + path, [&] { write_sysctl(path, value); });
+    } catch (const Error&) {  // the kernel has no such setting, or it cannot be written, as at the start
+    }
+  }
 }
 
 void remove_bridge(const std::string& name) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "host/netlink.hpp"
+#include "host/repairs.hpp"
 
 namespace weave::host {
 
@@ -29,6 +30,10 @@ uint32_t mtu_from_underlay(bool encrypted);
 // veth pair and VXLAN port; containers stay connected. Throws Error; for a bridge that is itself an Open vSwitch
 // datapath with the hint to reset.
 Link ensure_bridge(const BridgeConfig& config);
+
+// Restores what was changed on a bridge that ensure_bridge() has made with this MTU: the bridge itself, MAC, MTU, state,
+// kernel settings. Throws Error.
+void restore_bridge(const BridgeConfig& config, uint32_t mtu, Repairs& repairs);
 
 // Removes the bridge, Weave Net's datapath and every interface of ours, those of containers included. Goes on after a
 // failure and throws one Error with all of them. Nothing there: nothing done.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "address/ipv4.hpp"
+#include "host/repairs.hpp"
 
 namespace weave::host {
 
@@ -12,6 +13,9 @@ bool add_bridge_address(const Cidr& cidr, const std::string& bridge = "weave");
 
 // Takes it off the bridge, whatever its prefix; other addresses of the subnet stay. What was removed, if anything.
 std::vector<Cidr> remove_bridge_address(Ipv4 address, const std::string& bridge = "weave");
+
+// Puts an exposed address back on the bridge, and its subnet's route, where they are missing. Throws Error.
+void restore_bridge_address(const Cidr& cidr, const std::string& bridge, Repairs& repairs);
 
 // All IPv4 addresses of the bridge; none without a bridge.
 std::vector<Cidr> bridge_addresses(const std::string& bridge = "weave");

@@ -68,7 +68,7 @@ void LedgerTransaction::commit() {
     if (!l.ring.empty()) l.stored.election = false;
   }
   if (ranges_changed_ || !freed_.empty()) l.changed = true;
-  if (free_before_ == 0 && !freed_.empty()) l.needs_notice = true;
+  if (usable_before_ == 0 && !freed_.empty()) l.needs_notice = true;
   done_ = true;
 }
 

@@ -29,6 +29,12 @@ struct Ledger {
 
   PeerName self() const { return ring.self(); }
   bool in_range(Ipv4 address) const { return ring.range().contains(address); }
+  // Free addresses that a container can get: not the first and the last of the range, which are the network's and the
+  // broadcast address of the default subnet.
+  uint32_t usable() const {
+    auto range = ring.range();
+    return range.size() > 2 ? space.free_count({range.start + 1, Ipv4{range.end.value - 1}}) : space.free_count();
+  }
 
   Save save;
   Ring ring;
@@ -49,7 +55,7 @@ struct Ledger {
 
   // Set by a transaction, reset by the code that acts on it.
   bool changed = false;       // a pending request may succeed now
-  bool needs_notice = false;  // addresses became free where there were none: other peers have to learn of it
+  bool needs_notice = false;  // addresses became free where no usable one was: other peers have to learn of it
 };
 
 class LedgerTransaction {
@@ -58,7 +64,7 @@ class LedgerTransaction {
       : ledger_(ledger),
         ring_(ledger.ring),
         abandoned_seeds_(ledger.abandoned_seeds),
-        free_before_(ledger.space.free_count()) {}
+        usable_before_(ledger.usable()) {}
   LedgerTransaction(const LedgerTransaction&) = delete;
   LedgerTransaction& operator=(const LedgerTransaction&) = delete;
   ~LedgerTransaction() {
@@ -89,7 +95,7 @@ class LedgerTransaction {
   Ledger& ledger_;
   Ring ring_;
   std::optional<Seeds> abandoned_seeds_;
-  uint32_t free_before_;
+  uint32_t usable_before_;
   Allocations::ByIdent before_;  // of the idents that were changed
   std::vector<Ipv4> taken_, freed_;
   bool ranges_changed_ = false;

@@ -109,7 +109,7 @@ void OverlaySwitch::choose() {
   const auto* chosen = best();
   if (!chosen) {
     failed_ = "no working forwarders to " + label_;
-    for (const auto& entry : entries_) failed_ += fmt::format("; {}: {}", entry.name, entry.reason);
+    for (const auto& row : rows()) failed_ += fmt::format("; {}: {}", row.overlay, row.reason);
     return;
   }
   failed_.clear();

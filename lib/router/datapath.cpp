@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "host/netlink.hpp"
 #include "router/store_table.hpp"
 
 namespace weave::router {
@@ -129,14 +130,23 @@ void Datapath::start_sleeve() {
   if (fast_) fast_->set_sleeve(link);
 }
 
-void Datapath::repair() {
-  if (sleeve_->carries()) return;
-  try {
-    start_sleeve();
-    log::warning("restored sleeve's missing interface");
-  } catch (const Error& error) {
-    log::error("cannot restore sleeve's missing interface: reason={}", error.what());
-  }
+void Datapath::repair(host::Repairs& repairs) {
+  if (fast_) fast_->restore(repairs);
+  const std::string name = overlay::SleeveDatapath::kInterfaceName;
+  host::Netlink net;
+  auto tap = net.find_link(name);
+  auto bridge = net.find_link(config_.bridge);
+  if (!bridge) return;
+  bool sound = sleeve_->carries() && tap && tap->up && (fast_ || tap->master == bridge->index);
+  if (!sound)
+    repairs.attempt("interface " + name, [&] {
+      if (!sleeve_->carries() || !tap) return start_sleeve();
+      if (!fast_ && tap->master != bridge->index) net.set_master(tap->index, bridge->index);
+      if (!tap->up) net.set_up(tap->index);
+    });
+  // Frames that go back to the TAP would reach other hosts twice.
+  if (!fast_ && sound && net.hairpin(tap->index))
+    repairs.attempt("hairpin flag of " + name, [&] { net.set_hairpin(tap->index, false); });
 }
 
 std::string Datapath::text() const {

@@ -47,8 +47,8 @@ class Datapath {
   // The peers' short IDs have changed: our own is stored. With another one this peer would be another destination to
   // all others: frames in flight, and what they know of the places of MAC addresses, would be lost.
   void keep_short_id(const mesh::Peers& peers);
-  // Restores sleeve's interface after it or the bridge was removed. To be called regularly.
-  void repair();
+  // Restores what was removed of the data path. To be called regularly, and soon after a link has changed.
+  void repair(host::Repairs& repairs);
   // Leaves everything in the kernel as it is. After the node has stopped, so that the end of its connections changes
   // nothing there.
   void stop();

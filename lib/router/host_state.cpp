@@ -52,48 +52,36 @@ asio::awaitable<void> HostState::undo() {
   }
 }
 
-std::vector<std::string> HostState::restore_bridge() {
-  std::vector<std::string> restored;
+void HostState::restore_ports() {
   host::Netlink net;
-  auto before = net.find_link(bridge());
-  if (!before || !before->up || before->mac != config_.bridge.mac) {
-    auto wanted = config_.bridge;
-    if (!before) wanted.mtu = mtu_;
-    host::ensure_bridge(wanted);
-    restored.push_back("bridge " + bridge());
-  }
   auto owner = net.link(bridge());
   for (const auto& link : net.links()) {
     if (!is_container_port(link) || !link.peer_elsewhere) continue;
     if (link.master == owner.index && link.up) continue;
     if (link.master != 0 && link.master != owner.index) continue;  // given to another bridge on purpose
-    if (link.master == 0) net.set_master(link.index, owner.index);
-    if (!link.up) net.set_up(link.index);
-    restored.push_back("port " + link.name);
+    repairs_.attempt("port " + link.name, [&] {
+      if (link.master == 0) net.set_master(link.index, owner.index);
+      if (!link.up) net.set_up(link.index);
+    });
   }
-  for (const auto& exposure : firewall_->config().exposures)
-    if (host::add_bridge_address(exposure.cidr, bridge())) restored.push_back("address " + exposure.cidr.str());
-  return restored;
 }
 
-asio::awaitable<void> HostState::repair() {
-  bool firewall_due = repetition_.due(Repetition::Clock::now());
-  struct Repaired {
-    std::vector<std::string> things, tables;
-  };
-  auto repaired = co_await offload(pool_, [this, firewall_due, ranges = config_.unmasqueraded()] {
-    Repaired out{restore_bridge(), {}};
-    if (ranges != firewall_->config().local_ranges) firewall_->set_local_ranges(ranges);
-    if (firewall_due) out.tables = firewall_->ensure();
-    return out;
+asio::awaitable<void> HostState::repair_bridge() {
+  co_await offload(pool_, [this] {
+    host::restore_bridge(config_.bridge, mtu_, repairs_);
+    restore_ports();
+    for (const auto& exposure : firewall_->config().exposures)
+      host::restore_bridge_address(exposure.cidr, bridge(), repairs_);
   });
-  for (const auto& thing : repaired.things) log::warning("restored what was removed from the host: item=\"{}\"", thing);
-  if (!firewall_due) co_return;
-  auto action = repetition_.repaired(!repaired.tables.empty(), Repetition::Clock::now());
-  if (action == Repetition::Report::kEach)
-    for (const auto& table : repaired.tables) log::warning("restored missing firewall rules: table={}", table);
-  if (action == Repetition::Report::kRepeated)
-    log::warning("another program removes the firewall rules again and again, they are restored less often");
+}
+
+asio::awaitable<void> HostState::repair_firewall() {
+  co_await offload(pool_, [this, ranges = config_.unmasqueraded()] {
+    if (ranges != firewall_->config().local_ranges) firewall_->set_local_ranges(ranges);
+    const std::string item = "firewall rules";
+    if (!repairs_.due(item)) return;
+    if (!firewall_->ensure().empty()) repairs_.note(item);
+  });
 }
 
 asio::awaitable<void> HostState::expose(Cidr address, bool masquerade) {

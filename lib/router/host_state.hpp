@@ -13,7 +13,7 @@
 #include "docker/client.hpp"
 #include "host/bridge.hpp"
 #include "host/firewall.hpp"
-#include "router/repetition.hpp"
+#include "host/repairs.hpp"
 
 namespace weave::router {
 
@@ -34,17 +34,19 @@ class HostState {
     std::function<std::vector<Cidr>()> unmasqueraded = [] { return std::vector<Cidr>(); };
   };
 
-  // Blocking work goes to the pool, which must outlive this. Nothing is changed before prepare().
-  HostState(asio::thread_pool& pool, Config config) : pool_(pool), config_(std::move(config)) {}
+  // Blocking work goes to the pool, which must outlive this, as `repairs` must. Nothing is changed before prepare().
+  HostState(asio::thread_pool& pool, host::Repairs& repairs, Config config)
+      : pool_(pool), repairs_(repairs), config_(std::move(config)) {}
   HostState(const HostState&) = delete;
 
   // Makes or adopts the bridge and installs the firewall rules. Throws Error.
   asio::awaitable<void> prepare();
   // After a failed start: removes what prepare() has made, if the bridge was new. A failure is logged.
   asio::awaitable<void> undo();
-  // Restores what was removed from the host, and logs it: bridge, ports of containers, exposed addresses, firewall
-  // rules. To be called every few seconds.
-  asio::awaitable<void> repair();
+  // Restores what was removed from the host: the bridge, ports of containers, exposed addresses; and firewall rules.
+  // Throws Error.
+  asio::awaitable<void> repair_bridge();
+  asio::awaitable<void> repair_firewall();
 
   // Adds an address to the bridge, with firewall rules, and removes it. Throws Error.
   asio::awaitable<void> expose(Cidr address, bool masquerade);
@@ -64,13 +66,12 @@ class HostState {
 
  private:
   host::FirewallConfig firewall_config() const;
-  // Returns what had to be restored.
-  std::vector<std::string> restore_bridge();
+  void restore_ports();
 
   asio::thread_pool& pool_;
+  host::Repairs& repairs_;
   Config config_;
   std::optional<host::Firewall> firewall_;
-  Repetition repetition_;     // of repairs of the firewall
   uint32_t mtu_ = 0;          // of the bridge
   bool bridge_made_ = false;  // by this start
 };

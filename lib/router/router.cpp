@@ -24,6 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kTick = 5s;  // of the maintenance loop
+constexpr const char* kNetworkItem = "Docker's network weave";
 constexpr int kControlMode = 0660;
 constexpr const char* kNameKey = "name";
 constexpr const char* kUnknownIdent = "_";  // holds addresses of containers whose id is unknown
@@ -120,6 +121,8 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
                        *owners_.docker, [this](const docker::Event& event) { on_docker_event(event); },
                        [this] { asio::co_spawn(io_, docker_connected(), asio::detached); }),
                    asio::detached);
+  add_checks();
+  reconciler_.start();
   asio::co_spawn(io_, maintenance_loop(), asio::detached);
 }
 
@@ -175,9 +178,27 @@ void Router::on_docker_event(const docker::Event& event) {
   auto name = event.attributes.find("name");
   if (name == event.attributes.end() || name->second != kNetworkName) return;
   // `docker network prune` removes it when no container is on it.
-  log::warning("Docker's network was removed, it is created again: network={}", kNetworkName);
-  asio::co_spawn(
-      io_, [this]() -> asio::awaitable<void> { co_await owners_.plugin->network().ensure(); }, asio::detached);
+  network_removed_ = true;
+  reconciler_.wake();
+}
+
+asio::awaitable<void> Router::restore_docker_network() {
+  auto& plugin = *owners_.plugin;
+  if (!network_removed_ || !plugin.wanted() || !repairs_.due(kNetworkItem)) co_return;
+  network_removed_ = false;
+  co_await plugin.network().ensure();
+  if (plugin.network().problem().empty()) repairs_.note(kNetworkItem);
+}
+
+void Router::add_checks() {
+  using When = Reconciler::When;
+  reconciler_.add("bridge", When::kEvents, [this] { return owners_.host->repair_bridge(); });
+  reconciler_.add("data path", When::kEvents, [this]() -> asio::awaitable<void> {
+    owners_.datapath->repair(repairs_);
+    co_return;
+  });
+  reconciler_.add("firewall", When::kTimer, [this] { return owners_.host->repair_firewall(); });
+  reconciler_.add("Docker's network", When::kEvents, [this] { return restore_docker_network(); });
 }
 
 // After each (re)connection to Docker: its events were missed until now.
@@ -186,13 +207,13 @@ asio::awaitable<void> Router::docker_connected() {
     co_await owners_.containers->reconcile();
     auto& network = owners_.plugin->network();
     if (owners_.plugin->wanted() && !network.ready()) co_await network.ensure();
-    co_await owners_.host->repair();
+    co_await reconciler_.run();  // Docker's start has changed the firewall
   } catch (const std::exception& error) {
     log::warning("cannot compare with Docker: reason={}", error.what());
   }
 }
 
-// Every 5 s: restores what was removed from the host, ticks the allocator, and removes old tombstones of names.
+// Every 5 s: ticks the allocator, and removes old tombstones of names.
 asio::awaitable<void> Router::maintenance_loop() {
   asio::steady_timer timer(io_);
   while (!stopping_) {
@@ -200,10 +221,8 @@ asio::awaitable<void> Router::maintenance_loop() {
     co_await timer.async_wait(kAsResult);
     if (stopping_) co_return;
     try {
-      owners_.datapath->repair();
       if (owners_.addresses) owners_.addresses->tick();
       if (owners_.names) owners_.names->collect();
-      co_await owners_.host->repair();
     } catch (const Error& error) {
       log::error("periodic maintenance failed: reason={}", error.what());
     }
@@ -213,6 +232,7 @@ asio::awaitable<void> Router::maintenance_loop() {
 asio::awaitable<void> Router::shut_down() {
   stopping_ = true;
   ready_ = false;
+  reconciler_.stop();
   ShutDown steps;
   steps.plugin = [this]() -> asio::awaitable<void> {
     if (owners_.plugin) co_await owners_.plugin->shut_down();

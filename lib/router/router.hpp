@@ -12,6 +12,7 @@
 //   NamesService           Peers, DNS server process                              NamesService::Mesh, dns feed
 //   PluginService          plugin server process, Docker's network                supervise::Service, DockerNetwork
 //   HostState              Addresses (at the start)                               found_addresses, exposed
+//   Reconciler             HostState, Datapath, PluginService                     checks (add_checks)
 //
 // Start: lock, store, name; DNS server; bridge and firewall; addresses in use are claimed; only then the node, the API
 // and the plugin, so that no address is given out twice. A router that starts adopts what is in the kernel.
@@ -28,6 +29,7 @@
 #include "control/api.hpp"
 #include "router/api.hpp"
 #include "router/owners.hpp"
+#include "router/reconciler.hpp"
 #include "settings/settings.hpp"
 #include "store/store.hpp"
 
@@ -60,6 +62,8 @@ class Router {
   asio::awaitable<void> claim_found_addresses();
   void start_mesh(std::vector<std::string>& warnings);
   void serve_api();
+  void add_checks();
+  asio::awaitable<void> restore_docker_network();
   void on_docker_event(const docker::Event& event);
   asio::awaitable<void> docker_connected();
   asio::awaitable<void> maintenance_loop();
@@ -82,11 +86,14 @@ class Router {
   std::optional<Store> store_;
   PeerName self_;
   gossip::Channel addresses_channel_;
+  host::Repairs repairs_;
   Owners owners_;
+  Reconciler reconciler_{io_.get_executor()};
   std::unique_ptr<Api> api_;
   std::unique_ptr<control::Routes> routes_;
   std::vector<std::unique_ptr<http::Server>> servers_;
   bool ready_ = false, stopping_ = false;
+  bool network_removed_ = false;  // Docker's network, by somebody else
   std::function<void()> on_stop_ = [] {};
 };
 

@@ -120,7 +120,7 @@ std::vector<Cidr> Router::own_ranges() const {
 }
 
 std::unique_ptr<HostState> Router::make_host() {
-  return std::make_unique<HostState>(blocking_pool_,
+  return std::make_unique<HostState>(blocking_pool_, repairs_,
                                      HostState::Config{.bridge = {.name = settings_.bridge,
                                                                   .mac = self_.mac(),
                                                                   .mtu = settings_.mtu,

@@ -107,6 +107,18 @@ bool weave_runs() {
   return router_runs() || running_monitor();
 }
 
+State state_without_listener() {
+  bool hidden = false;
+  auto held = [&](const char* name) {
+    UniqueFd fd(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd && errno == EACCES) hidden = true;
+    return is_held(fd);
+  };
+  if (held("lock")) return State::kStarting;
+  if (held("monitor")) return State::kRestarting;
+  return hidden ? State::kUnknown : State::kStopped;
+}
+
 bool stop_monitor() {
   auto pid = running_monitor();
   return pid && ::kill(*pid, SIGTERM) == 0;

@@ -47,6 +47,15 @@ std::optional<pid_t> running_monitor();
 // Whether a router runs, or a monitor that will start one again.
 bool weave_runs();
 
+// What is known of weave on this host when its router doesn't listen.
+enum class State {
+  kStopped,     // no process of it
+  kStarting,    // a router that doesn't listen yet, or any more
+  kRestarting,  // the router has crashed, and its monitor will start another one
+  kUnknown,     // this user may not look
+};
+State state_without_listener();
+
 // Asks the monitor to end, and the router with it, or not to start one again: SIGTERM. False when no monitor runs, or
 // this user may not signal it.
 bool stop_monitor();

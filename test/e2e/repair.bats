@@ -61,7 +61,7 @@ pair() {
 @test "the VXLAN device is deleted or set down: frames pass by the fast datapath again" {
   pair
   on h1 ip link del vxlan-6784
-  eventually logged 'restored a missing VXLAN device: interface=vxlan-6784'
+  eventually logged 'item="VXLAN device vxlan-6784"'
   eventually reaches
   uses h1 fastdp h2
   on h1 ip link set vxlan-6784 down
@@ -83,7 +83,49 @@ pair() {
   pair
   on h1 sh -c 'echo 1 >/sys/class/net/vethwe-bridge/brport/hairpin_mode'
   eventually on h1 grep -qx 0 /sys/class/net/vethwe-bridge/brport/hairpin_mode
-  eventually logged 'hairpin mode was switched on'
+  eventually logged 'item="hairpin flag of vethwe-bridge"'
+}
+
+@test "the route of an exposed address, a kernel setting and pinned maps come back, and status names them" {
+  host_up h1 --no-engine
+  launch h1
+  on h1 weave expose 10.32.0.101/24
+  on h1 ip route del 10.32.0.0/24 dev weave
+  on h1 sh -c 'echo 3 >/proc/sys/net/ipv4/neigh/weave/ucast_solicit'
+  on h1 sh -c 'rm -r /sys/fs/bpf/weave/*'
+  route_back() { on h1 ip route show 10.32.0.0/24 dev weave | grep -q scope; }
+  eventually route_back
+  eventually on h1 grep -qx 1 /proc/sys/net/ipv4/neigh/weave/ucast_solicit
+  eventually on h1 sh -c 'test -e /sys/fs/bpf/weave/*/settings'
+  on h1 weave status | grep -q 'Restored: route 10.32.0.0/24 (last 20'
+  on h1 weave status | grep -q 'Restored: sysctl net/ipv4/neigh/weave/ucast_solicit (last 20'
+  on h1 weave status | grep -q 'Restored: pinned maps in /sys/fs/bpf/weave (last 20'
+}
+
+@test "without the fast datapath the bridge is deleted: sleeve's interface is its port again" {
+  host_up h1 --no-engine
+  launch h1 --datapath=none
+  on h1 ip link del weave
+  is_port() { on h1 ip link show vethwe-sleeve | grep -q "master weave"; }
+  eventually is_port
+  on h1 ip link set vethwe-sleeve nomaster
+  eventually is_port
+  on h1 weave status | grep -q 'Restored: interface vethwe-sleeve (2 times, last 20'
+}
+
+@test "what another program removes again and again is restored less often, and reported once" {
+  host_up h1 --no-engine
+  launch h1
+  exists() { on h1 iptables -C FORWARD -i weave -o weave -j ACCEPT; }
+  for i in 1 2 3 4; do
+    on h1 iptables -D FORWARD -i weave -o weave -j ACCEPT
+    WITHIN=8 eventually exists
+  done
+  on h1 iptables -D FORWARD -i weave -o weave -j ACCEPT
+  sleep 6
+  refute exists
+  WITHIN=10 eventually exists
+  is "$(on h1 grep -c 'removes it again and again.*firewall rules' /var/log/weave.log)" 1
 }
 
 @test "an operator's firewall rule above ours keeps its place and wins" {

@@ -11,13 +11,12 @@ using namespace std::chrono_literals;
 
 // Who sees a heartbeat can send it on from addresses that don't matter; each costs entries of the maps.
 constexpr auto kMoveInterval = 2s;
-// A peer misses heartbeats for a minute before it says so.
-constexpr auto kComplaintInterval = 10s;
+constexpr auto kLookInterval = 10s;
 constexpr auto kProbation = 5s;  // several fast heartbeats
 // Around a container's packet, in bytes.
 constexpr int kVxlanOverhead = 20 + 8 + 8 + 14, kEspOverhead = 37;
 
-enum Tag : uint8_t { kHeartbeatAck = 0, kIpsecParameters = 1, kHeartbeatsMissing = 16, kHeartbeatsBack = 17 };
+enum Tag : uint8_t { kHeartbeatAck = 0, kIpsecParameters = 1 };  // and those of heartbeat.hpp
 
 }  // namespace
 
@@ -46,7 +45,7 @@ FastForwarder::~FastForwarder() {
 void FastForwarder::confirm(Time now) {
   if (confirmed_) return;
   confirmed_ = true;
-  heartbeat_.expect(now);
+  heartbeats_.confirm(now);
   probation_until_ = now + kProbation;
   try {
     if (encrypted()) choose_receiving();
@@ -100,28 +99,16 @@ void FastForwarder::receive(const ReceivedHeartbeat& heartbeat, Time now) {
     log::warning("the peer's containers have another MTU, set WEAVE_MTU alike on all hosts: peer={} theirs={} ours={}",
                  link_.remote_label, theirs, port_.mtu);
   remote_mtu_ = theirs;
-  if (!std::exchange(heard_, true)) events_.control.push_back({kHeartbeatAck, {}});
-  heartbeat_.expect(now);
-  if (!hears_) events_.control.push_back({kHeartbeatsBack, {}});
-  judge(true, reaches_);
-}
-
-void FastForwarder::judge(bool hears, bool reaches) {
-  bool before = hears_ && reaches_, after = hears && reaches;
-  hears_ = hears;
-  reaches_ = reaches;
-  if (before != after) events_.healthy = after;
+  if (!heartbeats_.heard(now)) return;
+  events_.control.push_back({kHeartbeatAck, {}});
+  heartbeats_.announce();
 }
 
 void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
   if (tag == kHeartbeatAck) {
     if (!may_send() || std::exchange(established_, true)) return;
     events_.established = true;
-    heartbeat_.acknowledged(now);
-  } else if (tag == kHeartbeatsMissing || tag == kHeartbeatsBack) {
-    if (!confirmed_ || (tag == kHeartbeatsMissing && now < complain_at_)) return;
-    if (tag == kHeartbeatsMissing) complain_at_ = now + kComplaintInterval;
-    judge(hears_, tag == kHeartbeatsBack);
+    heartbeats_.acknowledged(now);
   } else if (tag == kIpsecParameters && encrypted()) {
     auto parameters = decode_esp_parameters(payload);
     if (!parameters)
@@ -137,19 +124,18 @@ void FastForwarder::control(uint8_t tag, ByteView payload, Time now) {
       return;
     }
     if (first) send_heartbeat(now);
-  } else {
+  } else if (!confirmed_ || !heartbeats_.control(tag, now)) {
     log::debug("unknown message: overlay=fastdp peer={} tag={}", link_.remote_label, tag);
   }
 }
 
 void FastForwarder::tick(Time now) {
-  if (heartbeat_.missing(now)) {
-    heartbeat_.stop_expecting();
-    events_.control.push_back({kHeartbeatsMissing, {}});
-    judge(false, reaches_);
-  }
-  if (heartbeat_.due(now)) {
-    if (encrypted()) look_after_associations();
+  heartbeats_.tick(now);
+  if (heartbeats_.due(now)) {
+    if (encrypted() && now >= look_at_) {
+      look_at_ = now + kLookInterval;
+      look_after_associations();
+    }
     if (events_.failed.empty()) send_heartbeat(now);
   }
 }
@@ -172,7 +158,7 @@ void FastForwarder::look_after_associations() {
 }
 
 void FastForwarder::send_heartbeat(Time now) {
-  heartbeat_.sent(now, !established_ && hears_);
+  heartbeats_.sent(now, !established_ && heartbeats_.hears());
   auto self = port_.short_id(link_.self), remote = port_.short_id(link_.remote);
   if (!self || !remote) {  // usual right after the connection; the topology brings it
     unsent_ = "a short id isn't known";
@@ -190,9 +176,9 @@ std::string FastForwarder::trouble() const {
   if (confirmed_ && !may_send()) return "the peer hasn't told how to encrypt: has its kernel ESP, as ours?";
   auto path = fmt::format("is UDP port {} open on the way, and does it carry packets of {} bytes in one piece?",
                           hop_.port, port_.mtu + kVxlanOverhead + (link_.key.empty() ? 0 : kEspOverhead));
-  if (!hears_) return fmt::format("no heartbeats of the peer for {} s: {}", HeartbeatTimer::kTimeout.count(), path);
-  if (!reaches_) return fmt::format("the peer gets none of our heartbeats: {}", path);
-  if (established_ && !heard_)
+  if (!heartbeats_.hears()) return fmt::format("no heartbeats of the peer arrive: {}", path);
+  if (!heartbeats_.reaches()) return fmt::format("the peer gets none of our heartbeats: {}", path);
+  if (established_ && !heartbeats_.heard_any())
     return fmt::format("no heartbeats of the peer arrive: is UDP port {} open on this host?", hop_.port);
   if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
   if (remote_mtu_ && *remote_mtu_ != port_.mtu)

@@ -1,12 +1,11 @@
 // The fast datapath of one connection, without sockets: its heartbeats and its health.
 //
-//     confirmed ── heartbeat every 500 ms ──▶ acknowledged: established ── heartbeat every 10 s
-//                  60 s without the peer's: on hold, until one arrives ── heartbeat every 10 s
+//     confirmed ── heartbeat every 500 ms ──▶ acknowledged: established ── heartbeat every 10 s (1 s: heartbeat.hpp)
+//                  60 s (6 s) without the peer's: on hold, until one arrives
 //
 // Container frames pass through the kernel and aren't seen here. Each direction is judged by itself: the peer's
 // acknowledgement proves that our packets arrive, the peer's heartbeats only keep the connection off hold. Between
-// peers of this implementation, a receiver that misses heartbeats reports it (tag 16, and 17 when they arrive again),
-// and the sender goes on hold as well. Weave Net ignores these tags.
+// peers of this implementation, a receiver that misses heartbeats reports it, and the sender goes on hold as well.
 //
 // UDP goes to one port in both directions: the port behind the one dialled, which is the accepting side's.
 //
@@ -103,7 +102,7 @@ class FastForwarder : public Forwarder {
   void confirm(Time now) override;
   void control(uint8_t tag, ByteView payload, Time now) override;
   void tick(Time now) override;
-  Time next_tick() const override { return heartbeat_.next_tick(); }
+  Time next_tick() const override { return heartbeats_.next_tick(); }
   ForwarderEvents take_events() override { return std::exchange(events_, {}); }
   std::optional<uint16_t> mtu() const override { return port_.mtu; }
 
@@ -121,8 +120,6 @@ class FastForwarder : public Forwarder {
  private:
   bool encrypted() const { return !link_.key.empty(); }
   void send_heartbeat(Time now);
-  // The connection is on hold while either end misses heartbeats.
-  void judge(bool hears, bool reaches);
   void choose_receiving();
   void take_sending(const EspParameters& parameters);
   void look_after_associations();
@@ -131,14 +128,15 @@ class FastForwarder : public Forwarder {
   FastHop hop_;
   const FastPort& port_;
   ForwarderEvents events_;
-  bool confirmed_ = false, established_ = false, heard_ = false, hears_ = true, reaches_ = true;
+  bool confirmed_ = false, established_ = false;
   std::optional<uint16_t> remote_mtu_;
   std::string unsent_;                    // why the last heartbeat didn't leave
   uint32_t receiving_ = 0, sending_ = 0;  // SPIs; 0: none yet
   std::optional<EspParameters> told_;     // by the peer, ahead of our confirmation
-  HeartbeatTimer heartbeat_;
+  Heartbeats heartbeats_{events_};
+  Time look_at_ = Time::min();  // at the associations, not before
   Time probation_until_ = Time::min();
-  Time move_at_ = Time::min(), complain_at_ = Time::min();  // not before
+  Time move_at_ = Time::min();  // not before
 };
 
 }  // namespace weave::overlay

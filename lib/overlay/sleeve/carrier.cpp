@@ -1,6 +1,7 @@
 #include "overlay/sleeve/carrier.hpp"
 
 #include "base/log.hpp"
+#include "overlay/overlay.hpp"
 
 namespace weave::overlay {
 
@@ -10,10 +11,17 @@ namespace {
 constexpr int kAnswersPerInterval = 100;
 constexpr auto kAnswerInterval = std::chrono::milliseconds(100);
 
-// An IPv4 packet that doesn't fit.
-std::optional<Ipv4Packet> larger_than(uint16_t mtu, ByteView frame) {
-  return frame.size() > size_t{mtu} + kEthernetHeader ? find_ipv4(frame) : std::nullopt;
+constexpr uint16_t kVlanType = 0x8100;
+constexpr size_t kVlanTag = 4;
+
+// An interface with this MTU drops the frame. The kernel allows for a VLAN tag.
+bool larger_than(uint16_t mtu, ByteView frame) {
+  size_t header = frame.size() >= kEthernetHeader && get_u16(frame, 12) == kVlanType ? kEthernetHeader + kVlanTag
+                                                                                      : kEthernetHeader;
+  return frame.size() > mtu + header;
 }
+
+bool is_multicast(ByteView frame) { return frame[0] & 1; }
 
 }  // namespace
 
@@ -71,16 +79,27 @@ void Carrier::inject_tagged(const SleeveTables& tables, PeerName from, const Sle
   if (!source || !destination) return counters_.drop(Drop::kUnknownPeer);
   if (record.destination == topology.self) {
     if (auto neighbour = tables.trunk->id(from)) tables.trunk->brought(*source, *neighbour, now);
-    TrunkTags tags(*source);
-    // What must not be fragmented may still fit the container, for the programs don't take it over the bridge.
-    auto ip = larger_than(tables.bridge_mtu, record.frame);
-    if (!ip || ip->dont_fragment) return edge_.inject(tags, record.frame);
-    return fragment(tables.bridge_mtu, record.frame, *ip, tags);
+    if (inject_fitting(tables, record.frame, TrunkTags(*source))) return;
+    // Only the programs know whether the receiver is here. Another peer may be told of a path MTU for nothing, but must
+    // not learn a wrong place of the receiver's MAC.
+    auto answer = too_big_answer(tables.bridge_mtu, record.frame, now);
+    if (answer.empty()) return;
+    auto own = topology.self.mac();
+    own.bytes[0] &= 0xfe;  // a name may look like a multicast MAC
+    std::copy(own.bytes.begin(), own.bytes.end(), answer.begin() + sizeof own.bytes);
+    return send_back(tables, from, topology.self, record.source, answer, now);
   }
   auto hop = topology.next_hop.find(record.destination);
   if (hop == topology.next_hop.end()) return counters_.drop(Drop::kNoRoute);
   if (hop->second == from) return counters_.drop(Drop::kLoop);
-  edge_.inject(TrunkTags(*source, *destination), record.frame);
+  TrunkTags tags(*source, *destination);
+  // The fast datapath carries what fits our bridge, and fragments nothing. Sleeve looks at the path when it sends.
+  auto neighbour = topology.neighbours.find(hop->second);
+  if (neighbour == topology.neighbours.end() || neighbour->second != kFastdpName)
+    return edge_.inject(tags, record.frame);
+  if (inject_fitting(tables, record.frame, tags)) return;
+  auto answer = too_big_answer(tables.bridge_mtu, record.frame, now);
+  if (!answer.empty()) send_back(tables, from, record.destination, record.source, answer, now);
 }
 
 void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now) {
@@ -97,7 +116,7 @@ void Carrier::received(const SleeveTables& tables, PeerName from, const SleeveRe
 
 void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments,
                   Time now) {
-  if (decision.inject) inject(tables, decision.source, segments.frame(), now);
+  if (decision.inject) inject(tables, from, decision.source, segments.frame(), now);
   bool ours = decision.source == tables.topology->self;
   for (auto hop : decision.hops) {
     if (hop == from) {
@@ -120,27 +139,36 @@ void Carrier::act(const SleeveTables& tables, const Decision& decision, PeerName
   }
 }
 
-void Carrier::inject(const SleeveTables& tables, PeerName source, ByteView frame, Time now) {
-  auto ip = larger_than(tables.bridge_mtu, frame);
-  if (!ip) return edge_.inject({}, frame);
-  if (!ip->dont_fragment) return fragment(tables.bridge_mtu, frame, *ip, {});
-  counters_.drop(Drop::kTooBig);
+void Carrier::inject(const SleeveTables& tables, PeerName from, PeerName source, ByteView frame, Time now) {
+  if (inject_fitting(tables, frame, {})) return;
   Mac receiver;
   std::copy_n(frame.begin(), receiver.bytes.size(), receiver.bytes.begin());
-  auto hop = tables.topology->next_hop.find(source);
-  if (hop == tables.topology->next_hop.end() || macs_.find(receiver, now) != tables.topology->self) return;
+  if (macs_.find(receiver, now) != tables.topology->self) return;
   auto answer = too_big_answer(tables.bridge_mtu, frame, now);
-  if (answer.empty()) return;
-  Decision decision;
-  decision.source = tables.topology->self;
-  decision.destination = source;
-  decision.hops = std::span(&hop->second, 1);
-  act(tables, decision, {}, Segments(answer), now);
+  if (!answer.empty()) send_back(tables, from, tables.topology->self, source, answer, now);
 }
 
-void Carrier::fragment(uint16_t mtu, ByteView frame, const Ipv4Packet& packet, const TrunkTags& tags) {
-  if (!fragment_ipv4(frame, packet, mtu, [&](ByteView piece) { edge_.inject(tags, piece); }))
-    counters_.drop(Drop::kMalformed);
+bool Carrier::inject_fitting(const SleeveTables& tables, ByteView frame, const TrunkTags& tags) {
+  if (!larger_than(tables.bridge_mtu, frame)) {
+    edge_.inject(tags, frame);
+    return true;
+  }
+  auto ip = find_ipv4(frame);
+  // Nobody answers for a group, so its packets are fragmented in any case.
+  if (ip && (!ip->dont_fragment || is_multicast(frame))) {
+    if (!fragment_ipv4(frame, *ip, tables.bridge_mtu, [&](ByteView piece) { edge_.inject(tags, piece); }))
+      counters_.drop(Drop::kMalformed);
+    return true;
+  }
+  counters_.drop(Drop::kTooBig);
+  return false;
+}
+
+void Carrier::send_back(const SleeveTables& tables, PeerName neighbour, PeerName source, PeerName destination,
+                        ByteView frame, Time now) {
+  auto path = tables.paths.find(neighbour);
+  if (path == tables.paths.end() || !path->second.remote) return counters_.drop(Drop::kNoAddress);
+  send(tables, path->second, source, destination, Segments(frame), false, now);
 }
 
 void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,

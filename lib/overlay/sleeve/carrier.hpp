@@ -38,10 +38,15 @@ class Carrier {
   // The way back of the same.
   void inject_tagged(const SleeveTables& tables, PeerName from, const SleeveRecord& record, Time now);
   void act(const SleeveTables& tables, const Decision& decision, PeerName from, const Segments& segments, Time now);
-  // To this host's containers. The sender knows the path's MTU, but not theirs, and the bridge drops without a word
-  // what is larger: IPv4 is fragmented here, or its sender told.
-  void inject(const SleeveTables& tables, PeerName source, ByteView frame, Time now);
-  void fragment(uint16_t mtu, ByteView frame, const Ipv4Packet& packet, const TrunkTags& tags);
+  // To this host's containers.
+  void inject(const SleeveTables& tables, PeerName from, PeerName source, ByteView frame, Time now);
+  // Gives a frame to the TAP. Bridge and fast datapath drop without a word what is larger than the bridge's MTU, which
+  // the sender doesn't know: IPv4 is fragmented here. False: the frame is too large and was dropped; its sender is to
+  // be told.
+  bool inject_fitting(const SleeveTables& tables, ByteView frame, const TrunkTags& tags);
+  // A frame of our own, by sleeve, to the neighbour that brought another.
+  void send_back(const SleeveTables& tables, PeerName neighbour, PeerName source, PeerName destination, ByteView frame,
+                 Time now);
   // The ICMP error, empty when there is to be none.
   Bytes too_big_answer(uint16_t mtu, ByteView offending, Time now);
   void send(const SleeveTables& tables, const SleevePath& path, PeerName source, PeerName destination,

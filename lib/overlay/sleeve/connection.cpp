@@ -39,7 +39,7 @@ Sleeve::Sleeve(Link link, const SleevePort& port)
 void Sleeve::confirm(Time now) {
   if (confirmed_ || failed_) return;
   confirmed_ = true;
-  heartbeat_.expect(now);
+  heartbeats_.confirm(now);
   send_heartbeat(now);
 }
 
@@ -77,7 +77,7 @@ SleevePath Sleeve::path() const {
 
 void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time now) {
   if (Reader(conn_uid).u64() != link_.conn_uid) return;
-  heartbeat_.expect(now);
+  bool first = heartbeats_.heard(now);
   if (!remote_) {
     remote_ = from;
     send_heartbeat(now);
@@ -86,8 +86,9 @@ void Sleeve::receive_heartbeat(ByteView conn_uid, const UdpAddress& from, Time n
               remote_->str(), from.str());
     remote_ = from;
   }
-  if (std::exchange(heard_, true)) return;
+  if (!first) return;
   answer(kConnectionEstablished);
+  heartbeats_.announce();
 }
 
 void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
@@ -95,7 +96,7 @@ void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
   switch (tag) {
     case kConnectionEstablished:
       if (!std::exchange(established_, true)) events_.established = true;
-      heartbeat_.acknowledged(now);
+      heartbeats_.acknowledged(now);
       start_tests(now);
       break;
     case kFragmentReceived:
@@ -114,6 +115,7 @@ void Sleeve::control(uint8_t tag, ByteView payload, Time now) {
       }
       break;
     default:
+      if (heartbeats_.control(tag, now)) break;
       log::debug("unknown message: overlay=sleeve peer={} tag={}", link_.remote_label, tag);
   }
 }
@@ -130,13 +132,13 @@ void Sleeve::start_tests(Time now) {
 
 void Sleeve::tick(Time now) {
   if (failed_ || !confirmed_) return;
-  if (heartbeat_.missing(now)) {
+  if (heartbeats_.tick(now)) {
     failed_ = true;
     events_.failed = "timed out waiting for UDP heartbeat";
     if (!send_trouble_.empty()) events_.failed += fmt::format(" (cannot send ours: {})", send_trouble_);
     return;
   }
-  if (heartbeat_.due(now)) send_heartbeat(now);
+  if (heartbeats_.due(now)) send_heartbeat(now);
   if (now >= fragment_answer_until_) {
     fragments_pass_ = false;
     fragment_answer_until_ = Time::max();
@@ -154,7 +156,14 @@ void Sleeve::tick(Time now) {
 
 Time Sleeve::next_tick() const {
   if (failed_ || !confirmed_) return Time::max();
-  return std::min({heartbeat_.next_tick(), fragment_test_at_, fragment_answer_until_, search_.next_tick()});
+  return std::min({heartbeats_.next_tick(), fragment_test_at_, fragment_answer_until_, search_.next_tick()});
+}
+
+std::string Sleeve::trouble() const {
+  if (!confirmed_) return {};
+  if (!heartbeats_.hears()) return "no heartbeats of the peer arrive: is its UDP port open on this host and on the way?";
+  if (!heartbeats_.reaches()) return "the peer gets none of our heartbeats: is its UDP port open on the way?";
+  return {};
 }
 
 void Sleeve::log_mtu(bool was_searching) const {
@@ -163,7 +172,7 @@ void Sleeve::log_mtu(bool was_searching) const {
 }
 
 void Sleeve::send_heartbeat(Time now) {
-  heartbeat_.sent(now, !established_);
+  heartbeats_.sent(now, !established_);
   if (!remote_) return;
   Writer content;
   content.u64(link_.conn_uid);

@@ -10,8 +10,8 @@
 //
 //     over TCP:      1 your heartbeat arrived | 2 your fragmentation test arrived | 3 your test arrived, MTU (2)
 //
-// Heartbeats are sent as heartbeat.hpp says. Who accepted the TCP connection learns the peer's UDP address from its
-// first heartbeat. A time-out ends sleeve on this connection.
+// Heartbeats are sent as heartbeat.hpp says, with its messages. Who accepted the TCP connection learns the peer's UDP
+// address from its first heartbeat. 60 s without heartbeats end sleeve on this connection.
 //
 // Container frames are carried by the data path on its own threads (SleeveDatapath). It opens the packets that come,
 // and hands over the router's own frames; what it needs for sending is in path().
@@ -57,6 +57,7 @@ class Sleeve : public Forwarder {
   void tick(Time now) override;
   Time next_tick() const override;
   ForwarderEvents take_events() override { return std::exchange(events_, {}); }
+  std::string trouble() const override;
   std::optional<uint16_t> mtu() const override { return search_.mtu(); }
 
   // What container frames are sent by.
@@ -77,10 +78,10 @@ class Sleeve : public Forwarder {
   std::optional<UdpAddress> remote_;
   MtuSearch search_;
   ForwarderEvents events_;
-  bool confirmed_ = false, established_ = false, heard_ = false, failed_ = false;
+  bool confirmed_ = false, established_ = false, failed_ = false;
   bool fragments_pass_ = false;
   std::string send_trouble_;
-  HeartbeatTimer heartbeat_;
+  Heartbeats heartbeats_{events_};
   Time fragment_test_at_ = Time::max(), fragment_answer_until_ = Time::max();
   Time tested_at_ = Time::min();
 };

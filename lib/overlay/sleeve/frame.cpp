@@ -1,6 +1,7 @@
 #include "overlay/sleeve/frame.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "overlay/sleeve/checksum.hpp"
 
@@ -15,7 +16,7 @@ constexpr size_t kIcmpHeader = 8;
 constexpr size_t kQuotedPayload = 8;
 
 // Places within an IPv4 header.
-constexpr size_t kAtLength = 2, kAtFlags = 6, kAtTtl = 8, kAtChecksum = 10, kAtSource = 12, kAtDestination = 16;
+constexpr size_t kAtLength = 2, kAtId = 4, kAtFlags = 6, kAtTtl = 8, kAtChecksum = 10, kAtSource = 12, kAtDestination = 16;
 
 void set_ipv4_checksum(std::span<uint8_t> header) {
   put_u16(header, kAtChecksum, 0);
@@ -45,7 +46,13 @@ bool fragment_ipv4(ByteView frame, const Ipv4Packet& packet, uint16_t mtu,
   if (packet.length > ip.size() || mtu < packet.header + 8) return false;
   auto payload = ip.subspan(packet.header, packet.length - packet.header);
   size_t piece = (mtu - packet.header) & ~size_t{7};
-  uint16_t flags = get_u16(ip, kAtFlags);
+  uint16_t flags = get_u16(ip, kAtFlags), id = get_u16(ip, kAtId);
+  if (flags & kFlagDf) {
+    // Packets that must not be fragmented may all have the same id (RFC 6864).
+    static std::atomic<uint16_t> next_id{0};
+    id = next_id.fetch_add(1, std::memory_order_relaxed);
+    flags &= static_cast<uint16_t>(~kFlagDf);
+  }
   if ((flags & kOffsetMask) + payload.size() / 8 > kOffsetMask) return false;
   Bytes out;
   for (size_t done = 0; done < payload.size(); done += piece) {
@@ -56,6 +63,7 @@ bool fragment_ipv4(ByteView frame, const Ipv4Packet& packet, uint16_t mtu,
                payload.begin() + static_cast<ptrdiff_t>(done + size));
     auto header = std::span(out).subspan(kEthernetHeader, packet.header);
     put_u16(header, kAtLength, static_cast<uint16_t>(packet.header + size));
+    put_u16(header, kAtId, id);
     put_u16(header, kAtFlags, static_cast<uint16_t>((flags + done / 8) | (last ? 0 : kFlagMf)));
     set_ipv4_checksum(header);
     if (out.size() < kMinFrame) out.resize(kMinFrame);

@@ -45,7 +45,8 @@ struct Ipv4Packet {
 };
 std::optional<Ipv4Packet> find_ipv4(ByteView frame);
 
-// Cuts a frame that find_ipv4() has understood into frames that fit `mtu`, shorter ones padded to 60 bytes. False, and
+// Cuts a frame that find_ipv4() has understood into frames that fit `mtu`, shorter ones padded to 60 bytes; a packet
+// with "don't fragment" set, too, whose fragments have it clear and an id of their own. False, and
 // nothing emitted, when the packet isn't whole, can't be cut, or would run past what an offset can say.
 bool fragment_ipv4(ByteView frame, const Ipv4Packet& packet, uint16_t mtu,
                    const std::function<void(ByteView fragment)>& emit);

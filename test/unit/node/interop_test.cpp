@@ -179,7 +179,7 @@ TEST_CASE("a Weave Net router sees the connection established after the shortest
   REQUIRE(peer.receive(4));  // all that we know, at once
   peer.heartbeat();
   REQUIRE(peer.receive(7));
-  CHECK(peer.last(7) == Bytes{7, 0, 1});
+  CHECK(std::ranges::find(peer.messages, Bytes{7, 0, 1}) != peer.messages.end());
   REQUIRE(peer.receive_heartbeat());
   peer.send({7, 0, 1});
   REQUIRE(world.until([&] { return world.count("established") == 1; }));

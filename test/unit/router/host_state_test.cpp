@@ -26,7 +26,8 @@ struct Fixture {
   asio::io_context io;
   asio::thread_pool pool{1};
   std::vector<Cidr> ranges;
-  HostState host{pool, HostState::Config{
+  host::Repairs repairs;
+  HostState host{pool, repairs, HostState::Config{
                            .bridge = {.name = "wt", .mac = Mac{{2, 0, 0, 0, 0, 1}}, .mtu = 1400, .docker_bridge = ""},
                            .firewall = {.bridge = "wt"},
                            .unmasqueraded = [this] { return ranges; }}};
@@ -67,7 +68,7 @@ TEST_CASE("undoing a first start removes bridge and rules") {
 TEST_CASE("undoing a start on a bridge that was there keeps it") {
   with_host([](Fixture& f) {
     f.prepare();
-    HostState second(f.pool,
+    HostState second(f.pool, f.repairs,
                      HostState::Config{.bridge = {.name = "wt", .mac = Mac{{2, 0, 0, 0, 0, 1}}, .docker_bridge = ""},
                                        .firewall = {.bridge = "wt"}});
     test::run(f.io, second.prepare());
@@ -83,14 +84,54 @@ TEST_CASE("undoing before anything was prepared does nothing") {
   });
 }
 
-TEST_CASE("rules that somebody removes are restored") {
+TEST_CASE("rules that somebody removes are restored and noted, often removed ones with pauses") {
   with_host([](Fixture& f) {
     f.prepare();
-    auto before = f.rules("nat");
-    run_checked({"iptables", "-t", "nat", "-F", "POSTROUTING"});
-    CHECK(f.rules("nat") != before);
-    test::run(f.io, f.host.repair());
-    CHECK_THAT(f.rules("nat"), Catch::Contains("-A POSTROUTING"));
+    auto remove = [] { run_checked({"iptables", "-t", "nat", "-F", "POSTROUTING"}); };
+    for (int i = 0; i <= host::Repairs::kAtOnce; ++i) {
+      remove();
+      test::run(f.io, f.host.repair_firewall());
+      CHECK_THAT(f.rules("nat"), Catch::Contains("-A POSTROUTING"));
+    }
+    remove();
+    test::run(f.io, f.host.repair_firewall());
+    CHECK_THAT(f.rules("nat"), !Catch::Contains("-A POSTROUTING"));
+    REQUIRE(f.repairs.recent().size() == 1);
+    CHECK(f.repairs.recent()[0].item == "firewall rules");
+    CHECK(f.repairs.recent()[0].times == host::Repairs::kAtOnce + 1);
+  });
+}
+
+TEST_CASE("what is removed from the bridge or changed on it is restored") {
+  with_host([](Fixture& f) {
+    f.prepare();
+    test::run(f.io, f.host.expose(kExposed, true));
+    host::Netlink net;
+    test::run(f.io, f.host.repair_bridge());
+    CHECK(f.repairs.recent().empty());
+
+    auto check = [&](const std::string& item, const std::function<void()>& change) {
+      change();
+      auto before = f.repairs.recent();
+      test::run(f.io, f.host.repair_bridge());
+      auto after = f.repairs.recent();
+      INFO(item);
+      CHECK(std::ranges::any_of(after, [&](const auto& one) {
+        return one.item == item && std::ranges::none_of(before, [&](const auto& old) { return old.item == item; });
+      }));
+    };
+    check("route 10.32.0.0/12", [&] { CHECK(net.remove_route(kExposed.masked(), net.link("wt").index)); });
+    CHECK(std::ranges::any_of(net.routes(), [](const auto& route) { return route.destination == kExposed.masked(); }));
+    check("address 10.32.0.5/12", [&] { CHECK(net.remove_address(net.link("wt").index, kExposed)); });
+    CHECK(host::bridge_addresses("wt") == std::vector<Cidr>{kExposed});
+    check("sysctl net/ipv4/neigh/wt/ucast_solicit", [] { host::write_sysctl("ipv4/neigh/wt/ucast_solicit", "3"); });
+    CHECK(host::read_sysctl("ipv4/neigh/wt/ucast_solicit") == "1");
+    check("bridge wt", [&] { net.set_mtu(net.link("wt").index, 1300); });
+    CHECK(net.link("wt").mtu == 1400);
+    net.remove_link("wt");
+    test::run(f.io, f.host.repair_bridge());
+    CHECK(net.link("wt").up);
+    CHECK(host::bridge_addresses("wt") == std::vector<Cidr>{kExposed});
   });
 }
 
@@ -99,7 +140,7 @@ TEST_CASE("ranges that keep their source are followed") {
     f.prepare();
     CHECK_THAT(f.rules("nat"), !Catch::Contains("10.40.0.0/16"));
     f.ranges = {Cidr{Ipv4{0x0a280000}, 16}};
-    test::run(f.io, f.host.repair());
+    test::run(f.io, f.host.repair_firewall());
     CHECK_THAT(f.rules("nat"), Catch::Contains("10.40.0.0/16"));
   });
 }

@@ -9,6 +9,7 @@
 
 #include "base/asio.hpp"
 #include "base/failures.hpp"
+#include "host/link_monitor.hpp"
 #include "overlay/fastdp/counters.hpp"
 #include "overlay/fastdp/io/datapath_impl.hpp"
 #include "overlay/fastdp/io/sockets.hpp"
@@ -21,7 +22,6 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kEpochLength = 1min;
-constexpr auto kRestoreInterval = 4s;
 constexpr auto kSettle = 50ms;  // after a change of a link: more changes follow
 
 }  // namespace
@@ -66,7 +66,7 @@ FastDatapath::Impl::Impl(asio::any_io_executor on, FastDatapathConfig with)
   }
   refresh_ports();
   kernel->on_heartbeat = [this](const ReceivedHeartbeat& heartbeat) { receive(heartbeat); };
-  links.assign(link_monitor().release());
+  links.assign(host::link_monitor().release());
   ring.assign(::fcntl(kernel->heartbeats_fd(), F_DUPFD_CLOEXEC, 0));
 }
 
@@ -130,7 +130,7 @@ asio::awaitable<void> FastDatapath::Impl::watch_links(std::shared_ptr<Impl> self
     pause.expires_after(kSettle);
     co_await pause.async_wait(kAsResult);
     if (self->stopped) co_return;
-    drain(self->links.native_handle());
+    host::drain(self->links.native_handle());
     self->guarded([&] { self->refresh_ports(); });
     // The way to a neighbour may have changed.
     if (self->table.wanted().self) self->guarded([&] { self->update(); });
@@ -139,7 +139,7 @@ asio::awaitable<void> FastDatapath::Impl::watch_links(std::shared_ptr<Impl> self
 
 asio::awaitable<void> FastDatapath::Impl::watch_time(std::shared_ptr<Impl> self) {
   asio::steady_timer timer(self->executor);
-  auto epoch_at = Clock::now() + kEpochLength, restore_at = Clock::now() + kRestoreInterval;
+  auto epoch_at = Clock::now() + kEpochLength;
   while (!self->stopped) {
     timer.expires_after(1s);
     co_await timer.async_wait(kAsResult);
@@ -150,10 +150,6 @@ asio::awaitable<void> FastDatapath::Impl::watch_time(std::shared_ptr<Impl> self)
     if (self->table.next_tick() <= now || probing || self->probed || self->refused)
       self->guarded([&] { self->update(); });
     self->probed = probing;
-    if (restore_at <= now) {
-      restore_at = now + kRestoreInterval;
-      self->guarded([&] { self->restore(); });
-    }
     if (epoch_at > now) continue;
     epoch_at = now + kEpochLength;
     self->guarded([&] { self->next_epoch(); });
@@ -255,6 +251,10 @@ void FastDatapath::set_sleeve(int link) {
   auto settings = impl_->kernel->settings();
   settings.sleeve = static_cast<uint32_t>(link);
   impl_->kernel->set_settings(settings);
+}
+
+void FastDatapath::restore(host::Repairs& repairs) {
+  impl_->guarded([&] { impl_->restore(repairs); });
 }
 
 void FastDatapath::refresh_ports() {

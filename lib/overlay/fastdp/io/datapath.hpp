@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 
+#include "host/repairs.hpp"
 #include "overlay/fastdp/forwarder.hpp"
 #include "overlay/fastdp/table.hpp"
 #include "overlay/overlay.hpp"
@@ -65,6 +66,10 @@ class FastDatapath : public Overlay {
   // Sleeve's TAP, which gets the frames for peers on sleeve and is asked for those that come by it; 0: none. How ids
   // travel on it: see bpf/fastdp.bpf.c.
   void set_sleeve(int link);
+
+  // Restores what was removed of it: devices, attached programs, pins of the maps, flags. To be called every few
+  // seconds, and soon after a link has changed. Logs failures.
+  void restore(host::Repairs& repairs);
 
   // Attaches to new container ports on the bridge and detaches from removed ones. Also done whenever a link changes.
   void refresh_ports();

@@ -52,11 +52,12 @@ struct FastDatapath::Impl : std::enable_shared_from_this<FastDatapath::Impl> {
   bool any_on_probation(Time now) const;
 
   // -- ports.cpp
-  void restore_port(const host::Link& bridge);
+  // The bridge's side of the veth pair, made anew or given back to the bridge.
+  void use_pair(const FastVeth& pair);
   void refresh_ports();
-  // Restores what was removed: VXLAN devices, attached programs, flags. Logs each.
-  void restore();
-  void restore_program(const char* program, int link);
+  void restore(host::Repairs& repairs);
+  void restore_pair(host::Repairs& repairs);
+  void restore_program(host::Repairs& repairs, const char* program, int link);
   void next_epoch();
 
   asio::any_io_executor executor;

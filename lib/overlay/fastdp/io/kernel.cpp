@@ -102,7 +102,7 @@ struct FastKernel::Ring {
   ~Ring() { ring_buffer__free(buffer); }
 };
 
-FastKernel::FastKernel(const std::string& pin_directory, bool direct, bool testing) {
+FastKernel::FastKernel(const std::string& pin_directory, bool direct, bool testing) : pin_directory_(pin_directory) {
   libbpf_set_print(keep_words);
   last_words.clear();
   auto directory = pin_directory.empty() ? std::string() : prepared(pin_directory);
@@ -263,6 +263,27 @@ FastKernel::Ran FastKernel::run(const std::string& name, ByteView frame, uint32_
   if (int code = bpf_prog_test_run_opts(program(name), &options)) throw bpf_error("cannot run " + name, code);
   out.resize(options.data_size_out);
   return {static_cast<int>(options.retval), std::move(out)};
+}
+
+std::vector<std::pair<int, std::string>> FastKernel::unpinned() const {
+  std::vector<std::pair<int, std::string>> out;
+  bpf_map* each = nullptr;
+  bpf_object__for_each_map(each, object_) {
+    const auto* path = bpf_map__pin_path(each);
+    if (path && access(path, F_OK) != 0) out.emplace_back(bpf_map__fd(each), path);
+  }
+  return out;
+}
+
+bool FastKernel::pinned() const {
+  return unpinned().empty();
+}
+
+void FastKernel::pin() {
+  auto missing = unpinned();
+  if (!missing.empty()) prepared(pin_directory_);
+  for (const auto& [map, path] : missing)
+    if (int code = bpf_obj_pin(map, path.c_str())) throw bpf_error("cannot pin a map at " + path, code);
 }
 
 void FastKernel::unpin(const std::string& pin_directory) {

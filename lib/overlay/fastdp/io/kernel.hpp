@@ -78,6 +78,9 @@ class FastKernel {
   // `remote` are for from_tunnel_test. Copies that a program sends are really sent. Throws Error.
   Ran run(const std::string& program, ByteView frame, uint32_t vni = 0, Ipv4 remote = {}, uint32_t mark = 0) const;
 
+  // Whether all maps that are to be pinned are; pin() makes up for what is missing. Throws Error.
+  bool pinned() const;
+  void pin();
   // Removes the pins.
   static void unpin(const std::string& pin_directory);
 
@@ -85,9 +88,12 @@ class FastKernel {
   int map(const char* name) const;
   int program(const std::string& name) const;
   void attach(const std::string& program, int link, bool egress);
+  // Maps that have to be pinned and aren't, with their paths.
+  std::vector<std::pair<int, std::string>> unpinned() const;
 
   struct Ring;
   bpf_object* object_ = nullptr;
+  std::string pin_directory_;  // empty: nothing is pinned
   bool adopted_ = false;
   std::unique_ptr<Ring> ring_;
 };

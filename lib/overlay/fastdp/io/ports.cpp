@@ -8,24 +8,17 @@ constexpr uint32_t kMostEpochs = 10;  // a MAC that wasn't seen for so long is f
 
 }  // namespace
 
-// The bridge may have been made anew, or have lost our port.
-void FastDatapath::Impl::restore_port(const host::Link& bridge) {
-  auto side = net.find_link(kBridgeSide);
-  if (side && side->master == bridge.index && static_cast<uint32_t>(side->index) == kernel->settings().bridge_port)
-    return;
-  auto veth = ensure_fast_veth(net, bridge);
-  kernel->attach("from_bridge", veth.datapath.index);
-  datapath_index = veth.datapath.index;
+void FastDatapath::Impl::use_pair(const FastVeth& pair) {
+  kernel->attach("from_bridge", pair.datapath.index);
+  datapath_index = pair.datapath.index;
   auto settings = kernel->settings();
-  settings.bridge_port = static_cast<uint32_t>(veth.bridge.index);
+  settings.bridge_port = static_cast<uint32_t>(pair.bridge.index);
   kernel->set_settings(settings);
-  log::warning("restored a missing bridge port: bridge={} interface={}", bridge.name, kBridgeSide);
 }
 
 void FastDatapath::Impl::refresh_ports() {
   auto bridge = net.find_link(config.bridge);
   if (!bridge) return;
-  restore_port(*bridge);
   std::set<int> present;
   if (mode == FastMode::kDirect)
     for (const auto& link : container_links(net, bridge->index)) {
@@ -61,38 +54,52 @@ void FastDatapath::Impl::refresh_ports() {
   }
 }
 
-void FastDatapath::Impl::restore_program(const char* program, int link) {
+void FastDatapath::Impl::restore_program(host::Repairs& repairs, const char* program, int link) {
   if (FastKernel::attached(link)) return;
   auto found = net.find_link(link);
   if (!found) return;
-  kernel->attach(program, link);
-  log::warning("restored a missing program: interface={} program={}", found->name, program);
+  repairs.attempt(fmt::format("program {} on {}", program, found->name), [&] { kernel->attach(program, link); });
 }
 
-void FastDatapath::Impl::restore() {
+// The bridge may have been made anew, or have lost our port.
+void FastDatapath::Impl::restore_pair(host::Repairs& repairs) {
+  auto bridge = net.find_link(config.bridge);
+  if (!bridge) return;
+  auto inner = net.find_link(kBridgeSide), outer = net.find_link(kDatapathSide);
+  auto sound = [&](const std::optional<host::Link>& side) { return side && side->up && side->mtu == bridge->mtu; };
+  if (!sound(inner) || !sound(outer) || inner->master != bridge->index || outer->index != datapath_index)
+    repairs.attempt(fmt::format("port {}", kBridgeSide), [&] { use_pair(ensure_fast_veth(net, *bridge)); });
+  // A hairpin port would send frames of the tunnel back to it.
+  if (inner = net.find_link(kBridgeSide); inner && net.hairpin(inner->index))
+    repairs.attempt(fmt::format("hairpin flag of {}", kBridgeSide), [&] { net.set_hairpin(inner->index, false); });
+}
+
+void FastDatapath::Impl::restore(host::Repairs& repairs) {
+  restore_pair(repairs);
+  refresh_ports();
   bool moved = false;
   for (auto& [udp, index] : devices) {
     auto link = net.find_link(index);
     if (link && link->up) continue;
-    auto vxlan = ensure_fast_vxlan(net, udp);
-    kernel->attach("from_tunnel", vxlan.link.index);
-    moved = moved || vxlan.link.index != index;
-    index = vxlan.link.index;
-    log::warning("restored a missing VXLAN device: interface={}", vxlan.link.name);
+    repairs.attempt("VXLAN device " + vxlan_name(udp), [&] {
+      auto vxlan = ensure_fast_vxlan(net, udp);
+      kernel->attach("from_tunnel", vxlan.link.index);
+      moved = moved || vxlan.link.index != index;
+      index = vxlan.link.index;
+    });
   }
-  for (const auto& [udp, index] : devices) restore_program("from_tunnel", index);
-  restore_program("from_bridge", datapath_index);
+  for (const auto& [udp, index] : devices) restore_program(repairs, "from_tunnel", index);
+  restore_program(repairs, "from_bridge", datapath_index);
   if (mode == FastMode::kDirect)
-    for (int link : containers) restore_program("from_container", link);
-  for (int link : underlays) restore_program("from_wire", link);
-  if (sleeve_index) restore_program("from_sleeve", sleeve_index);
-  for (int link : guarded_links)
-    if (!FastKernel::attached(link, true) && net.find_link(link)) kernel->guard(link);
-  // A hairpin port would send frames of the tunnel back to it.
-  if (auto side = net.find_link(kBridgeSide); side && net.hairpin(side->index)) {
-    net.set_hairpin(side->index, false);
-    log::warning("hairpin mode was switched on and is off again: interface={}", kBridgeSide);
+    for (int link : containers) restore_program(repairs, "from_container", link);
+  for (int link : underlays) restore_program(repairs, "from_wire", link);
+  if (sleeve_index) restore_program(repairs, "from_sleeve", sleeve_index);
+  for (int link : guarded_links) {
+    auto found = net.find_link(link);
+    if (found && !FastKernel::attached(link, true))
+      repairs.attempt("program to_wire on " + found->name, [&] { kernel->guard(link); });
   }
+  if (!kernel->pinned()) repairs.attempt("pinned maps in " + config.pin_directory, [&] { kernel->pin(); });
   // Hops name the device that is gone.
   if (moved) {
     refused = true;

@@ -142,11 +142,15 @@ void SleeveDatapath::stop() {
 }
 
 void SleeveDatapath::set_topology(std::shared_ptr<const Topology> topology) {
-  // The overlays of connections don't matter here.
-  bool same = topology->next_hop == impl_->topology->next_hop && topology->broadcast == impl_->topology->broadcast &&
-              topology->ids == impl_->topology->ids;
+  // A trunk table remembers who brought floods: it stays as long as the routes.
+  bool same_routes = topology->next_hop == impl_->topology->next_hop &&
+                     topology->broadcast == impl_->topology->broadcast && topology->ids == impl_->topology->ids;
+  bool same = same_routes && topology->neighbours == impl_->topology->neighbours;
   impl_->topology = std::move(topology);
-  if (!same) impl_->use_topology();
+  if (!same_routes)
+    impl_->use_topology();
+  else if (!same)
+    impl_->publish();
 }
 
 void SleeveDatapath::forget(PeerName peer) {

@@ -125,7 +125,7 @@ TEST_CASE("the first heartbeat is acknowledged, once") {
   them.forwarder.confirm(start);
   them.receive(us.sent[0], ip_a, start);
   auto events = them.forwarder.take_events();
-  CHECK(events.control == std::vector{ControlMessage{0, {}}});
+  CHECK(events.control == std::vector{ControlMessage{0, {}}, ControlMessage{18, {}}});
   CHECK_FALSE(events.established);
   CHECK_FALSE(events.healthy);
   them.receive(us.sent[0], ip_a, start + 1s);
@@ -180,7 +180,9 @@ TEST_CASE("missing heartbeats are reported to the peer, and so is their return")
   CHECK(lost.healthy == false);
   REQUIRE(lost.control == std::vector<ControlMessage>{{16, {}}});
   us.forwarder.control(16, {}, start + 60s);
-  CHECK(us.forwarder.take_events().healthy == false);
+  auto told = us.forwarder.take_events();
+  CHECK(told.healthy == false);
+  CHECK(told.control == std::vector<ControlMessage>{{19, {}}});
   CHECK(
       us.forwarder.trouble() ==
       "the peer gets none of our heartbeats: is UDP port 6784 open on the way, and does it carry packets of 1460 bytes "
@@ -197,6 +199,85 @@ TEST_CASE("missing heartbeats are reported to the peer, and so is their return")
   CHECK(us.forwarder.trouble().empty());
 }
 
+namespace {
+
+// Two ends that have told each other that they are of our kind.
+struct QuickPair {
+  QuickPair() {
+    us.forwarder.confirm(start);
+    them.forwarder.confirm(start);
+    us.receive(them.sent.at(0), ip_b, start);
+    them.receive(us.sent.at(0), ip_a, start);
+    exchange(start);
+    exchange(start);
+  }
+  void exchange(Time at) {
+    auto ours = us.forwarder.take_events(), theirs = them.forwarder.take_events();
+    if (ours.healthy) us_healthy = *ours.healthy;
+    if (theirs.healthy) them_healthy = *theirs.healthy;
+    for (auto& message : ours.control) them.forwarder.control(message.tag, message.payload, at);
+    for (auto& message : theirs.control) us.forwarder.control(message.tag, message.payload, at);
+  }
+  // A second in which heartbeats pass to us or to them.
+  void pass(bool to_us, bool to_them) {
+    now += 1s;
+    us.sent.clear();
+    them.sent.clear();
+    for (auto* end : {&us, &them})
+      if (end->forwarder.next_tick() <= now) end->forwarder.tick(now);
+    if (to_us && !them.sent.empty()) us.receive(them.sent.back(), ip_b, now);
+    if (to_them && !us.sent.empty()) them.receive(us.sent.back(), ip_a, now);
+    for (int i = 0; i < 3; ++i) exchange(now);
+  }
+  End us{true}, them{false};
+  Time now = start;
+  bool us_healthy = true, them_healthy = true;
+};
+
+}  // namespace
+
+TEST_CASE("peers of our kind find a path that is broken in one direction within seconds, and its return") {
+  QuickPair pair;
+  for (int i = 0; i < 20; ++i) pair.pass(true, true);
+  CHECK(pair.us_healthy);
+  CHECK(pair.them_healthy);
+  CHECK(pair.us.sent.size() == 1);  // each second
+  for (int i = 0; i < 7; ++i) pair.pass(true, false);
+  CHECK_FALSE(pair.us_healthy);
+  CHECK_FALSE(pair.them_healthy);
+  CHECK(pair.them.forwarder.trouble().starts_with("no heartbeats of the peer arrive: is UDP port 6784 open"));
+  CHECK(pair.us.forwarder.trouble().starts_with("the peer gets none of our heartbeats"));
+  for (int i = 0; i < 60; ++i) pair.pass(true, false);
+  CHECK_FALSE(pair.us_healthy);
+  pair.pass(true, true);
+  CHECK(pair.us_healthy);
+  CHECK(pair.them_healthy);
+}
+
+TEST_CASE("a peer whose router doesn't answer keeps its path for a minute: its kernel may carry frames on") {
+  QuickPair pair;
+  pair.pass(true, true);
+  auto since = pair.now;
+  for (; pair.now < since + 59s; pair.now += 1s) pair.us.forwarder.tick(pair.now);
+  auto events = pair.us.forwarder.take_events();
+  CHECK(events.control == std::vector<ControlMessage>{{16, {}}});
+  CHECK_FALSE(events.healthy);
+  pair.us.forwarder.tick(since + 60s);
+  CHECK(pair.us.forwarder.take_events().healthy == false);
+  CHECK(pair.us.forwarder.next_tick() > since + 60s);
+}
+
+TEST_CASE("an answer that comes after the heartbeats are back changes nothing") {
+  QuickPair pair;
+  pair.us.forwarder.tick(start + 6s);
+  CHECK(pair.us.forwarder.take_events().control == std::vector<ControlMessage>{{16, {}}});
+  pair.us.receive(pair.them.sent.at(0), ip_b, start + 7s);
+  pair.us.forwarder.control(19, {}, start + 7s);
+  auto events = pair.us.forwarder.take_events();
+  CHECK(events.control == std::vector<ControlMessage>{{17, {}}});
+  CHECK_FALSE(events.healthy);
+}
+
 TEST_CASE("changes that the peer causes are rate-limited") {
   End us(true);
   us.forwarder.confirm(start);
@@ -207,7 +288,7 @@ TEST_CASE("changes that the peer causes are rate-limited") {
     us.forwarder.control(i % 2 ? 17 : 16, {}, start + i * 10ms);
     if (us.forwarder.take_events().healthy) ++turns;
   }
-  CHECK(turns == 2);
+  CHECK(turns == 10);
   End them(false);
   them.forwarder.confirm(start);
   int moves = 0;
@@ -389,7 +470,7 @@ TEST_CASE("an encrypted connection accepts only heartbeats that came by ESP from
   CHECK(us.forwarder.take_events().control.empty());
   CHECK(us.forwarder.hop().remote == ip_b);
   us.receive(them.sent[0], ip_b, start, true);
-  CHECK(us.forwarder.take_events().control == std::vector{ControlMessage{0, {}}});
+  CHECK(us.forwarder.take_events().control == std::vector{ControlMessage{0, {}}, ControlMessage{18, {}}});
 }
 
 TEST_CASE("an IPsec error of the kernel ends the forwarder with the reason") {

@@ -368,16 +368,81 @@ TEST_CASE("on a trunk the error about a packet that is too large comes as if fro
   CHECK(net.two.dropped(Drop::kTooBig) == 3);
 }
 
-TEST_CASE("on a trunk packets too large for the bridge are fragmented if they may be") {
+TEST_CASE("on a trunk packets too large for the bridge are fragmented, or the sender is told") {
   Trunked net;
   net.two.tables.bridge_mtu = 1000;
-  net.two.carrier.received(net.two.tables, a,
-                           {a, b, test::tcp_frame({.data = 1200, .df = false, .from = at_a, .to = at_b})}, net.two.now);
+  auto receive = [&](const Bytes& frame) { net.two.carrier.received(net.two.tables, a, {a, b, frame}, net.two.now); };
+  receive(test::tcp_frame({.data = 1200, .df = false, .from = at_a, .to = at_b}));
   CHECK(net.two.injected.size() == 2);
   CHECK(net.two.tags == std::vector<TrunkTags>(2, TrunkTags(0xa)));
-  net.two.carrier.received(net.two.tables, a, {a, b, test::tcp_frame({.data = 1200, .from = at_a, .to = at_b})},
-                           net.two.now);
-  CHECK(net.two.injected.size() == 3);
+  CHECK(net.two.dropped(Drop::kTooBig) == 0);
+
+  net.two.injected.clear();
+  receive(test::tcp_frame({.data = 1200, .from = at_a, .to = at_b}));
+  CHECK(net.two.injected.empty());
+  CHECK(net.two.dropped(Drop::kTooBig) == 1);
+  net.settle();
+  REQUIRE(net.one.injected.size() == 1);
+  CHECK(get_u16(net.one.injected[0], 34) == 0x0304);  // fragmentation needed
+  CHECK(get_u16(net.one.injected[0], 40) == 1000);
+  CHECK(net.one.macs.find(at_b, net.one.now) == std::nullopt);  // b's container may be elsewhere
+  CHECK(net.one.macs.find(b.mac(), net.one.now) == b);
+}
+
+TEST_CASE("what no error can be sent for is fragmented or counted") {
+  Trunked net;
+  Host& host = GENERATE(false, true) ? net.two : net.three;
+  PeerName from = host.self == b ? a : b;
+  host.tables.bridge_mtu = 1000;
+  auto receive = [&](const Bytes& frame) {
+    host.carrier.received(host.tables, from, {a, host.self, frame}, host.now);
+  };
+  receive(test::tcp_frame({.data = 1200, .from = at_a, .to = everybody}));
+  REQUIRE(host.injected.size() == 2);
+  CHECK(host.injected[0].size() <= 1000 + 14);
+  CHECK(get_u16(host.injected[0], 20) == 0x2000);  // more fragments, "don't fragment" clear
+  CHECK(get_u16(host.injected[0], 18) == get_u16(host.injected[1], 18));
+  CHECK(test::ip_checksum_right(host.injected[1]));
+
+  auto other = test::tcp_frame({.data = 1200, .from = at_a, .to = everybody});
+  put_u16(other, 12, 0x86dd);
+  receive(other);
+  CHECK(host.injected.size() == 2);
+  CHECK(host.dropped(Drop::kTooBig) == 1);
+
+  // The kernel leaves room for a tag.
+  auto with_tag = test::tcp_frame({.data = 1000 + 4 - 52, .from = at_a, .to = everybody});
+  put_u16(with_tag, 12, 0x8100);
+  receive(with_tag);
+  CHECK(host.injected.size() == 3);
+}
+
+TEST_CASE("a relay from sleeve to the fast datapath fragments, or the sender is told") {
+  Trunked net;
+  net.two.tables.bridge_mtu = 1000;
+  auto relay = [&](bool df) {
+    net.two.carrier.received(net.two.tables, a,
+                             {a, c, test::tcp_frame({.data = 1200, .df = df, .from = at_a, .to = at_c})}, net.two.now);
+  };
+  // By sleeve the path to c decides, when the programs give it back.
+  relay(true);
+  CHECK(net.two.injected.size() == 1);
+
+  auto topology = *net.two.tables.topology;
+  topology.neighbours = {{a, "sleeve"}, {c, "fastdp"}};
+  net.two.tables.topology = std::make_shared<Topology>(topology);
+  net.two.injected.clear();
+  net.two.tags.clear();
+  relay(false);
+  CHECK(net.two.injected.size() == 2);
+  CHECK(net.two.tags == std::vector<TrunkTags>(2, TrunkTags(0xa, 0xc)));
+  relay(true);
+  CHECK(net.two.injected.size() == 2);
+  CHECK(net.two.dropped(Drop::kTooBig) == 1);
+  net.settle();
+  REQUIRE(net.one.injected.size() == 1);
+  CHECK(get_u16(net.one.injected[0], 40) == 1000);
+  CHECK(net.one.macs.find(at_c, net.one.now) == c);
 }
 
 TEST_CASE("on a trunk malformed frames are dropped and counted") {

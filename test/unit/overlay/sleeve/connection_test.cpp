@@ -103,7 +103,7 @@ TEST_CASE("two ends establish, in clear and encrypted, and find the MTU") {
   for (End* end : {&one, &other}) {
     CHECK(end->sleeve.mtu() == (encrypted ? 1414 : 1438));
     CHECK(end->sleeve.path().fragments_pass);
-    CHECK(end->sleeve.next_tick() == Time{} + 10s);
+    CHECK(end->sleeve.next_tick() == Time{} + 1s);
   }
 }
 
@@ -152,6 +152,45 @@ TEST_CASE("heartbeats are sent every 500 ms until acknowledged, then every 10 s;
   CHECK(one.sleeve.next_tick() == Time::max());
 }
 
+TEST_CASE("between peers of our kind a path that breaks is put on hold, and is of use again when heartbeats arrive") {
+  End one(true), other(false);
+  Time now{};
+  bool one_up = false, other_up = false;
+  one.sleeve.confirm(now);
+  other.sleeve.confirm(now);
+  settle(one, other, now, one_up, other_up);
+  REQUIRE(one_up);
+  REQUIRE(other_up);
+  auto second = [&](bool pass) {
+    now += 1s;
+    ForwarderEvents last;
+    for (End* end : {&one, &other})
+      if (end->sleeve.next_tick() <= now) end->sleeve.tick(now);
+    for (int i = 0; i < 3; ++i) {
+      auto carry = [&](End& from, End& to, const UdpAddress& address) {
+        for (auto& packet : std::exchange(from.packets, {}))
+          if (pass) to.receive(packet.payload, address, now);
+        auto events = from.sleeve.take_events();
+        CHECK(events.failed.empty());
+        if (&from == &one && events.healthy) last.healthy = events.healthy;
+        for (auto& message : events.control) to.sleeve.control(message.tag, message.payload, now);
+      };
+      carry(one, other, at_a);
+      carry(other, one, at_b);
+    }
+    return last.healthy;
+  };
+  for (int i = 0; i < 20; ++i) CHECK_FALSE(second(true));
+  std::optional<bool> healthy;
+  for (int i = 0; i < 8 && !healthy; ++i) healthy = second(false);
+  CHECK(healthy == false);
+  CHECK(one.sleeve.trouble() == "no heartbeats of the peer arrive: is its UDP port open on this host and on the way?");
+  healthy.reset();
+  for (int i = 0; i < 2 && !healthy; ++i) healthy = second(true);
+  CHECK(healthy == true);
+  CHECK(one.sleeve.trouble().empty());
+}
+
 TEST_CASE("packets before the confirmation or between other peers are ignored") {
   End one(true), other(false);
   one.sleeve.confirm(Time{});
@@ -168,7 +207,7 @@ TEST_CASE("packets before the confirmation or between other peers are ignored") 
   CHECK(other.sleeve.take_events().control.empty());
   CHECK_FALSE(other.sleeve.path().remote);
   other.receive(heartbeat, at_a, Time{});
-  CHECK(other.sleeve.take_events().control == std::vector<ControlMessage>{{1, {}}});
+  CHECK(other.sleeve.take_events().control == std::vector<ControlMessage>{{1, {}}, {18, {}}});
   REQUIRE(other.packets.size() == 1);
   CHECK(other.packets[0].to == at_a);
   other.receive(heartbeat, at_a, Time{});

@@ -26,3 +26,16 @@ TEST_CASE("a log file that was renamed is opened anew") {
   CHECK(read_file(path + ".1").find("second line") == std::string::npos);
   CHECK(read_file(path).find("second line") != std::string::npos);
 }
+
+TEST_CASE("a line that repeats is written once, and its repetitions are counted") {
+  test::TempDir directory;
+  auto path = directory / "weave.log";
+  UniqueFd before(::dup(STDERR_FILENO)), file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0640));
+  ::dup2(file.get(), STDERR_FILENO);
+  for (int i = 0; i < 4; ++i) log::info("the same");
+  log::info("another");
+  ::dup2(before.get(), STDERR_FILENO);
+  auto text = read_file(path);
+  CHECK(text.find("the same\n") == text.rfind("the same\n"));
+  CHECK(text.find("info the previous line was repeated: times=3\n") < text.find("info another\n"));
+}
