@@ -39,11 +39,13 @@ std::optional<AddressWord> parse_address(const std::string& word) {
 
 AddressedWords split_addresses(const Words& words) {
   AddressedWords out;
-  for (const auto& word : words) {
+  for (const auto& given : words) {
+    // Scripts that read a line from a file or a program may leave its end on it.
+    auto word = given.substr(0, given.find_last_not_of(" \t\r\n") + 1);
     if (auto address = parse_address(word))
       out.addresses.push_back(*address);
     else
-      out.rest.push_back(word);
+      out.rest.push_back(given);
   }
   return out;
 }

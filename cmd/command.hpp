@@ -93,6 +93,9 @@ std::string help(const Command& command);
 // The nearest of the candidates, when one is near enough for a slip of the finger.
 std::optional<std::string> did_you_mean(const std::string& word, const Words& candidates);
 
+// A command that doesn't exist, with the one that was probably meant.
+Error unknown_command(const std::string& name);
+
 // Runs what the words (without the program's name) say and returns the exit status. Errors go to stderr.
 int run_command_line(Words words);
 

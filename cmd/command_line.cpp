@@ -14,16 +14,6 @@ void explain(const Error& error) {
   if (!error.hint().empty()) say(sentence(error.hint()));
 }
 
-int unknown_command(const std::string& name, const std::vector<Command>& table) {
-  Words names;
-  for (const auto& command : table)
-    if (!command.group.empty()) names.push_back(command.name);
-  auto near = did_you_mean(name, names);
-  say("Unknown weave command '{}'{}", name, near ? fmt::format("; did you mean 'weave {}'?", *near) : "");
-  say("See 'weave help'.");
-  return kFailed;
-}
-
 const Command* find(const std::vector<Command>& table, const std::string& name) {
   for (const auto& command : table)
     if (command.name == name) return &command;
@@ -64,6 +54,17 @@ int run(const Command& command, const Words& arguments) {
 
 }  // namespace
 
+Error unknown_command(const std::string& name) {
+  Words names;
+  for (const auto& command : commands())
+    if (!command.group.empty()) names.push_back(command.name);
+  // Not the opposite: "start-plugin" is nearer to "stop-plugin" than to "launch-plugin".
+  auto near = did_you_mean(name.starts_with("start-") ? "launch-" + name.substr(6) : name, names);
+  return Error(
+      fmt::format("Unknown weave command '{}'{}", name, near ? fmt::format("; did you mean 'weave {}'?", *near) : ""),
+      "See 'weave help'");
+}
+
 int run_command_line(Words words) {
   if (const char* debug = std::getenv("WEAVE_DEBUG"); debug != nullptr && *debug != '\0')
     log::set_level(log::Level::kDebug);
@@ -77,9 +78,11 @@ int run_command_line(Words words) {
   auto name = words[0];
   words.erase(words.begin());
   if (name == "--help" || name == "-h") name = "help";
-  if (name == "--version") name = "version";
+  if (name == "--version" || name == "-v") name = "version";
   const auto* command = find(table, name);
-  return command == nullptr ? unknown_command(name, table) : run(*command, words);
+  if (command != nullptr) return run(*command, words);
+  explain(unknown_command(name));
+  return kFailed;
 }
 
 }  // namespace weave::cmd

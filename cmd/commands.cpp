@@ -14,9 +14,10 @@ std::vector<Command> commands() {
       rmpeer_row(),      prime_row(),         ipam_row(),          status_row(),
       report_row(),      logs_row(),          version_row(),       peer_name_row(),
       help_row(),        setup_row(),         setup_cni_row(),     env_row(),
-      config_row(),      launch_proxy_row(),  stop_proxy_row(),    generate_row(),
+      config_row(),      launch_proxy_row(),  generate_row(),
   };
-  for (auto& row : process_rows()) table.push_back(std::move(row));
+  for (auto rows : {former_rows(), process_rows()})
+    for (auto& row : rows) table.push_back(std::move(row));
   return table;
 }
 

@@ -30,6 +30,9 @@ Words dns_arguments(const std::string& server, const std::string& domain, const 
   bool has_hostname = false, has_search = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--without-dns") return {};
+    // Docker refuses names and DNS settings for a namespace that belongs to another container.
+    for (const auto* option : {"--net", "--network"})
+      if (auto network = value_of(arguments, i, option); network && network->starts_with("container:")) return {};
     if (auto given = value_of(arguments, i, "--name")) name = *given;
     if (value_of(arguments, i, "--hostname") || value_of(arguments, i, "-h")) has_hostname = true;
     if (value_of(arguments, i, "--dns-search")) has_search = true;
@@ -57,6 +60,11 @@ Words dns_arguments_now(const Words& arguments, Words& warnings) {
     if (answer.status == 404) return {};
     require_good(answer);
     server = answer.body;
+    if (auto whole = client.ask("GET", "/dns-address-port", {}, kShortLimit); !whole.ends_with(":53")) {
+      warnings.push_back(
+          fmt::format("The DNS server listens on {}; containers ask port 53 only, so nothing is added for it", whole));
+      return {};
+    }
     domain = client.ask("GET", "/domain", {}, kShortLimit);
   } catch (const Error& error) {
     auto bridge = non_empty_environment("DOCKER_BRIDGE").value_or("docker0");

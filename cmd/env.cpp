@@ -1,4 +1,5 @@
-// weave env, config, launch-proxy, stop-proxy: the Docker API proxy of Weave Net, which this version doesn't have.
+// weave env, config, launch-proxy, stop-proxy: the Docker API proxy of Weave Net, which this version doesn't have; and
+// commands of Weave Net 1.x whose work 'weave launch' does.
 #include "output.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
@@ -49,15 +50,22 @@ Command launch_proxy_row() {
   return proxy_row("launch-proxy");
 }
 
-Command stop_proxy_row() {
-  Command command{.name = "stop-proxy", .group = "", .summary = "Not available: weave has no Docker API proxy"};
-  command.max_words = 0;
-  // Scripts stop all parts of Weave Net 1.x; a proxy that cannot run is stopped.
-  command.run = [](const Words&) {
-    say("weave has no Docker API proxy: there is nothing to stop.");
-    return kDone;
+std::vector<Command> former_rows() {
+  // Scripts of Weave Net 1.x call them one after the other, some with `set -e`.
+  auto row = [](const std::string& name, const std::string& text) {
+    Command command{.name = name, .group = "", .summary = text};
+    command.raw = true;
+    command.run = [text](const Words&) {
+      say("{}.", text);
+      return kDone;
+    };
+    return command;
   };
-  return command;
+  return {row("stop-proxy", "Nothing to stop: weave has no Docker API proxy"),
+          row("launch-dns", "Nothing to do: 'weave launch' starts the DNS server"),
+          row("stop-dns", "Nothing to do: 'weave stop' ends the DNS server"),
+          row("create-bridge", "Nothing to do: 'weave launch' creates the bridge"),
+          row("attach-router", "Nothing to do: 'weave launch' connects the router to the bridge")};
 }
 
 }  // namespace weave::cmd

@@ -117,7 +117,8 @@ std::string bash_completion() {
   std::string text =
       "# bash completion for weave. Made by 'weave generate completions bash'.\n"
       "_weave() {\n"
-      "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options= values= words= i=1\n"
+      "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options= values= words= most=99 i=1\n"
+      "  local word given=0 skip=0\n"
       "  COMPREPLY=()\n"
       "  [ \"${COMP_WORDS[1]}\" != --local ] || i=2\n"
       "  if [ \"$COMP_CWORD\" -le \"$i\" ]; then\n";
@@ -128,12 +129,20 @@ std::string bash_completion() {
     text += "      options=\"" + joined(option_names(command, false), " ") + "\"\n";
     if (auto values = option_names(command, true); !values.empty())
       text += "      values=\" " + joined(values, " ") + " \"\n";
+    if (command.max_words != SIZE_MAX) text += fmt::format("      most={}\n", command.max_words);
     if (auto words = words_for(command, table); !words.empty())
       text += "      [[ $cur == -* ]] || words=\"" + words + "\"\n";
     text += "      ;;\n";
   }
   text +=
       "  esac\n"
+      "  for word in \"${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}\"; do\n"
+      "    if [ \"$skip\" = 1 ]; then skip=0\n"
+      "    elif [[ $values == *\" $word \"* ]]; then skip=1\n"
+      "    elif [[ $word != -* ]]; then given=$((given + 1))\n"
+      "    fi\n"
+      "  done\n"
+      "  [ \"$given\" -lt \"$most\" ] || words=\n"
       "  if [[ $values == *\" $prev \"* ]]; then\n"
       "    case $prev in\n";
   for (const auto& [name, choices] : choices_of(table))
@@ -165,14 +174,43 @@ std::string zsh_completion() {
       "  _describe command weave_commands\n"
       "  return\n"
       "fi\n"
+      "local weave_given=0 weave_skip=0 weave_most=99 weave_word\n"
+      "local -a weave_values\n"
       "case $words[2] in\n";
   for (const auto& command : table) {
     text += "  " + command.name + ")\n    weave_options=(" + joined(option_names(command, false), " ") + ")\n";
-    if (auto words = words_for(command, table); !words.empty())
-      text += "    [[ $PREFIX == -* ]] || compadd -- " + words + "\n";
+    if (auto values = option_names(command, true); !values.empty())
+      text += "    weave_values=(" + joined(values, " ") + ")\n";
+    if (command.max_words != SIZE_MAX) text += fmt::format("    weave_most={}\n", command.max_words);
     text += "    ;;\n";
   }
-  text += "esac\n[[ $PREFIX != -* ]] || compadd -- $weave_options\n";
+  text +=
+      "esac\n"
+      "if (( $weave_values[(Ie)$words[CURRENT-1]] )); then\n"
+      "  case $words[CURRENT-1] in\n";
+  for (const auto& [names, choices] : choices_of(table))
+    text += "    " + joined(split(names, ','), "|") + ") compadd -- " + joined(choices, " ") + " ;;\n";
+  text +=
+      "    *) _files ;;\n"
+      "  esac\n"
+      "  return\n"
+      "fi\n"
+      "if [[ $PREFIX == -* ]]; then\n"
+      "  compadd -- $weave_options\n"
+      "  return\n"
+      "fi\n"
+      "for weave_word in $words[3,CURRENT-1]; do\n"
+      "  if (( weave_skip )); then weave_skip=0\n"
+      "  elif (( $weave_values[(Ie)$weave_word] )); then weave_skip=1\n"
+      "  elif [[ $weave_word != -* ]]; then (( ++weave_given ))\n"
+      "  fi\n"
+      "done\n"
+      "(( weave_given < weave_most )) || return\n"
+      "case $words[2] in\n";
+  for (const auto& command : table)
+    if (auto words = words_for(command, table); !words.empty())
+      text += "  " + command.name + ") compadd -- " + words + " ;;\n";
+  text += "esac\n";
   return text;
 }
 
@@ -180,6 +218,10 @@ std::string fish_completion() {
   auto table = listed();
   std::string text =
       "# fish completion for weave. Made by 'weave generate completions fish'.\n"
+      "function __weave_words_given\n"
+      "  set -l words (commandline -opc | string match -v -- '-*')\n"
+      "  math (count $words) - 2\n"
+      "end\n"
       "complete -c weave -f\n";
   for (const auto& command : table) {
     text += fmt::format("complete -c weave -n __fish_use_subcommand -a {} -d {}\n", command.name,
@@ -190,10 +232,15 @@ std::string fish_completion() {
       text += here;
       for (const auto& name : split(option.names, ','))
         text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-      text += (option.value.empty() ? "" : " -r") + std::string(" -d ") + single_quoted(option.help) + "\n";
+      text += option.value.empty() ? "" : option.choices.empty() ? " -r" : " -x";
+      if (!option.choices.empty()) text += " -a " + single_quoted(joined(option.choices, " "));
+      text += " -d " + single_quoted(option.help) + "\n";
     }
     auto words = words_for(command, table);
     if (words.starts_with("$(")) words = "(" + words.substr(2);
+    if (command.max_words != SIZE_MAX)
+      here = fmt::format("complete -c weave -n '__fish_seen_subcommand_from {}; and test (__weave_words_given) -lt {}'",
+                         command.name, command.max_words);
     if (!words.empty()) text += here + " -a " + (words[0] == '(' ? "\"" + words + "\"" : single_quoted(words)) + "\n";
   }
   return text;

@@ -12,7 +12,6 @@ Command launch_proxy_row();
 Command stop_row();
 Command stop_router_row();
 Command stop_plugin_row();
-Command stop_proxy_row();
 Command reset_row();
 
 Command attach_row();
@@ -50,6 +49,7 @@ Command setup_row();
 Command setup_cni_row();
 Command env_row();
 Command config_row();
+std::vector<Command> former_rows();  // of Weave Net 1.x, whose work other commands do
 
 Command generate_row();
 std::vector<Command> process_rows();  // monitor, router, dns-server, plugin-server

@@ -2,6 +2,7 @@
 // program has to understand them.
 #include "run.hpp"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ RunWords split_run_words(const Words& words) {
       out.no_rewrite_hosts = true;
     else if (*word == "--no-multicast-route")
       out.no_multicast_route = true;
+    else if (*word == "--with-dns")  // of Weave Net 1.0, the default since then
+      out.without_dns = false;
     else if (word->starts_with(kTimeout))
       out.timeout = seconds(word->substr(kTimeout.size()));
     else if (*word == "--timeout" && word + 1 != words.end())
@@ -77,13 +80,19 @@ struct Ended {
   std::string output;  // without the newline at the end
 };
 
-// The docker client with our stdin and stderr.
-Ended docker(Words arguments) {
+// The docker client with our stdin and stderr; `quiet`: what it says of errors is dropped.
+Ended docker(Words arguments, bool quiet = false) {
   arguments.insert(arguments.begin(), "docker");
   Pipe pipe;
   pid_t pid = 0;
   try {
-    pid = spawn({.program = "docker", .arguments = arguments, .fds = {{1, pipe.write.get()}}});
+    std::vector<std::pair<int, int>> fds{{1, pipe.write.get()}};
+    UniqueFd nowhere;
+    if (quiet) {
+      nowhere = UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+      fds.emplace_back(2, nowhere.get());
+    }
+    pid = spawn({.program = "docker", .arguments = arguments, .fds = fds});
   } catch (const Error& error) {
     throw Error(error.what(),
                 "this command needs the docker client in PATH; or use 'docker run' and 'weave attach', or "
@@ -111,7 +120,7 @@ void attach_or_kill(const std::string& container, const std::vector<AddressWord>
   try {
     attach_container(container, addresses, options);
   } catch (const Error&) {
-    docker({"kill", container});
+    docker({"kill", container}, true);  // it may have ended by itself, which is then the reason
     throw;
   }
 }

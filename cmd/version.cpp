@@ -42,7 +42,7 @@ int show_help(const Words& words) {
     out(help(command));
     return kDone;
   }
-  throw UsageError(fmt::format("Unknown weave command '{}'.", words[0]));
+  throw unknown_command(words[0]);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 # bash completion for weave. Made by 'weave generate completions bash'.
 _weave() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options= values= words= i=1
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options= values= words= most=99 i=1
+  local word given=0 skip=0
   COMPREPLY=()
   [ "${COMP_WORDS[1]}" != --local ] || i=2
   if [ "$COMP_CWORD" -le "$i" ]; then
@@ -21,19 +22,24 @@ _weave() {
     launch-plugin)
       options="--no-multicast-route --log-level --no-restart --help"
       values=" --log-level "
+      most=0
       ;;
     stop)
       options="--help"
+      most=0
       ;;
     stop-router)
       options="--help"
+      most=0
       ;;
     stop-plugin)
       options="--help"
+      most=0
       ;;
     reset)
       options="--force --state-dir --help"
       values=" --state-dir "
+      most=0
       ;;
     attach)
       options="--without-dns --rewrite-hosts --add-host --no-multicast-route --timeout --help"
@@ -56,6 +62,7 @@ _weave() {
     restart)
       options="--timeout --help"
       values=" --timeout "
+      most=1
       [[ $cur == -* ]] || words="$(docker ps -a --format '{{.Names}}' 2>/dev/null)"
       ;;
     ps)
@@ -77,6 +84,7 @@ _weave() {
       ;;
     dns-lookup)
       options="--help"
+      most=1
       ;;
     expose)
       options="-h --hostname --without-masquerade --timeout --help"
@@ -87,12 +95,15 @@ _weave() {
       ;;
     docker-bridge-ip)
       options="--help"
+      most=0
       ;;
     bridge-type)
       options="--help"
+      most=0
       ;;
     attach-bridge)
       options="--help"
+      most=1
       ;;
     connect)
       options="--replace --help"
@@ -108,40 +119,57 @@ _weave() {
     prime)
       options="--timeout --help"
       values=" --timeout "
+      most=0
       ;;
     ipam)
       options="--rejoin --force --help"
+      most=1
       [[ $cur == -* ]] || words="diff repair"
       ;;
     status)
       options="--help"
+      most=1
       [[ $cur == -* ]] || words="targets connections peers dns ipam plugin"
       ;;
     report)
       options="-f --format --json --help"
       values=" -f --format "
+      most=1
       ;;
     logs)
       options="-f --follow --help"
+      most=1
       [[ $cur == -* ]] || words="router dns plugin"
       ;;
     version)
       options="--help"
+      most=0
       ;;
     peer-name)
       options="--help"
+      most=0
       ;;
     help)
       options="--help"
+      most=1
       [[ $cur == -* ]] || words="launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env"
       ;;
     setup)
       options="--help"
+      most=0
       ;;
     env)
       options="--restore --help"
+      most=0
       ;;
   esac
+  for word in "${COMP_WORDS[@]:i+1:COMP_CWORD-i-1}"; do
+    if [ "$skip" = 1 ]; then skip=0
+    elif [[ $values == *" $word "* ]]; then skip=1
+    elif [[ $word != -* ]]; then given=$((given + 1))
+    fi
+  done
+  [ "$given" -lt "$most" ] || words=
   if [[ $values == *" $prev "* ]]; then
     case $prev in
       --datapath) COMPREPLY=($(compgen -W "direct bridge none" -- "$cur")) ;;

@@ -1,4 +1,8 @@
 # fish completion for weave. Made by 'weave generate completions fish'.
+function __weave_words_given
+  set -l words (commandline -opc | string match -v -- '-*')
+  math (count $words) - 2
+end
 complete -c weave -f
 complete -c weave -n __fish_use_subcommand -a launch -d 'Start the router, its DNS server and Docker'\''s plugin'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l password -r -d 'encrypt traffic and accept only peers with the same password (prefer WEAVE_PASSWORD or --password-file)'
@@ -30,7 +34,7 @@ complete -c weave -n '__fish_seen_subcommand_from launch' -l plugin-socket -r -d
 complete -c weave -n '__fish_seen_subcommand_from launch' -l plugin-mesh-socket -r -d 'default /run/docker/plugins/weavemesh.sock; empty: none'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l docker-api -r -d 'endpoint of the Docker Engine API (default: DOCKER_HOST); empty: no Docker'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l mtu -r -d 'MTU of the bridge and of containers (default: from the underlay)'
-complete -c weave -n '__fish_seen_subcommand_from launch' -l datapath -r -d 'direct; bridge: all frames cross the bridge; none: sleeve only (default direct)'
+complete -c weave -n '__fish_seen_subcommand_from launch' -l datapath -x -a 'direct bridge none' -d 'direct; bridge: all frames cross the bridge; none: sleeve only (default direct)'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l no-fastdp -d 'the same as --datapath=none'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l no-masq-local -d 'don'\''t masquerade traffic to this host'\''s own address ranges'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l weave-bridge -r -d 'name of the bridge (default weave)'
@@ -40,7 +44,7 @@ complete -c weave -n '__fish_seen_subcommand_from launch' -l status-addr -r -d '
 complete -c weave -n '__fish_seen_subcommand_from launch' -l metrics-addr -r -d 'metrics only (default: none)'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l state-dir -r -d 'directory for persistent state (default /var/lib/weave)'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l db-prefix -r -d 'path prefix of Weave Net'\''s state, which a first launch imports (default: its usual places)'
-complete -c weave -n '__fish_seen_subcommand_from launch' -l log-level -r -d 'debug, info, warning or error (default info)'
+complete -c weave -n '__fish_seen_subcommand_from launch' -l log-level -x -a 'debug info warning error' -d 'debug, info, warning or error (default info)'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l no-restart -d 'don'\''t restart the router after a crash'
 complete -c weave -n '__fish_seen_subcommand_from launch' -l foreground -d 'stay in the foreground, log to stderr'
 complete -c weave -n '__fish_seen_subcommand_from launch' -s q -l quiet -d 'don'\''t print the service id'
@@ -76,7 +80,7 @@ complete -c weave -n '__fish_seen_subcommand_from launch-router' -l plugin-socke
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l plugin-mesh-socket -r -d 'default /run/docker/plugins/weavemesh.sock; empty: none'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l docker-api -r -d 'endpoint of the Docker Engine API (default: DOCKER_HOST); empty: no Docker'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l mtu -r -d 'MTU of the bridge and of containers (default: from the underlay)'
-complete -c weave -n '__fish_seen_subcommand_from launch-router' -l datapath -r -d 'direct; bridge: all frames cross the bridge; none: sleeve only (default direct)'
+complete -c weave -n '__fish_seen_subcommand_from launch-router' -l datapath -x -a 'direct bridge none' -d 'direct; bridge: all frames cross the bridge; none: sleeve only (default direct)'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l no-fastdp -d 'the same as --datapath=none'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l no-masq-local -d 'don'\''t masquerade traffic to this host'\''s own address ranges'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l weave-bridge -r -d 'name of the bridge (default weave)'
@@ -86,7 +90,7 @@ complete -c weave -n '__fish_seen_subcommand_from launch-router' -l status-addr 
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l metrics-addr -r -d 'metrics only (default: none)'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l state-dir -r -d 'directory for persistent state (default /var/lib/weave)'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l db-prefix -r -d 'path prefix of Weave Net'\''s state, which a first launch imports (default: its usual places)'
-complete -c weave -n '__fish_seen_subcommand_from launch-router' -l log-level -r -d 'debug, info, warning or error (default info)'
+complete -c weave -n '__fish_seen_subcommand_from launch-router' -l log-level -x -a 'debug info warning error' -d 'debug, info, warning or error (default info)'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l no-restart -d 'don'\''t restart the router after a crash'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -l foreground -d 'stay in the foreground, log to stderr'
 complete -c weave -n '__fish_seen_subcommand_from launch-router' -s q -l quiet -d 'don'\''t print the service id'
@@ -121,7 +125,7 @@ complete -c weave -n '__fish_seen_subcommand_from start' -l timeout -r -d 'give 
 complete -c weave -n '__fish_seen_subcommand_from start' -a "(docker ps -a --format '{{.Names}}' 2>/dev/null)"
 complete -c weave -n __fish_use_subcommand -a restart -d 'Restart a container and keep its addresses'
 complete -c weave -n '__fish_seen_subcommand_from restart' -l timeout -r -d 'give up if there is no address after this many seconds (default: wait)'
-complete -c weave -n '__fish_seen_subcommand_from restart' -a "(docker ps -a --format '{{.Names}}' 2>/dev/null)"
+complete -c weave -n '__fish_seen_subcommand_from restart; and test (__weave_words_given) -lt 1' -a "(docker ps -a --format '{{.Names}}' 2>/dev/null)"
 complete -c weave -n __fish_use_subcommand -a ps -d 'List attached containers'
 complete -c weave -n '__fish_seen_subcommand_from ps' -l services -d 'list weave'\''s processes instead: name, service id, state'
 complete -c weave -n '__fish_seen_subcommand_from ps' -a "(docker ps -a --format '{{.Names}}' 2>/dev/null)"
@@ -153,19 +157,19 @@ complete -c weave -n '__fish_seen_subcommand_from prime' -l timeout -r -d 'give 
 complete -c weave -n __fish_use_subcommand -a ipam -d 'Diagnose and repair inconsistent address ownership'
 complete -c weave -n '__fish_seen_subcommand_from ipam' -l rejoin -d 'give up this peer'\''s ranges and join another group of peers that was initialised separately'
 complete -c weave -n '__fish_seen_subcommand_from ipam' -l force -d 'with --rejoin: also if other peers of this group are reachable'
-complete -c weave -n '__fish_seen_subcommand_from ipam' -a 'diff repair'
+complete -c weave -n '__fish_seen_subcommand_from ipam; and test (__weave_words_given) -lt 1' -a 'diff repair'
 complete -c weave -n __fish_use_subcommand -a status -d 'Show the status of router, peers, IPAM, DNS and plugin'
-complete -c weave -n '__fish_seen_subcommand_from status' -a 'targets connections peers dns ipam plugin'
+complete -c weave -n '__fish_seen_subcommand_from status; and test (__weave_words_given) -lt 1' -a 'targets connections peers dns ipam plugin'
 complete -c weave -n __fish_use_subcommand -a report -d 'Print all state as JSON or through a template'
 complete -c weave -n '__fish_seen_subcommand_from report' -s f -l format -r -d 'render this template'
 complete -c weave -n '__fish_seen_subcommand_from report' -l json -d 'print JSON: the whole report, or the part at <path>'
 complete -c weave -n __fish_use_subcommand -a logs -d 'Show the log of the router and its services'
 complete -c weave -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'print new lines as they are written'
-complete -c weave -n '__fish_seen_subcommand_from logs' -a 'router dns plugin'
+complete -c weave -n '__fish_seen_subcommand_from logs; and test (__weave_words_given) -lt 1' -a 'router dns plugin'
 complete -c weave -n __fish_use_subcommand -a version -d 'Print the version'
 complete -c weave -n __fish_use_subcommand -a peer-name -d 'Print this peer'\''s name'
 complete -c weave -n __fish_use_subcommand -a help -d 'Explain a command'
-complete -c weave -n '__fish_seen_subcommand_from help' -a 'launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env'
+complete -c weave -n '__fish_seen_subcommand_from help; and test (__weave_words_given) -lt 1' -a 'launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env'
 complete -c weave -n __fish_use_subcommand -a setup -d 'Do nothing; kept for scripts that prepare a host for Weave Net'
 complete -c weave -n __fish_use_subcommand -a env -d 'Restore DOCKER_HOST after Weave Net'\''s API proxy'
 complete -c weave -n '__fish_seen_subcommand_from env' -l restore -d 'print the shell'\''s former DOCKER_HOST'

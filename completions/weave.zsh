@@ -42,126 +42,181 @@ if (( CURRENT == 2 )); then
   _describe command weave_commands
   return
 fi
+local weave_given=0 weave_skip=0 weave_most=99 weave_word
+local -a weave_values
 case $words[2] in
   launch)
     weave_options=(--password --password-file --allow-readable-password-file --trusted-subnets --rekey-after --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-local-first --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --datapath --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
-    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
+    weave_values=(--password --password-file --trusted-subnets --rekey-after --host --port --name --nickname --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin-socket --plugin-mesh-socket --docker-api --mtu --datapath --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level)
     ;;
   launch-router)
     weave_options=(--password --password-file --allow-readable-password-file --trusted-subnets --rekey-after --host --port --name --nickname --resume --no-discovery --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --no-dns --dns-optional --dns-listen-address --dns-domain --dns-ttl --dns-local-first --dns-fallback-timeout --resolv-conf --plugin --plugin-socket --plugin-mesh-socket --docker-api --mtu --datapath --no-fastdp --no-masq-local --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level --no-restart --foreground -q --quiet --print-peer-name --help)
-    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
+    weave_values=(--password --password-file --trusted-subnets --rekey-after --host --port --name --nickname --conn-limit --min-protocol-version --ipalloc-range --ipalloc-default-subnet --ipalloc-init --dns-listen-address --dns-domain --dns-ttl --dns-fallback-timeout --resolv-conf --plugin-socket --plugin-mesh-socket --docker-api --mtu --datapath --weave-bridge --docker-bridge --http-addr --status-addr --metrics-addr --state-dir --db-prefix --log-level)
     ;;
   launch-plugin)
     weave_options=(--no-multicast-route --log-level --no-restart --help)
+    weave_values=(--log-level)
+    weave_most=0
     ;;
   stop)
     weave_options=(--help)
+    weave_most=0
     ;;
   stop-router)
     weave_options=(--help)
+    weave_most=0
     ;;
   stop-plugin)
     weave_options=(--help)
+    weave_most=0
     ;;
   reset)
     weave_options=(--force --state-dir --help)
+    weave_values=(--state-dir)
+    weave_most=0
     ;;
   attach)
     weave_options=(--without-dns --rewrite-hosts --add-host --no-multicast-route --timeout --help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    weave_values=(--add-host --timeout)
     ;;
   detach)
     weave_options=(--help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   run)
     weave_options=(--without-dns --no-rewrite-hosts --no-multicast-route --timeout --help)
+    weave_values=(--timeout)
     ;;
   start)
     weave_options=(--timeout --help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    weave_values=(--timeout)
     ;;
   restart)
     weave_options=(--timeout --help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    weave_values=(--timeout)
+    weave_most=1
     ;;
   ps)
     weave_options=(--services --help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
     ;;
   dns-args)
     weave_options=(--help)
     ;;
   dns-add)
     weave_options=(-h --hostname --help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    weave_values=(-h --hostname)
     ;;
   dns-remove)
     weave_options=(-h --hostname --help)
-    [[ $PREFIX == -* ]] || compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null)
+    weave_values=(-h --hostname)
     ;;
   dns-lookup)
     weave_options=(--help)
+    weave_most=1
     ;;
   expose)
     weave_options=(-h --hostname --without-masquerade --timeout --help)
+    weave_values=(-h --hostname --timeout)
     ;;
   hide)
     weave_options=(--help)
     ;;
   docker-bridge-ip)
     weave_options=(--help)
+    weave_most=0
     ;;
   bridge-type)
     weave_options=(--help)
+    weave_most=0
     ;;
   attach-bridge)
     weave_options=(--help)
+    weave_most=1
     ;;
   connect)
     weave_options=(--replace --help)
-    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   forget)
     weave_options=(--help)
-    [[ $PREFIX == -* ]] || compadd -- $(weave status targets 2>/dev/null)
     ;;
   rmpeer)
     weave_options=(--force --help)
     ;;
   prime)
     weave_options=(--timeout --help)
+    weave_values=(--timeout)
+    weave_most=0
     ;;
   ipam)
     weave_options=(--rejoin --force --help)
-    [[ $PREFIX == -* ]] || compadd -- diff repair
+    weave_most=1
     ;;
   status)
     weave_options=(--help)
-    [[ $PREFIX == -* ]] || compadd -- targets connections peers dns ipam plugin
+    weave_most=1
     ;;
   report)
     weave_options=(-f --format --json --help)
+    weave_values=(-f --format)
+    weave_most=1
     ;;
   logs)
     weave_options=(-f --follow --help)
-    [[ $PREFIX == -* ]] || compadd -- router dns plugin
+    weave_most=1
     ;;
   version)
     weave_options=(--help)
+    weave_most=0
     ;;
   peer-name)
     weave_options=(--help)
+    weave_most=0
     ;;
   help)
     weave_options=(--help)
-    [[ $PREFIX == -* ]] || compadd -- launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env
+    weave_most=1
     ;;
   setup)
     weave_options=(--help)
+    weave_most=0
     ;;
   env)
     weave_options=(--restore --help)
+    weave_most=0
     ;;
 esac
-[[ $PREFIX != -* ]] || compadd -- $weave_options
+if (( $weave_values[(Ie)$words[CURRENT-1]] )); then
+  case $words[CURRENT-1] in
+    --datapath) compadd -- direct bridge none ;;
+    --log-level) compadd -- debug info warning error ;;
+    *) _files ;;
+  esac
+  return
+fi
+if [[ $PREFIX == -* ]]; then
+  compadd -- $weave_options
+  return
+fi
+for weave_word in $words[3,CURRENT-1]; do
+  if (( weave_skip )); then weave_skip=0
+  elif (( $weave_values[(Ie)$weave_word] )); then weave_skip=1
+  elif [[ $weave_word != -* ]]; then (( ++weave_given ))
+  fi
+done
+(( weave_given < weave_most )) || return
+case $words[2] in
+  launch) compadd -- $(weave status targets 2>/dev/null) ;;
+  launch-router) compadd -- $(weave status targets 2>/dev/null) ;;
+  attach) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  detach) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  start) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  restart) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  ps) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  dns-add) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  dns-remove) compadd -- $(docker ps -a --format '{{.Names}}' 2>/dev/null) ;;
+  connect) compadd -- $(weave status targets 2>/dev/null) ;;
+  forget) compadd -- $(weave status targets 2>/dev/null) ;;
+  ipam) compadd -- diff repair ;;
+  status) compadd -- targets connections peers dns ipam plugin ;;
+  logs) compadd -- router dns plugin ;;
+  help) compadd -- launch launch-router launch-plugin stop stop-router stop-plugin reset attach detach run start restart ps dns-args dns-add dns-remove dns-lookup expose hide docker-bridge-ip bridge-type attach-bridge connect forget rmpeer prime ipam status report logs version peer-name help setup env ;;
+esac

@@ -1,5 +1,7 @@
 #include "control/metrics.hpp"
 
+#include "control/text.hpp"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -52,6 +54,7 @@ constexpr const char* kUnknown = "unknown";
 void connections(Writer& out, const Report& report) {
   std::map<std::tuple<std::string, std::string, bool>, int> counts;  // state, type, encrypted
   for (const auto& c : report.router.connections) {
+    if (is_own_address(c)) continue;
     auto name = c.attrs.find("name");
     auto encrypted = c.attrs.find("encrypted");
     const auto* type = name == c.attrs.end() ? nullptr : std::get_if<std::string>(&name->second);

@@ -33,7 +33,8 @@ std::string trouble(const std::string& state) {
   return state.empty() || state == "running" ? std::string() : line("Status", state);
 }
 
-std::string connection_counts(const std::vector<Connection>& connections) {
+std::string connection_counts(std::vector<Connection> connections) {
+  std::erase_if(connections, is_own_address);
   if (connections.empty()) return "0";
   std::vector<std::string> counts;
   for (auto state : kStates) {
@@ -76,6 +77,10 @@ std::string attribute_text(const Attribute& value) {
 }
 
 }  // namespace
+
+bool is_own_address(const Connection& connection) {
+  return connection.state == "failed" && connection.info.starts_with(kOwnAddress);
+}
 
 std::string version_check_text(const VersionCheck& check) {
   if (!check.enabled) return "version check update disabled";
@@ -134,8 +139,8 @@ std::string status(const Report& report) {
   if (!r.datapath.empty()) out += line("Datapath", r.datapath);
   // What other programs remove: an operator wants to know who.
   for (const auto& one : r.restored)
-    out += line("Restored", fmt::format("{} ({}last {})", one.item, one.times > 1 ? fmt::format("{} times, ", one.times) : "",
-                                        rfc3339(one.last)));
+    out += line("Restored", fmt::format("{} ({}last {})", one.item,
+                                        one.times > 1 ? fmt::format("{} times, ", one.times) : "", rfc3339(one.last)));
   if (const auto& ipam = report.ipam) {
     out += "\n" + line("Service", "ipam");
     out += line("Status", ipam_state(*ipam));

@@ -7,6 +7,11 @@
 
 namespace weave::control {
 
+// A target that turned out to be this host, as with one list of all hosts for each of them. It is listed, as by Weave
+// Net, but not counted: nothing is wrong.
+inline constexpr std::string_view kOwnAddress = "cannot connect to ourself";
+bool is_own_address(const Connection& connection);
+
 // GET /status: blocks of "label: value", the colon in column 16. The plugin's block has the words of 1.x ("plugin"); a
 // service whose state isn't "running" gets a line "Status: <state>".
 std::string status(const Report& report);

@@ -64,12 +64,11 @@ Bytes MessageCipher::seal(ByteView message) {
 }
 
 Result<Bytes> MessageCipher::open(ByteView sealed) {
-  constexpr const char* refused = "Unable to decrypt TCP msg";
-  if (sealed.size() < kMessageOverhead) return Refused(refused);
+  if (sealed.size() < kMessageOverhead) return Refused(kCannotDecrypt);
   Bytes message(sealed.size() - kMessageOverhead);
   auto nonce = nonce_of(!initiator_, received_);
   if (crypto_secretbox_open_easy(message.data(), sealed.data(), sealed.size(), nonce.data(), key_.data()) != 0)
-    return Refused(refused);
+    return Refused(kCannotDecrypt);
   ++received_;
   return message;
 }

@@ -41,6 +41,9 @@ struct KeyPair {
 // (points of low order, such as all zeros).
 Result<Secret> session_key(const KeyPair& ours, const PublicKey& theirs, const Secret& password);
 
+// Weave Net's words for a message that another key has sealed.
+inline constexpr const char* kCannotDecrypt = "Unable to decrypt TCP msg";
+
 // Encrypts what we send and decrypts what we receive on one connection, in order.
 class MessageCipher {
  public:
@@ -49,7 +52,7 @@ class MessageCipher {
 
   // The encrypted message, message_overhead bytes longer.
   Bytes seal(ByteView message);
-  // The reason of a refusal is Weave Net's: "Unable to decrypt TCP msg".
+  // The reason of a refusal is kCannotDecrypt.
   Result<Bytes> open(ByteView sealed);
 
  private:

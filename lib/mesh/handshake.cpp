@@ -8,12 +8,19 @@ namespace {
 
 constexpr std::string_view kMagic = "weave";
 constexpr size_t kHeaderSize = 7;
+// Weave Net's words.
+constexpr const char* kOnlyWePassword = "password specified, but peer requested an unencrypted connection";
+constexpr const char* kOnlyTheyPassword = "no password specificed, but peer requested an encrypted connection";
 
 std::string decimal(ByteView bytes) {
   return fmt::format("[{}]", fmt::join(bytes, " "));
 }
 
 }  // namespace
+
+bool passwords_differ(std::string_view reason) {
+  return reason == kCannotDecrypt || reason == kOnlyWePassword || reason == kOnlyTheyPassword;
+}
 
 HandshakeMachine::HandshakeMachine(HandshakeConfig config, KeyPair keys)
     : config_(std::move(config)), keys_(std::move(keys)) {
@@ -141,11 +148,9 @@ bool HandshakeMachine::take_features() {
 }
 
 bool HandshakeMachine::agree_on_encryption(bool theirs) {
-  if (!config_.password.empty() && !theirs)
-    return fail("password specified, but peer requested an unencrypted connection");
+  if (!config_.password.empty() && !theirs) return fail(kOnlyWePassword);
   // Spelled as Weave Net spells it, so that people find it.
-  if (config_.password.empty() && theirs)
-    return fail("no password specificed, but peer requested an encrypted connection");
+  if (config_.password.empty() && theirs) return fail(kOnlyTheyPassword);
   return true;
 }
 

@@ -48,6 +48,9 @@ struct Introduced {
   MessageStream stream;   // holds what the peer has sent since
 };
 
+// Whether a connection that failed with this reason did so because the two peers don't have one password.
+bool passwords_differ(std::string_view reason);
+
 class HandshakeMachine {
  public:
   explicit HandshakeMachine(HandshakeConfig config) : HandshakeMachine(std::move(config), {}) {}

@@ -241,6 +241,7 @@ asio::awaitable<void> Node::Impl::converse(std::shared_ptr<Impl> self, std::shar
   if (!introduced) {
     ++self->terminations;
     log::info("handshake failed: address={} reason={}", remote.str(), introduced.error());
+    if (!attempt) self->note_refused(remote.ip, introduced.error());
     if (attempt) self->maker.ended(attempt->target, introduced.error(), std::chrono::steady_clock::now());
     self->dial_wanted = true;
     co_return self->wake();
@@ -259,9 +260,21 @@ asio::awaitable<void> Node::Impl::converse(std::shared_ptr<Impl> self, std::shar
     reason = error.what();
   }
   if (self->stopped) co_return;
+  if (!attempt) self->note_refused(remote.ip, reason);
   self->mesh.connection_closed(id, reason, std::chrono::steady_clock::now());
   if (auto found = self->sessions.find(id); found != self->sessions.end()) self->drop(found, reason, false);
   self->pump();
+}
+
+void Node::Impl::note_refused(const Ip& ip, const std::string& reason) {
+  if (!passwords_differ(reason)) return;
+  auto now = std::chrono::steady_clock::now();
+  std::erase_if(refused, [&](const auto& one) { return now - one.second.last > kRefusedShown; });
+  auto found = refused.find(ip);
+  if (found == refused.end() && refused.size() >= kMostRefused) return;
+  if (found == refused.end())
+    log::warning("a peer is refused, its password is another one: address={} reason={}", ip.str(), reason);
+  refused[ip] = {reason, now};
 }
 
 ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,

@@ -26,8 +26,18 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   };
   using Sessions = std::map<ConnectionId, Session>;
   struct Introducing;
+  // A peer that dialled us with another password, or with one where we have none, or the other way round.
+  struct RefusedPeer {
+    std::string reason;
+    Time last;
+  };
+  static constexpr size_t kMostRefused = 16;
+  static constexpr std::chrono::minutes kRefusedShown{5};
 
   Impl(asio::any_io_executor executor, NodeConfig config, NodeHooks hooks);
+
+  // Keeps the reason for the status, if the passwords differ.
+  void note_refused(const Ip& ip, const std::string& reason);
 
   // -- node.cpp
   void start();
@@ -92,6 +102,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
   std::set<asio::ip::tcp::socket*> dialing;
   std::set<std::shared_ptr<TcpSession>> introducing;  // in the handshake
   Sessions sessions;
+  std::map<Ip, RefusedPeer> refused;
   ConnectionId last_id = 0;
   uint64_t terminations = 0;
   bool started = false, stopped = false, pumping = false, woken = false;

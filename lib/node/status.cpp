@@ -61,6 +61,14 @@ NodeStatus Node::Impl::status() const {
     row.reason = reason_of(row.overlays, row.overlay);
     out.connections.push_back(std::move(row));
   }
+  for (const auto& [ip, refusal] : refused) {
+    if (std::chrono::steady_clock::now() - refusal.last > kRefusedShown) continue;
+    ConnectionRow row;
+    row.address = ip.str();
+    row.state = "failed";
+    row.reason = refusal.reason + ": is the password the same on both hosts?";
+    out.connections.push_back(std::move(row));
+  }
   for (const auto& target : maker.rows()) {
     ConnectionRow row;
     row.address = target.address;

@@ -82,6 +82,7 @@ void Containers::on_event(const docker::Event& event) {
   } else if (event.action == "start") {
     if (addresses_.started) addresses_.started(event.id);
   } else if (event.action == "destroy") {
+    if (auto* names = names_()) names->removed(event.id);
     if (addresses_.destroyed) addresses_.destroyed(event.id);
     store_.erase(kAttachTable, event.id);
   } else if (event.action != "rename") {
@@ -107,7 +108,7 @@ asio::awaitable<void> Containers::refresh(std::string id, std::shared_ptr<Refres
     try {
       co_await inspect(id, *state);
     } catch (const docker::NoSuchContainer&) {
-      if (auto* names = names_()) names->died(id);
+      if (auto* names = names_()) names->removed(id);
     } catch (const std::exception& error) {
       log::warning("cannot inspect a container: container={} reason={}", id.substr(0, kShortId), error.what());
     }
@@ -153,7 +154,7 @@ asio::awaitable<void> Containers::reconcile() {
     if (listed.state == "running" || listed.state == "paused") running.insert(listed.id);
   }
   if (addresses_.reconcile) addresses_.reconcile(running, existing);
-  if (auto* names = names_()) names->keep_only(running);
+  if (auto* names = names_()) names->keep_only(running, existing);
   for (const auto& id : running) schedule_refresh(id);
 }
 
@@ -209,7 +210,14 @@ asio::awaitable<std::vector<Cidr>> Containers::detach(std::string word, std::vec
     });
   };
   auto removed = co_await host_.detach(container, wanted);
-  if (removed.empty()) throw Error(ErrorKind::kNotFound, word + " is not attached");
+  if (removed.empty()) {
+    std::string other;
+    for (const auto& cidr : co_await host_.attached(container.pid)) other += (other.empty() ? "" : " ") + cidr.str();
+    throw Error(ErrorKind::kNotFound,
+                other.empty() ? word + " is not attached"
+                              : fmt::format("{} is not attached with such an address; it has {}: name what to detach",
+                                            word, other));
+  }
   for (const auto& cidr : removed)
     if (addresses_.release) addresses_.release(container.id, cidr.address);
   if (auto* names = names_()) {

@@ -89,7 +89,7 @@ void Peers::report(control::Router& router, bool fast_datapath) const {
         shown.reason =
             "its version is too old for frames to pass beside the fast datapath: launch with --datapath=none";
     } else {
-      shown.info = control::target_info(row.state, row.reason, row.retry_at);
+      shown.info = row.outbound ? control::target_info(row.state, row.reason, row.retry_at) : row.reason;
       shown.last_error = row.reason;
     }
     if (row.since != control::WallTime{}) shown.since = row.since;

@@ -12,6 +12,7 @@
 #include "docker/run_blocking.hpp"
 #include "host/bridge.hpp"
 #include "host/iptables.hpp"
+#include "host/netlink.hpp"
 #include "host/routes.hpp"
 #include "supervise/lock.hpp"
 
@@ -23,6 +24,7 @@ using settings::Settings;
 
 // Docker's answer to a command must not take the whole time that the user is ready to wait.
 constexpr auto kDockerLimit = 5s;
+constexpr uint16_t kDnsPort = 53;
 
 // Throws Error when another program holds the port at this address; names the program.
 void check_port_free(const std::string& what, Ipv4 address, int port, bool tcp, const std::string& hint) {
@@ -51,9 +53,18 @@ void check_service_free(const std::string& option, const std::optional<ServiceAd
   check_port_free(option, *host, address->port, true, "stop it, or choose another address with " + option);
 }
 
+// The VXLAN device that the last launch has left, if it has the port that is wanted for peers now: with that port its
+// own would be the next one.
+void remove_own_device(uint16_t port) {
+  host::Netlink net;
+  auto device = net.find_link(fmt::format("vxlan-{}", port));
+  if (device && net.is_weave_vxlan(*device)) net.remove_link(device->name);
+}
+
 void check_ports(const Settings& settings) {
   auto host = settings.host.value_or(Ipv4{});
   const std::string hint = "stop it, or choose another port with --port on all hosts";
+  remove_own_device(settings.port);
   check_port_free("peers", host, settings.port, true, hint);
   check_port_free("peers", host, settings.port, false, hint);
   check_service_free("--http-addr", settings.http_addr);
@@ -123,6 +134,11 @@ std::vector<std::string> preflight(const Settings& settings) {
       !host::docker_bridge_address(settings.docker_bridge))
     throw Error(fmt::format("the DNS server has no address: Docker's bridge {} has none", settings.docker_bridge),
                 "give one with --dns-listen-address, or switch DNS off with --no-dns");
+  for (const auto& listen : settings.dns_listen)
+    if (settings.dns && listen.port != kDnsPort)
+      warnings.push_back(fmt::format(
+          "WARNING: containers ask port 53: 'weave dns-args' and 'weave run' don't name the DNS server at {}.",
+          listen.str()));
   return warnings;
 }
 

@@ -73,7 +73,13 @@ void Registrar::publish(const names::Entries& entries) {
 
 void Registrar::update(const std::string& container, const Wanted& wanted) {
   Wanted all = wanted;
-  if (auto manual = manual_.find(container); manual != manual_.end())
+  if (auto died = died_.find(container); died != died_.end() && !wanted.empty()) {
+    std::set<Ipv4> has;
+    for (const auto& [name, address] : wanted) has.insert(address);
+    follow_addresses(container, died->second, has);
+    died_.erase(died);
+  }
+  if (auto manual = manual_.find(container); manual != manual_.end() && !died_.contains(container))
     all.insert(manual->second.begin(), manual->second.end());
   Wanted present;
   for (const auto& entry : names_.own_live_entries())
@@ -99,17 +105,48 @@ void Registrar::forget(const std::string& container) {
   manual_.erase(manual);
 }
 
+void Registrar::follow_addresses(const std::string& container, const std::set<Ipv4>& had, const std::set<Ipv4>& has) {
+  std::vector<Change> changes;
+  Wanted now;
+  for (const auto& one : manual_[container]) {
+    bool moved = !has.contains(one.second) && (had.empty() || had.contains(one.second));
+    auto next = moved ? std::pair(one.first, *has.begin()) : one;
+    now.insert(next);
+    if (!moved) continue;
+    changes.push_back({std::string(kTable), key_of(container, one), std::nullopt});
+    changes.push_back({std::string(kTable), key_of(container, next), ""});
+  }
+  if (!changes.empty()) store_.apply(changes);
+  manual_[container] = std::move(now);
+}
+
 void Registrar::died(const std::string& container) {
-  forget(container);
+  if (auto manual = manual_.find(container); manual != manual_.end() && !died_.contains(container)) {
+    auto& had = died_[container];
+    for (const auto& entry : names_.own_live_entries())
+      if (entry.container == container && !manual->second.contains({names::canonical(entry.hostname), entry.address}))
+        had.insert(entry.address);
+  }
   publish(names_.container_died(container, now()));
 }
 
-void Registrar::keep_only(const std::set<std::string>& running) {
-  std::set<std::string> gone;
-  for (const auto& entry : names_.own_live_entries()) gone.insert(entry.container);
-  for (const auto& [container, wanted] : manual_) gone.insert(container);
-  for (const auto& container : gone)
-    if (is_container_id(container) && !running.contains(container)) died(container);
+void Registrar::removed(const std::string& container) {
+  died(container);
+  forget(container);
+  died_.erase(container);
+}
+
+void Registrar::keep_only(const std::set<std::string>& running, const std::set<std::string>& existing) {
+  std::set<std::string> known;
+  for (const auto& entry : names_.own_live_entries()) known.insert(entry.container);
+  for (const auto& [container, wanted] : manual_) known.insert(container);
+  for (const auto& container : known) {
+    if (!is_container_id(container)) continue;
+    if (!existing.contains(container))
+      removed(container);
+    else if (!running.contains(container))
+      died(container);
+  }
 }
 
 std::optional<std::string> Registrar::add(const std::string& container, Ipv4 address, const std::string& fqdn) {

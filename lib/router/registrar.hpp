@@ -1,8 +1,8 @@
 // Which names the containers of this host have, and keeping the names' database true to that.
 //
 // A container on our network is known under its name, its hostname, its aliases in that network and the service it
-// belongs to, each below the domain. What was registered by hand (`weave dns-add`) is kept besides and outlives the
-// router, but not the container.
+// belongs to, each below the domain. What was registered by hand (`weave dns-add`) is kept besides until the container
+// is removed: it outlives the router, and a restart of the container, which may then have another address.
 #pragma once
 #include <functional>
 #include <set>
@@ -33,10 +33,12 @@ class Registrar {
 
   // A container's names as Docker and the kernel show them now: adds and removes what differs.
   void update(const std::string& container, const Wanted& wanted);
-  // Its names go, those registered by hand as well.
+  // Its names go. Those registered by hand come back when it has an address again.
   void died(const std::string& container);
-  // Forgets containers that aren't among these.
-  void keep_only(const std::set<std::string>& running);
+  // Its names go for good.
+  void removed(const std::string& container);
+  // Names of containers that don't run go, for good if they don't exist.
+  void keep_only(const std::set<std::string>& running, const std::set<std::string>& existing);
 
   // By hand. A reason when the name is refused.
   std::optional<std::string> add(const std::string& container, Ipv4 address, const std::string& fqdn);
@@ -45,12 +47,16 @@ class Registrar {
  private:
   // Names registered by hand, by container.
   std::map<std::string, Wanted> manual_;
+  // Containers that died and have such names, with the addresses that they had.
+  std::map<std::string, std::set<Ipv4>> died_;
   names::Database& names_;
   Store& store_;
   Changed changed_;
 
   void publish(const names::Entries& entries);
   void forget(const std::string& container);
+  // Gives the names registered by hand for an address that the container had before it died to one that it has now.
+  void follow_addresses(const std::string& container, const std::set<Ipv4>& had, const std::set<Ipv4>& has);
   int64_t now() const;
 };
 

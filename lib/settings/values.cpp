@@ -112,9 +112,23 @@ PeerName peer_name(const std::string& source, const std::string& text) {
   return name;
 }
 
+namespace {
+
+// What to write instead of a word that names no peer.
+std::string peer_hint(const std::string& text) {
+  if (text.find(',') != text.npos) return "separate peers by spaces";
+  if (text.find("://") != text.npos || text.find('/') != text.npos)
+    return "give only the host's name or address, and a port if it isn't 6783: host2, 192.168.1.2 or host2:7000";
+  if (auto colon = text.rfind(':'); colon != text.npos && text.find_first_not_of("0123456789", colon + 1) == text.npos)
+    return "a port is a number from 1 to 65535";
+  return "a peer is a host's name or address; options may be given before and after the peers";
+}
+
+}  // namespace
+
 std::string peer(const std::string&, const std::string& text) {
   auto name = mesh::TargetName::parse(text);
-  if (!name) throw Error(name.error(), "options may be given before and after the peers");
+  if (!name) throw Error(name.error(), peer_hint(text));
   return text;
 }
 

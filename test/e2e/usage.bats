@@ -118,7 +118,12 @@ END
   [ "$stderr" = $'Unknown weave command \'nosuchcommand\'\nSee \'weave help\'.' ]
   says 1 atach
   is "${stderr_lines[0]}" "Unknown weave command 'atach'; did you mean 'weave attach'?"
-  says 1 create-bridge
+  says 0 create-bridge
+  is "$stderr" "Nothing to do: 'weave launch' creates the bridge."
+  says 1 start-plugin
+  is "${stderr_lines[0]}" "Unknown weave command 'start-plugin'; did you mean 'weave launch-plugin'?"
+  says 1 help nosuch
+  is "${stderr_lines[0]}" "Unknown weave command 'nosuch'"
 }
 
 @test "a usage error is one sentence and names the help" {

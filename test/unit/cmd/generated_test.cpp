@@ -2,6 +2,7 @@
 //   for s in bash zsh fish; do weave generate completions $s >completions/weave.$s; done
 //   weave generate man man/weave.1
 #include <catch2/catch.hpp>
+#include <sstream>
 
 #include "base/fd.hpp"
 #include "generate.hpp"
@@ -28,6 +29,16 @@ TEST_CASE("the manual page equals the generated list of commands") {
   auto page = committed("man/weave.1");
   CHECK(page == man_page_with(page, man_commands()));
   CHECK_THROWS(man_page_with("no such lines", ""));
+}
+
+TEST_CASE("no line of the manual page's text begins as a request of troff") {
+  std::istringstream page(committed("man/weave.1"));
+  for (std::string line; std::getline(page, line);) {
+    INFO(line);
+    if (line.starts_with('.'))
+      CHECK((line.size() > 1 && (isupper(line[1]) || line == ".nf" || line == ".fi" || line.starts_with(".\\\""))));
+    CHECK_FALSE(line.starts_with('\''));
+  }
 }
 
 TEST_CASE("the manual page explains each variable of the environment") {

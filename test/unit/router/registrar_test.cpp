@@ -89,7 +89,7 @@ TEST_CASE("an update registers new names, removes old ones and leaves the others
   CHECK(host.live().empty());
 }
 
-TEST_CASE("a name given by hand stays besides those of the container, until it dies") {
+TEST_CASE("a name given by hand stays besides those of the container, until it is removed") {
   test::TempDir directory;
   Host host(directory);
   CHECK_FALSE(host.registrar.add(kId, kFirst, "hand.weave.local"));
@@ -97,9 +97,29 @@ TEST_CASE("a name given by hand stays besides those of the container, until it d
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1", "hand.weave.local. 10.32.0.1"});
   host.registrar.update(kId, {});
   CHECK(host.live() == Names{"hand.weave.local. 10.32.0.1"});
-  host.registrar.died(kId);
+  host.registrar.removed(kId);
   host.registrar.update(kId, {{"a.weave.local.", kFirst}});
   CHECK(host.live() == Names{"a.weave.local. 10.32.0.1"});
+}
+
+TEST_CASE("names given by hand come back with a container that restarts, at the address that it has then") {
+  test::TempDir directory;
+  const Ipv4 elsewhere{0x01020304};
+  {
+    Host host(directory);
+    host.registrar.update(kId, {{"a.weave.local.", kFirst}});
+    host.registrar.add(kId, kFirst, "hand.weave.local");
+    host.registrar.add(kId, elsewhere, "far.weave.local");
+    host.registrar.died(kId);
+    CHECK(host.live().empty());
+    host.registrar.update(kId, {});
+    CHECK(host.live().empty());
+    host.registrar.update(kId, {{"a.weave.local.", kSecond}});
+    CHECK(host.live() == Names{"a.weave.local. 10.32.0.2", "far.weave.local. 1.2.3.4", "hand.weave.local. 10.32.0.2"});
+  }
+  Host after(directory);
+  after.registrar.update(kId, {{"a.weave.local.", kSecond}});
+  CHECK(after.live() == Names{"a.weave.local. 10.32.0.2", "far.weave.local. 1.2.3.4", "hand.weave.local. 10.32.0.2"});
 }
 
 TEST_CASE("names given by hand survive a restart, a container's names come back with the container") {
@@ -124,7 +144,8 @@ TEST_CASE("after a gap in Docker's events only running containers and external n
   host.registrar.update(kId, {{"a.weave.local.", kFirst}});
   host.registrar.update(other, {{"b.weave.local.", kSecond}});
   host.registrar.add("weave:extern", kSecond, "db.weave.local");
-  host.registrar.keep_only({other});
+  host.registrar.add(kId, kFirst, "hand.weave.local");
+  host.registrar.keep_only({other}, {other});
   CHECK(host.live() == Names{"b.weave.local. 10.32.0.2", "db.weave.local. 10.32.0.2"});
 }
 

@@ -157,9 +157,17 @@ TEST_CASE("the words are the peers, without a CIDR in the first place") {
         std::vector<std::string>{
             "WARNING: 10.2.0.1/24 parameter ignored; 'weave launch' no longer takes a CIDR as the first parameter"});
   CHECK(refusal({}, {""}).message == "invalid peer name \"\", should be host[:port]");
-  auto refused = refusal({}, {"host2", ":1"});
-  CHECK(refused.message == "invalid peer name \":1\", should be host[:port]");
-  CHECK(refused.hint == "options may be given before and after the peers");
+  auto refused = refusal({}, {"host2", "host_2,"});
+  CHECK(refused.message == "invalid peer name \"host_2,\", should be host[:port]");
+}
+
+TEST_CASE("a word that is no peer is refused with what to write instead") {
+  CHECK(refusal({}, {"host2,host3"}).hint == "separate peers by spaces");
+  CHECK(refusal({}, {"host2:67830"}).hint == "a port is a number from 1 to 65535");
+  CHECK(refusal({}, {"http://host2"}).hint ==
+        "give only the host's name or address, and a port if it isn't 6783: host2, 192.168.1.2 or host2:7000");
+  CHECK(refusal({}, {"host 2"}).hint ==
+        "a peer is a host's name or address; options may be given before and after the peers");
 }
 
 TEST_CASE("a deprecated option works, with a warning") {

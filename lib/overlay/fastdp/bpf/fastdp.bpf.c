@@ -96,7 +96,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, FASTDP_COUNTERS);
+  __uint(max_entries, FASTDP_STATISTICS);
   __type(key, __u32);
   __type(value, __u64);
 } statistics SEC(".maps");
@@ -113,6 +113,14 @@ struct addresses {
 static __always_inline void count(__u32 what) {
   __u64* counter = bpf_map_lookup_elem(&statistics, &what);
   if (counter) ++*counter;
+}
+
+/* FASTDP_SENT, _RECEIVED or _RELAYED, with the frame's bytes, those of its own Ethernet header included. */
+static __always_inline void count_frame(__u32 what, __u32 bytes) {
+  count(what);
+  __u32 at = FASTDP_BYTES + what;
+  __u64* counter = bpf_map_lookup_elem(&statistics, &at);
+  if (counter) *counter += bytes;
 }
 
 static __always_inline int drop(__u32 why) {
@@ -193,7 +201,7 @@ static __always_inline int send(struct __sk_buff* skb, const struct fastdp_setti
   if (!hop || !hop->device) return drop(way ? FASTDP_DROP_NO_ROUTE : FASTDP_DROP_UNKNOWN_PEER);
   if (hop->remote == not_to) return drop(FASTDP_DROP_LOOP);
   if (aim(skb, source | destination << 12, hop)) return drop(FASTDP_DROP_ERROR);
-  count(counter);
+  count_frame(counter, skb->len);
   return bpf_redirect(hop->device, 0);
 }
 
@@ -222,7 +230,7 @@ static __always_inline void flood(struct __sk_buff* skb, const struct fastdp_set
       count(FASTDP_DROP_ERROR);
       continue;
     }
-    count(FASTDP_SENT);
+    count_frame(FASTDP_SENT, skb->len);
   }
 }
 
@@ -384,7 +392,7 @@ static __always_inline int arrive(struct __sk_buff* skb, const struct fastdp_set
 
   if (learn(&mac->from, source, now->epoch)) return drop(FASTDP_DROP_SPOOFED);
 
-  if (tunnelled) count(FASTDP_RECEIVED);
+  if (tunnelled) count_frame(FASTDP_RECEIVED, skb->len);
   if (!is_multicast(&mac->to)) {
     struct fastdp_place* there = bpf_map_lookup_elem(&macs, &mac->to);
     __u32 place = there ? there->place : 0;
@@ -459,7 +467,7 @@ int from_wire(struct __sk_buff* skb) {
 
   if (learn(&mac.from, source, now->epoch)) return drop(FASTDP_DROP_SPOOFED);
   if (pop(skb, &mac)) return drop(FASTDP_DROP_ERROR);
-  count(FASTDP_RECEIVED);
+  count_frame(FASTDP_RECEIVED, skb->len);
   count(FASTDP_POPPED);
   count(FASTDP_DIRECT);
   return into_container(skb, container);

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 /* To be raised with every change of a map: programs with another layout get maps of their own. */
-#define FASTDP_LAYOUT 2
+#define FASTDP_LAYOUT 3
 
 #define FASTDP_IDS 4096     /* short ids */
 #define FASTDP_HOPS 1024    /* hop slots; 0 isn't used */
@@ -87,7 +87,7 @@ struct fastdp_heartbeat {
   __u8 head[24];       /* its first bytes, zeros where there are none */
 };
 
-/* statistics[reason]: frames, one counter a CPU. */
+/* statistics[counter], each a CPU's: frames by the first enumeration, then bytes of the frames of its first three. */
 enum fastdp_counter {
   FASTDP_SENT,      /* to the tunnel, floods as often as they went */
   FASTDP_RECEIVED,  /* from the tunnel, for here */
@@ -116,5 +116,7 @@ enum fastdp_counter {
   FASTDP_DROP_ERROR,     /* the kernel refused an operation */
   FASTDP_COUNTERS
 };
+#define FASTDP_BYTES FASTDP_COUNTERS /* + FASTDP_SENT, _RECEIVED or _RELAYED */
+#define FASTDP_STATISTICS (FASTDP_BYTES + FASTDP_RELAYED + 1)
 
 #endif

@@ -86,7 +86,7 @@ static __always_inline int push(struct __sk_buff* skb, __u32 vni, const struct f
                               BPF_F_ADJ_ROOM_FIXED_GSO))
     return CANNOT_PUSH;
   if (bpf_skb_store_bytes(skb, ETH_HLEN, &wire.version, ROOM, 0)) return drop(FASTDP_DROP_ERROR);
-  count(FASTDP_SENT);
+  count_frame(FASTDP_SENT, length);
   count(FASTDP_PUSHED);
   return bpf_redirect_neigh(underlay, &next, sizeof next, 0);
 }

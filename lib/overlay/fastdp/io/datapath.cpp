@@ -273,7 +273,7 @@ FastDatapath::Status FastDatapath::status() const {
              .wanted = impl_->table.wanted()};
   for (const auto& [udp, device] : impl_->devices) out.ports.push_back(udp);
   auto counters = impl_->kernel->counters();
-  for (size_t i = 0; i < counters.size(); ++i)
+  for (size_t i = 0; i < FASTDP_COUNTERS; ++i)
     out.counters.push_back({std::string(counter_name(i)), counters[i], drop_of(i).has_value()});
   auto epoch = impl_->kernel->settings().epoch;
   for (const auto& entry : impl_->kernel->macs()) {
@@ -288,10 +288,11 @@ FastDatapath::Status FastDatapath::status() const {
 OverlayCounts FastDatapath::counts() const {
   OverlayCounts out;
   auto counters = impl_->kernel->counters();
-  out.flows["out"].packets = counters[FASTDP_SENT];
-  out.flows["in"].packets = counters[FASTDP_RECEIVED];
-  out.flows["relayed"].packets = counters[FASTDP_RELAYED];
-  for (size_t i = 0; i < counters.size(); ++i)
+  auto flow = [&](size_t which) { return OverlayCounts::Flow{counters[which], counters[FASTDP_BYTES + which]}; };
+  out.flows["out"] = flow(FASTDP_SENT);
+  out.flows["in"] = flow(FASTDP_RECEIVED);
+  out.flows["relayed"] = flow(FASTDP_RELAYED);
+  for (size_t i = 0; i < FASTDP_COUNTERS; ++i)
     if (auto reason = drop_of(i); reason && counters[i] > 0) out.dropped[std::string(name_of(*reason))] += counters[i];
   return out;
 }

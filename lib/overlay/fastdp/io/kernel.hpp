@@ -61,7 +61,7 @@ class FastKernel {
   std::vector<MacPlace> macs() const;
   void set_mac(const Mac& mac, uint32_t place, uint32_t epoch);
   void remove_mac(const Mac& mac);
-  // Frames by FASTDP_* counter, over all CPUs.
+  // FASTDP_STATISTICS values, over all CPUs.
   std::vector<uint64_t> counters() const;
 
   // Becomes readable when heartbeats have arrived.

@@ -173,7 +173,7 @@ void FastKernel::remove_mac(const Mac& mac) {
 std::vector<uint64_t> FastKernel::counters() const {
   std::vector<uint64_t> out;
   std::vector<uint64_t> by_cpu(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
-  for (uint32_t counter = 0; counter < FASTDP_COUNTERS; ++counter) {
+  for (uint32_t counter = 0; counter < FASTDP_STATISTICS; ++counter) {
     uint64_t sum = 0;
     if (bpf_map_lookup_elem(map("statistics"), &counter, by_cpu.data()) == 0)
       for (auto value : by_cpu) sum += value;

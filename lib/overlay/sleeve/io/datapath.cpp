@@ -26,7 +26,9 @@ SleeveDatapath::Impl::Impl(asio::any_io_executor ex, PeerName name, Ipv4 host, u
   topology = std::move(none);
   publish();
   link.send = [this](const UdpAddress& to, Ipv4 from, ByteView payload, bool df) {
-    return udp.send(to, from, payload, df);
+    auto sent = udp.send(to, from, payload, df);
+    if (sent.ok) own.sent.add(payload.size());
+    return sent;
   };
 }
 
@@ -161,13 +163,13 @@ SleeveDiagnostics SleeveDatapath::diagnostics() const {
   SleeveDiagnostics out;
   out.interface = impl_->interface;
   out.place = impl_->place;
-  for (const auto* counters : {&impl_->sending, &impl_->receiving}) {
+  for (const auto* counters : {&impl_->sending, &impl_->receiving, &impl_->own}) {
     add(counters->captured, out.captured);
     add(counters->injected, out.injected);
     add(counters->sent, out.sent);
     add(counters->received, out.received);
     add(counters->relayed, out.relayed);
-    add_drops(*counters, counters == &impl_->sending ? out.dropped_sending : out.dropped_receiving);
+    add_drops(*counters, counters == &impl_->receiving ? out.dropped_receiving : out.dropped_sending);
   }
   out.macs = impl_->macs.entries(std::chrono::steady_clock::now());
   std::sort(out.macs.begin(), out.macs.end(), [](const auto& a, const auto& b) { return a.mac < b.mac; });

@@ -99,6 +99,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   Published<SleeveTables> tables{nullptr};
   MacTable macs;
   SleeveCounters sending, receiving;  // of the threads
+  SleeveCounters own;                 // of the control thread: heartbeats and tests
   std::string interface;
   TapPlace place = TapPlace::kPort;
   std::shared_ptr<const TrunkTable> trunk_table;

@@ -79,7 +79,7 @@ struct Programs {
   Counted counted() {
     Counted out;
     auto now = kernel.counters();
-    for (size_t i = 0; i < now.size(); ++i)
+    for (size_t i = 0; i < FASTDP_COUNTERS; ++i)
       if (now[i] != before[i]) out[std::string(counter_name(i))] = now[i] - before[i];
     before = now;
     return out;
