@@ -36,11 +36,23 @@ std::vector<Cidr> attached_addresses(const std::string& container) {
 
 namespace {
 
+// Of two addresses in one subnet the kernel uses the older for what the container sends, which surprises who attached a
+// container that is on Docker's network "weave".
+void warn_of_second_address(const std::string& container, const std::vector<Cidr>& made) {
+  for (const auto& other : attached_addresses(container))
+    for (const auto& cidr : made)
+      if (other != cidr && other.masked() == cidr.masked() && std::ranges::find(made, other) == made.end())
+        say("WARNING: {} has two addresses in {} now: {} and {}.", container, cidr.masked().str(), other.address.str(),
+            cidr.address.str());
+}
+
 int attach(const AttachOptions& options, const Words& words) {
   auto [addresses, container] = addresses_and_container("attach", words);
   for (const auto& host : options.add_hosts)
     if (host.find(':') == host.npos) throw UsageError(fmt::format("--add-host: '{}' is not <name>:<ip>.", host));
-  out(address_line(attach_container(container, addresses, options)));
+  auto made = attach_container(container, addresses, options);
+  warn_of_second_address(container, made);
+  out(address_line(made));
   return kDone;
 }
 

@@ -96,6 +96,13 @@ std::map<std::string, WantedTable> wanted_firewall(const FirewallConfig& config)
       filter.leading.push_back(fmt::format("-A FORWARD -i {} -o {} -j DROP", docker->name, bridge));
   }
   for (const auto& interface : config.dns_interfaces) accept_dns(interface);
+  if (config.user_bridges) {
+    filter.present.emplace_back("-A INPUT -j WEAVE-DNS");
+    auto& rules = filter.chains["WEAVE-DNS"];
+    for (const auto& interface : *config.user_bridges)
+      for (const char* protocol : {"udp", "tcp"})
+        rules.push_back(fmt::format("-A WEAVE-DNS -i {0} -p {1} -m {1} --dport 53 -j ACCEPT", interface, protocol));
+  }
   if (config.control_port)
     filter.present.push_back(
         fmt::format("-A INPUT -d 127.0.0.1/32 -p tcp -m tcp --dport {} -m addrtype ! --src-type LOCAL -m conntrack ! "
@@ -151,6 +158,17 @@ std::vector<Exposure> exposures_in(const std::map<std::string, SavedTable>& save
   return exposures;
 }
 
+std::vector<std::string> user_bridges(const std::vector<Link>& links) {
+  std::vector<std::string> names;
+  constexpr size_t id_size = 12;
+  for (const auto& link : links) {
+    if (link.kind != "bridge" || !link.name.starts_with("br-") || link.name.size() != 3 + id_size) continue;
+    if (link.name.find_first_not_of("0123456789abcdef", 3) == std::string::npos) names.push_back(link.name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 void Firewall::start() {
   auto saved = iptables_.save();
   Netlink net;
@@ -191,6 +209,13 @@ bool Firewall::remove(const Cidr& cidr) {
 
 void Firewall::set_local_ranges(std::vector<Cidr> ranges) {
   config_.local_ranges = std::move(ranges);
+  ensure();
+}
+
+void Firewall::set_user_bridges(std::vector<std::string> bridges) {
+  if (bridges.empty() && !config_.user_bridges) return;
+  if (config_.user_bridges == bridges) return;
+  config_.user_bridges = std::move(bridges);
   ensure();
 }
 

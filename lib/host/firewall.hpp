@@ -29,6 +29,9 @@ struct FirewallConfig {
   uint16_t control_port = 6784;  // of the control API at 127.0.0.1; 0 = none there
   std::optional<DockerBridge> docker_bridge;
   std::vector<std::string> dns_interfaces;  // further bridges whose containers may ask our DNS server: docker_gwbridge
+  // Bridges of Docker's user-defined networks, whose containers may ask it, too: user_bridges(). Nothing until there is
+  // one; then the rules have a chain of their own.
+  std::optional<std::vector<std::string>> user_bridges;
   std::vector<Cidr> local_ranges;           // with --no-masq-local: traffic to these keeps its source
   std::vector<Exposure> exposures;
 };
@@ -45,6 +48,9 @@ std::map<std::string, std::string> firewall_removal(const std::map<std::string, 
 // taken to be wanted. Pure.
 std::vector<Exposure> exposures_in(const std::map<std::string, SavedTable>& saved,
                                    const std::vector<Address>& addresses);
+
+// Of these links, the bridges of Docker's user-defined networks that have Docker's own names, sorted.
+std::vector<std::string> user_bridges(const std::vector<Link>& links);
 
 // Installs, checks and repairs. Works in the calling thread's namespace; throws Error.
 class Firewall {
@@ -64,6 +70,7 @@ class Firewall {
   // False when it wasn't exposed.
   bool remove(const Cidr& cidr);
   void set_local_ranges(std::vector<Cidr> ranges);
+  void set_user_bridges(std::vector<std::string> bridges);
   // Removes all rules and chains, for `weave reset`.
   void uninstall();
 

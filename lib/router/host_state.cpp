@@ -78,6 +78,8 @@ asio::awaitable<void> HostState::repair_bridge() {
 asio::awaitable<void> HostState::repair_firewall() {
   co_await offload(pool_, [this, ranges = config_.unmasqueraded()] {
     if (ranges != firewall_->config().local_ranges) firewall_->set_local_ranges(ranges);
+    if (!config_.firewall.dns_interfaces.empty())
+      firewall_->set_user_bridges(host::user_bridges(host::Netlink().links()));
     const std::string item = "firewall rules";
     if (!repairs_.due(item)) return;
     if (!firewall_->ensure().empty()) repairs_.note(item);

@@ -131,3 +131,35 @@ container() { on h1 docker run -d --name="$1" --net=none --hostname="$1.weave.lo
   on h1 sh -c 'iptables -F FORWARD; iptables -t nat -F WEAVE'
   eventually on h1 sh -c 'iptables -S FORWARD | grep -- "-i weave -o weave -j ACCEPT"'
 }
+
+@test "a container without rights to names of its own is run in the namespace of another" {
+  on h1 weave run --name base busybox sleep 600
+  on h1 weave run --net=container:base --name side busybox sleep 600
+  is "$(on h1 weave ps | grep -c '10.32.0.1/12')" 1
+}
+
+@test "a container that ends at once is told by the reason, without the failure to kill it" {
+  run --separate-stderr on h1 weave run --name short busybox true
+  refute [ "$status" = 0 ]
+  refute grep -q "Cannot kill" <<<"$stderr"
+}
+
+@test "detach without an address names the addresses in other subnets" {
+  container c1
+  on h1 weave attach 10.2.1.3/24 c1
+  run on h1 weave detach c1
+  fails_with 1 "c1 is not attached with such an address; it has 10.2.1.3/24: name what to detach"
+  is "$(on h1 weave detach 10.2.1.3/24 c1)" 10.2.1.3
+}
+
+@test "a second address in the subnet of Docker's network is warned of" {
+  on h1 docker run -d --name=web --net=weave busybox sleep 600
+  run --separate-stderr on h1 weave attach web
+  status_is 0
+  like "$stderr" "WARNING: web has two addresses in 10.32.0.0/12 now: *"
+}
+
+@test "an address with the end of a line on it is understood" {
+  container c1
+  is "$(on h1 weave attach $'10.2.1.3/24\n' c1)" 10.2.1.3
+}

@@ -155,6 +155,19 @@ state_of() {
 in_underlay() { nsenter -t "$(pid_of underlay)" -n "$@"; }
 reason() { on "$1" weave status connections | grep "($2)" | grep -q "$3"; }
 
+@test "bytes and packets of the fast datapath and of sleeve are counted both ways" {
+  node 1
+  node 2 "$E2E_UNDERLAY.11"
+  eventually uses h1 fastdp h2
+  eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  metric() { on h1 curl -s 127.0.0.1:6784/metrics | sed -n "s/^weave_overlay_$1_total{direction=\"$2\",overlay=\"$3\"} //p"; }
+  before=$(metric bytes out fastdp)
+  guest h1 ping -c 10 -i 0.1 -s 1000 -W 1 10.32.0.2
+  [ $(($(metric bytes out fastdp) - before)) -ge $((10 * 1042)) ]
+  [ "$(metric bytes in fastdp)" -ge $((10 * 1042)) ]
+  for direction in in out; do [ "$(metric packets $direction sleeve)" -ge 1 ]; done
+}
+
 @test "the fast datapath's port is blocked: frames take sleeve, the reason is told, and the way back is found" {
   node 1
   node 2 "$E2E_UNDERLAY.11"

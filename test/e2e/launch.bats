@@ -94,3 +94,9 @@ nothing_left() {
   [[ $output != *s3cr3t-w0rd* ]]
   on h1 weave status | grep -q 'Encryption: enabled'
 }
+
+@test "the host's own address among the peers is no failed connection" {
+  on h1 weave launch --docker-api= --plugin=false --no-dns "$E2E_UNDERLAY.11"
+  eventually on h1 sh -c 'weave status connections | grep -q "cannot connect to ourself"'
+  on h1 weave status | grep -q '^ *Connections: 0$'
+}

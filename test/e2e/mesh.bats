@@ -85,6 +85,9 @@ same_topology() {
   eventually on h1 grep -q 'Unable to decrypt TCP msg' /var/log/weave.log
   eventually on h1 grep -q 'password specified, but peer requested an unencrypted connection' /var/log/weave.log
   on h1 weave status | grep -q 'Peers: 1$'
+  shown() { on h1 weave status connections | grep "^<- $(ip_of "$1") .*failed *$2: is the password the same on both hosts?"; }
+  eventually shown h2 'Unable to decrypt TCP msg'
+  eventually shown h3 'password specified, but peer requested an unencrypted connection'
 }
 
 @test "with the same password connections are encrypted, unless both trust the network" {

@@ -139,3 +139,29 @@ plugin_run() {  # NAME OPTIONS...
   on h1 docker run --rm --net=weave busybox true
   on h1 grep "Docker's network was removed, it is created again" /var/log/weave.log
 }
+
+@test "names given by dns-add come back when the container restarts, and go when it is removed" {
+  plugin_run web1
+  on h1 weave dns-add web1 -h front.weave.local
+  eventually on h1 weave dns-lookup front
+  on h1 docker restart -t 0 web1
+  known() { [ "$(on h1 weave dns-lookup front)" = "$(on h1 weave dns-lookup web1)" ] && [ -n "$(on h1 weave dns-lookup front)" ]; }
+  eventually known
+  on h1 docker rm -f web1
+  unknown() { [ -z "$(on h1 weave dns-lookup front)" ]; }
+  eventually unknown
+}
+
+@test "a host that drops what comes in still answers DNS queries from user-defined networks" {
+  on h1 iptables -P INPUT DROP
+  on h1 docker network create own
+  name=$(on h1 sh -c "ls /sys/class/net | grep '^br-'")
+  eventually on h1 iptables -C WEAVE-DNS -i "$name" -p udp -m udp --dport 53 -j ACCEPT
+  plugin_run web1
+  on h1 docker run -d --name=asks --net=own --dns="$(on h1 weave dns-args | sed 's/--dns=\([^ ]*\).*/\1/')" busybox sleep 600
+  eventually on h1 docker exec asks nslookup web1.weave.local
+  on h1 docker rm -f asks
+  on h1 docker network rm own
+  gone() { refute on h1 iptables -C WEAVE-DNS -i "$name" -p udp -m udp --dport 53 -j ACCEPT 2>/dev/null; }
+  eventually gone
+}

@@ -75,3 +75,11 @@ post() { as_nobody curl -s -o /dev/null -w '%{http_code}' -X POST "127.0.0.1:678
   status_is 0
   refute grep -q systemd <<<"$output"
 }
+
+@test "without rights run and start say so" {
+  launch
+  for words in "run busybox" "start c1" "attach c1"; do
+    run as_nobody weave $words
+    fails_with 1 "not allowed to use"
+  done
+}

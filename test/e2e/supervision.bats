@@ -104,3 +104,28 @@ ready() { on h1 curl -sf -o /dev/null http://127.0.0.1:6784/healthz; }
   on h1 pkill -CONT -f '^weave router'
   on h1 weave status >/dev/null
 }
+
+@test "commands tell a start and a restart after a crash from a stop" {
+  launch
+  on h1 bash -c 'pkill -STOP -f "^weave monitor"; kill -KILL $(pgrep -of "^weave router")'
+  run on h1 weave status
+  fails_with 1 "weave is restarting after a crash."
+  run on h1 weave attach c1
+  fails_with 7 "weave is restarting after a crash."
+  on h1 pkill -CONT -f '^weave monitor'
+  eventually ready
+  on h1 weave stop
+  on h1 sh -c 'setsid flock -x /run/weave/lock sleep 60 >/dev/null 2>&1 &'
+  run on h1 weave status
+  fails_with 1 "weave is starting."
+  on h1 pkill -x sleep
+  run on h1 weave status
+  fails_with 1 "weave is not running."
+}
+
+@test "after a stop the port of the fast datapath can be the port of the next launch" {
+  launch
+  on h1 weave stop
+  launch --port 6784
+  is "$(on h1 weave report -f '{{.Router.Port}}')" 6784
+}

@@ -74,6 +74,27 @@ TEST_CASE("the rule sets equal those of Weave Net with either back end") {
     }
 }
 
+TEST_CASE("containers on Docker's user-defined bridges may ask the DNS server while the bridge is there") {
+  Link docker{.name = "br-0123456789ab", .kind = "bridge"};
+  CHECK(user_bridges({docker, {.name = "br-lan", .kind = "bridge"}, {.name = "br-0123456789ac", .kind = "veth"}}) ==
+        Rules{"br-0123456789ab"});
+  NetNs::make().run([&] {
+    Firewall firewall(Iptables::of_docker(), with_docker());
+    firewall.start();
+    firewall.set_user_bridges({});
+    CHECK_FALSE(firewall.iptables().save()["filter"].contains("WEAVE-DNS"));
+    firewall.set_user_bridges({"br-0123456789ab"});
+    auto chain = [&] { return firewall.iptables().save()["filter"]["WEAVE-DNS"]; };
+    CHECK(chain() == Rules{"-A WEAVE-DNS -i br-0123456789ab -p udp -m udp --dport 53 -j ACCEPT",
+                           "-A WEAVE-DNS -i br-0123456789ab -p tcp -m tcp --dport 53 -j ACCEPT"});
+    firewall.set_user_bridges({});
+    CHECK(chain().empty());
+    CHECK(firewall.ensure().empty());
+    firewall.uninstall();
+    CHECK_FALSE(firewall.iptables().save()["filter"].contains("WEAVE-DNS"));
+  });
+}
+
 TEST_CASE("exposing adds Weave Net's rules, hiding removes all of them") {
   auto cases = test::vectors("host/host-firewall.json").at("cases");
   for (const auto& command : backends()) {
