@@ -64,7 +64,10 @@ int launch(const LaunchGiven& given, const std::string& command, bool with_plugi
   // The processes to come are told over a pipe; their environment is none of the password's business.
   ::unsetenv("WEAVE_PASSWORD");
   if (settings.foreground) return router::run_foreground(std::move(settings));
+  std::optional<WaitNotice> notice(std::in_place,
+                                   "Waiting for the router to start; 'weave logs' shows what it is doing ...");
   auto launched = router::launch(std::move(settings));
+  notice.reset();
   for (const auto& line : launched.warnings) say(line);
   if (!given.quiet) out(launched.service_id + "\n");
   return kDone;

@@ -24,4 +24,19 @@ std::string sentence(std::string text) {
   return text;
 }
 
+WaitNotice::WaitNotice(std::string line)
+    : thread_([this, line = std::move(line)] {
+        std::unique_lock lock(mutex_);
+        if (!ended_.wait_for(lock, std::chrono::seconds(3), [this] { return over_; })) say(line);
+      }) {}
+
+WaitNotice::~WaitNotice() {
+  {
+    std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  ended_.notify_all();
+  thread_.join();
+}
+
 }  // namespace weave::cmd

@@ -2,8 +2,11 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace weave::cmd {
 
@@ -17,6 +20,20 @@ template <class... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   say(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
+
+// Says a line when this object lives for more than 3 s: what a command waits for.
+class WaitNotice {
+ public:
+  explicit WaitNotice(std::string line);
+  ~WaitNotice();
+  WaitNotice(const WaitNotice&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool over_ = false;
+  std::thread thread_;
+};
 
 // "start it with 'weave launch'" -> "Start it with 'weave launch'."
 std::string sentence(std::string text);

@@ -36,6 +36,7 @@ int reset(const ResetGiven& given) {
     throw Error("ERROR: weave is not running; unable to remove from cluster.",
                 "Re-launch weave before reset or use --force to override.");
   }
+  WaitNotice notice("Waiting for Docker and the kernel to remove networks, interfaces and rules ...");
   router::remove_everything(state_dir);
   return kDone;
 }

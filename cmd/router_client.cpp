@@ -26,16 +26,20 @@ std::string waiting_for(const control::Client& client) {
   }
 }
 
+std::shared_ptr<void> notice() {
+  return std::make_shared<WaitNotice>("Waiting for the router's response ...");
+}
+
 control::Client tcp_client() {
   settings::Settings defaults;
   settings::read_one("--http-addr", {}, non_empty_environment, defaults);
-  return control::Client(defaults.http_addr.value());
+  return control::Client(defaults.http_addr.value(), notice);
 }
 
 }  // namespace
 
 control::Client router_client(Door door) {
-  control::Client socket({.path = control::kSocketPath, .host = {}});
+  control::Client socket({.path = control::kSocketPath, .host = {}}, notice);
   if (door == Door::kSocket || ::access(control::kSocketPath, R_OK | W_OK) == 0) return socket;
   // A socket that refuses this user is the answer: the TCP address is no way around it.
   if (errno == EACCES && !non_empty_environment("WEAVE_HTTP_ADDR")) return socket;
@@ -86,8 +90,9 @@ Option timeout_option(int& seconds) {
   return {"--timeout", "<s>", "give up if there is no address after this many seconds (default: wait)", &seconds};
 }
 
-http::Response patient_call(const control::Client& client, const std::string& method, const std::string& path,
+http::Response patient_call(const control::Client& router, const std::string& method, const std::string& path,
                             const http::Fields& form, int timeout) {
+  control::Client client(router.address());  // it says more exactly what it waits for
   using Clock = std::chrono::steady_clock;
   auto from = Clock::now();
   auto end = timeout == 0 ? Clock::time_point::max() : from + std::chrono::seconds(timeout);

@@ -52,15 +52,20 @@ int start(pid_t& pid, const std::string& program, const std::vector<std::string>
           const std::vector<std::pair<int, int>>& fds, short flags) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  int beyond = 3;
+  for (auto [number, fd] : fds) beyond = std::max(beyond, number + 1);
   // Out of the way first, so that one dup2 can't overwrite the source of the next.
   std::vector<UniqueFd> moved;
   for (auto [number, fd] : fds) {
-    moved.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
+    moved.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, beyond));
+    if (!moved.back()) {
+      int code = errno;
+      posix_spawn_file_actions_destroy(&actions);
+      return code;
+    }
     posix_spawn_file_actions_adddup2(&actions, moved.back().get(), number);
   }
   // Whatever else is open here (sockets of libraries aren't close-on-exec) is none of the child's business.
-  int beyond = 3;
-  for (auto [number, fd] : fds) beyond = std::max(beyond, number + 1);
   for (int number = 3; number < beyond; ++number)
     if (std::none_of(fds.begin(), fds.end(), [&](const auto& one) { return one.first == number; }))
       posix_spawn_file_actions_addclose(&actions, number);

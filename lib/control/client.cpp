@@ -28,6 +28,7 @@ AnswerError error_of(const http::Response& response) {
 }
 
 http::Response Client::send(http::Request request, std::chrono::milliseconds timeout) const {
+  auto waiting = around_ ? around_() : nullptr;
   try {
     return http::request_blocking(address_, request, timeout);
   } catch (const Error& error) {

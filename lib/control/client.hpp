@@ -1,5 +1,8 @@
 // What the commands use to talk to the router: blocking calls of its control API.
 #pragma once
+#include <functional>
+#include <memory>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -42,7 +45,9 @@ AnswerError error_of(const http::Response& response);
 
 class Client {
  public:
-  explicit Client(http::Address address) : address_(std::move(address)) {}
+  // `around` is called before each request; what it returns lives until the response is there.
+  explicit Client(http::Address address, std::function<std::shared_ptr<void>()> around = {})
+      : address_(std::move(address)), around_(std::move(around)) {}
 
   // One request; `path` is already percent-encoded (http::percent_encode for elements). The form goes into the body of
   // POST and PUT, else into the query. Any answer is returned, also 4xx. Throws Error when there is none: NotRunning
@@ -67,6 +72,7 @@ class Client {
   http::Response send(http::Request request, std::chrono::milliseconds timeout) const;
 
   http::Address address_;
+  std::function<std::shared_ptr<void>()> around_;
 };
 
 }  // namespace weave::control

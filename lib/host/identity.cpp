@@ -16,6 +16,10 @@ std::string first_of(const std::string& root, std::initializer_list<const char*>
   return {};
 }
 
+std::string machine_id(const std::string& root) {
+  return first_of(root, {"/etc/machine-id", "/var/lib/dbus/machine-id"});
+}
+
 }  // namespace
 
 PeerName name_of_ids(std::string_view ids) {
@@ -28,9 +32,14 @@ PeerName name_of_ids(std::string_view ids) {
   return PeerName::from(mac);
 }
 
+std::string machine_mark(const std::string& root) {
+  auto machine = machine_id(root);
+  return machine.empty() ? "" : name_of_ids(machine).str();
+}
+
 std::optional<PeerName> system_peer_name(const std::string& root) {
   auto product = first_of(root, {"/sys/class/dmi/id/product_uuid", "/sys/hypervisor/uuid"});
-  auto machine = first_of(root, {"/etc/machine-id", "/var/lib/dbus/machine-id"});
+  auto machine = machine_id(root);
   if (machine.empty() && product.empty()) return {};
   return name_of_ids(machine + product);
 }

@@ -15,6 +15,9 @@ PeerName name_of_ids(std::string_view ids);
 // before the paths. Throws Error when an id exists and can't be read.
 std::optional<PeerName> system_peer_name(const std::string& root = {});
 
+// What tells this machine from a copy of its disk in another one: derived from the machine-id alone; empty without one.
+std::string machine_mark(const std::string& root = {});
+
 // The MAC of the bridge when there is one, as it carries the name over restarts; else the system's name.
 std::optional<PeerName> peer_name(const std::string& bridge = "weave");
 

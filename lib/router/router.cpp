@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "control/client.hpp"
 #include "host/identity.hpp"
+#include "host/netlink.hpp"
 #include "migrate/weave_net.hpp"
 #include "names/entry.hpp"
 #include "router/last_launch.hpp"
@@ -27,6 +28,7 @@ constexpr auto kTick = 5s;  // of the maintenance loop
 constexpr const char* kNetworkItem = "Docker's network weave";
 constexpr int kControlMode = 0660;
 constexpr const char* kNameKey = "name";
+constexpr const char* kMachineKey = "machine";  // whose id the name was derived from; empty: of none
 constexpr const char* kUnknownIdent = "_";  // holds addresses of containers whose id is unknown
 
 PeerName random_name() {
@@ -52,16 +54,23 @@ void Router::open_store() {
 }
 
 // The peer name: the one given; else the stored one, which the ring and other peers know; else the bridge's MAC, this
-// machine's, or a random one.
+// machine's, or a random one. A name that was derived from the id of another machine came with a copy of its disk: two
+// peers with it would push each other out.
 void Router::identify() {
   auto stored = PeerName::parse(store_->get(kRouterTable, kNameKey).value_or(""));
+  auto mark = host::machine_mark(), stored_mark = store_->get(kRouterTable, kMachineKey).value_or("");
+  bool copied = !stored_mark.empty() && !mark.empty() && stored_mark != mark && !host::Netlink().find_link(settings_.bridge);
   if (settings_.name)
     self_ = *settings_.name;
-  else if (stored)
+  else if (stored && !copied)
     self_ = *stored;
   else
     self_ = host::peer_name(settings_.bridge).value_or(random_name());
+  if (stored && copied && !settings_.name)
+    log::warning("the stored peer name is that of another machine and is not used: stored={} name={}", stored->str(),
+                 self_.str());
   store_->put(kRouterTable, kNameKey, self_.str());
+  store_->put(kRouterTable, kMachineKey, self_ == host::system_peer_name() ? mark : "");
   if (settings_.nickname.empty()) {
     char name[256] = {};
     ::gethostname(name, sizeof name - 1);

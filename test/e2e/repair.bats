@@ -146,3 +146,25 @@ pair() {
   launch h1
   is "$(on h1 weave report -f '{{.Router.Name}}')" 02:00:00:00:00:77
 }
+
+@test "a name derived from the machine id is kept when an id appears, and given up on a copy of the machine" {
+  host_up h1 --no-engine
+  name() { on h1 weave report -f '{{.Router.Name}}'; }
+  relaunch() {
+    on h1 weave stop
+    on h1 sh -c 'ip link del weave; echo "$1" >/etc/machine-id' id "$1"
+    launch h1
+  }
+  on h1 sh -c ': >/etc/machine-id'
+  launch h1
+  first=$(name)
+  relaunch 11112222333344445555666677778888
+  is "$(name)" "$first"
+  on h1 weave reset
+  launch h1
+  derived=$(name)
+  isnt "$derived" "$first"
+  relaunch 99992222333344445555666677778888
+  isnt "$(name)" "$derived"
+  logged 'the stored peer name is that of another machine'
+}

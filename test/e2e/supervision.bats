@@ -99,7 +99,7 @@ ready() { on h1 curl -sf -o /dev/null http://127.0.0.1:6784/healthz; }
   for command in status ps report 'status peers'; do
     run on h1 timeout 8 weave $command
     status_is 1
-    like "$output" "*does not respond within 5 s*"
+    like "$output" "Waiting for the router's response ...*does not respond within 5 s*"
   done
   on h1 pkill -CONT -f '^weave router'
   on h1 weave status >/dev/null

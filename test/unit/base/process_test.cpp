@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 
 #include "base/fd.hpp"
@@ -45,4 +47,15 @@ TEST_CASE("a child gets the descriptors that it is given and no other, close-on-
   ::close(leaky);
   // 3 is the directory that the shell reads.
   CHECK_THAT(listed, Catch::Equals("0 1 2 3 5\n") || Catch::Equals("0 1 2 5\n"));
+}
+
+TEST_CASE("a program is started with few descriptors left") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit few{64, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  auto finished = run({"cat"}, "text");
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(finished.status == 0);
+  CHECK(finished.output == "text");
 }
