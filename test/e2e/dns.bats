@@ -47,12 +47,22 @@ teardown() { hosts_down; }
 }
 
 @test "domain, address and TTL can be chosen" {
-  on h1 weave launch --dns-domain=corp.test --dns-listen-address=127.0.0.9:5353 --dns-ttl=30
+  on h1 weave launch --dns-domain=corp.test --dns-listen-address=127.0.0.9:53 --dns-ttl=30
   on h1 weave dns-add 192.0.2.7 -h db.corp.test
   is "$(on h1 weave dns-args)" "--dns=127.0.0.9 --dns-search=corp.test."
   run on h1 weave dns-add 192.0.2.7 -h db.weave.local
   status_is 1
   on h1 weave status | grep -q 'TTL: 30'
+}
+
+@test "a DNS server on another port than 53 is warned of, and dns-args does not name it" {
+  run on h1 weave launch --dns-listen-address=127.0.0.9:5353
+  status_is 0
+  like "$output" "*containers ask port 53*"
+  run --separate-stderr on h1 weave dns-args
+  status_is 0
+  prints_nothing
+  like "$stderr" "The DNS server listens on 127.0.0.9:5353; containers ask port 53 only*"
 }
 
 @test "the DNS server runs without root privileges" {

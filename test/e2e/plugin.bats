@@ -137,7 +137,7 @@ plugin_run() {  # NAME OPTIONS...
   on h1 docker network prune -f
   eventually on h1 docker network inspect weave
   on h1 docker run --rm --net=weave busybox true
-  on h1 grep "Docker's network was removed, it is created again" /var/log/weave.log
+  on h1 weave status | grep "Restored: Docker's network weave"
 }
 
 @test "names given by dns-add come back when the container restarts, and go when it is removed" {

@@ -20,8 +20,6 @@ weave dns-lookup web1|7|
 weave dns-add nosuch|7|
 weave rmpeer x|7|
 weave launch-proxy|1|
-weave launch-dns|1|
-weave stop-dns|1|
 weave help|0|Usage: weave <command> *
 weave --help|0|Usage: weave <command> *
 weave launch|3|

@@ -171,7 +171,6 @@ stop-plugin x
 reset x
 logs a b
 version x
-help nosuch
 launch --nosuch
 launch --port
 launch --port abc
@@ -223,7 +222,7 @@ END
     is "${stderr_lines[0]}" "weave has no Docker API proxy"
   done
   says 0 stop-proxy
-  is "$stderr" "weave has no Docker API proxy: there is nothing to stop."
+  is "$stderr" "Nothing to stop: weave has no Docker API proxy."
   says 1 setup-cni
   says 1 env --restore
   [[ $stderr == "Nothing to restore."* ]]

@@ -154,7 +154,6 @@ bool Carrier::inject_fitting(const SleeveTables& tables, ByteView frame, const T
     return true;
   }
   auto ip = find_ipv4(frame);
-  // Nobody answers for a group, so its packets are fragmented in any case.
   if (ip && (!ip->dont_fragment || is_multicast(frame))) {
     if (!fragment_ipv4(frame, *ip, tables.bridge_mtu, [&](ByteView piece) { edge_.inject(tags, piece); }))
       counters_.drop(Drop::kMalformed);
@@ -175,14 +174,16 @@ void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName 
                    const Segments& segments, bool flooded, Time now) {
   auto ip = find_ipv4(segments.frame());
   size_t largest = size_t{path.mtu} + kEthernetHeader;
-  if (ip && ip->dont_fragment && segments.size(0) > largest) {
+  // Nobody answers for a group.
+  bool whole = ip && ip->dont_fragment && !is_multicast(segments.frame());
+  if (whole && segments.size(0) > largest) {
     counters_.drop(Drop::kTooBig);
     if (!flooded) answer_too_big(tables, path.mtu, source, destination, segments, now);
     return;
   }
   for (size_t i = 0; i < segments.count(); ++i) {
     size_t size = segments.size(i);
-    bool to_fragment = ip && !ip->dont_fragment && !path.fragments_pass;
+    bool to_fragment = ip && !whole && (ip->dont_fragment || !path.fragments_pass);
     if (to_fragment && size > largest) {
       scratch_.resize(size);
       segments.write(i, scratch_);
@@ -192,7 +193,7 @@ void Carrier::send(const SleeveTables& tables, const SleevePath& path, PeerName 
         counters_.drop(Drop::kMalformed);
       continue;
     }
-    auto room = packer_.add(path, ip && (ip->dont_fragment || to_fragment), source, destination, size);
+    auto room = packer_.add(path, whole || to_fragment, source, destination, size);
     if (room.empty())
       counters_.drop(Drop::kTooBig);
     else

@@ -6,6 +6,8 @@
 //     IPv4, DF clear    if the underlay's fragments arrive: non-DF stream
 //                       otherwise: DF stream                           fragmented here, then DF stream
 //     anything else     non-DF stream                                  non-DF stream, fragments or not
+//
+// Packets to a group are fragmented whatever DF says: no single host could answer for it.
 #pragma once
 #include <functional>
 
