@@ -33,6 +33,7 @@ void FeedEncoder::entry(Writer& out, uint8_t type, const names::Entry& entry) {
   payload.u64(entry.origin.value);
   text(payload, entry.container);
   payload.u32(entry.address.value);
+  payload.u8(entry.by_hand ? 1 : 0);
   frame(out, type, ++sequence_, payload.out());
 }
 
@@ -102,6 +103,7 @@ Result<void> Table::push(ByteView bytes) {
         entry.origin.value = reader.u64();
         entry.container = text(reader);
         entry.address.value = reader.u32();
+        entry.by_hand = reader.u8() != 0;
         if (!reader.ok()) return Refused("an entry is cut");
         auto& index = in_snapshot_ ? incoming_ : index_;
         frame.type == kFramePut ? index.apply(entry) : index.erase(entry);

@@ -4,7 +4,7 @@
 //     | length (u32) | type | sequence (u64) | payload    length counts what follows it
 //     +--------------+------+----------------+---------
 //     router to server:  1 begin   a snapshot starts: what is put until `end` replaces everything
-//                        2 put     an entry: name, origin, container, address
+//                        2 put     an entry: name, origin, container, address, 1 if registered by hand
 //                        3 erase   the same
 //                        4 end     the snapshot is complete
 //     server to router:  16 status counters and name servers

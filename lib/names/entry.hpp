@@ -26,6 +26,8 @@ struct Entry {
   Ipv4 address;
   int64_t version = 0;    // 0 at first registration, one more at every removal and re-registration
   int64_t tombstone = 0;  // 0: live; otherwise unix seconds of the removal
+  // Registered by hand: preferred in reverse look-ups. Known at the origin only, for gossip doesn't carry it.
+  bool by_hand = false;
 
   bool live() const { return tombstone == 0; }
   bool operator==(const Entry&) const = default;

@@ -18,11 +18,12 @@ void Index::apply(const Entry& entry) {
   if (!encodable(entry.hostname)) return;
   auto name = canonical(entry.hostname);
   auto& names = by_address_[entry.address];
-  Name reversed{name, entry.origin, entry.container, entry.hostname};
+  Name reversed{name, entry.origin, entry.container, entry.hostname, entry.by_hand};
   auto at = std::lower_bound(names.begin(), names.end(), reversed,
                              [](const Name& a, const Name& b) { return name_key(a) < name_key(b); });
   if (at != names.end() && name_key(*at) == name_key(reversed)) {
     at->spelling = entry.hostname;
+    at->by_hand = entry.by_hand;
     return;
   }
   names.insert(at, std::move(reversed));
@@ -64,7 +65,8 @@ std::span<const Index::Target> Index::lookup(std::string_view canonical_name) co
 std::string_view Index::reverse(Ipv4 address) const {
   auto at = by_address_.find(address);
   if (at == by_address_.end()) return {};
-  return at->second.front().spelling;
+  auto chosen = std::ranges::find_if(at->second, &Name::by_hand);
+  return (chosen == at->second.end() ? at->second.front() : *chosen).spelling;
 }
 
 }  // namespace weave::names

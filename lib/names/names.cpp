@@ -28,7 +28,7 @@ Database::Key Database::key(const Entry& entry) const {
   return {lower(entry.hostname), entry.origin, entry.container, entry.address};
 }
 
-Result<Entries> Database::add(std::string_view hostname, std::string_view container, Ipv4 address) {
+Result<Entries> Database::add(std::string_view hostname, std::string_view container, Ipv4 address, bool by_hand) {
   if (auto reason = refusal(hostname, domain_); !reason.empty())
     return Refused(fmt::format("can't register the name \"{}\": {}", hostname, reason));
   Entry fresh{canonical(hostname), self_, std::string(container), address};
@@ -40,6 +40,7 @@ Result<Entries> Database::add(std::string_view hostname, std::string_view contai
     entry.tombstone = 0;
     entry.version = next(entry.version);
   }
+  entry.by_hand = by_hand;
   index_.apply(entry);
   ++revision_;
   return Entries{entry};

@@ -47,7 +47,7 @@ class Database {
 
   // Registers a name of ours; the trailing dot may be missing. Returns the entry, to be broadcast even if it was there
   // before; or the reason why the name is refused.
-  Result<Entries> add(std::string_view hostname, std::string_view container, Ipv4 address);
+  Result<Entries> add(std::string_view hostname, std::string_view container, Ipv4 address, bool by_hand = false);
 
   // Tombstones our live entries that match; returns them.
   Entries remove(const Which& which, int64_t now);

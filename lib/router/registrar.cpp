@@ -58,7 +58,7 @@ Registrar::Registrar(names::Database& names, Store& store, Changed changed)
     manual_[container].insert({key.substr(second + 1), *address});
     // Of containers only when they turn out to run.
     if (!is_container_id(container))
-      if (auto added = names_.add(key.substr(second + 1), container, *address)) publish(*added);
+      if (auto added = names_.add(key.substr(second + 1), container, *address, true)) publish(*added);
   }
 }
 
@@ -79,8 +79,10 @@ void Registrar::update(const std::string& container, const Wanted& wanted) {
     follow_addresses(container, died->second, has);
     died_.erase(died);
   }
+  Wanted by_hand;
   if (auto manual = manual_.find(container); manual != manual_.end() && !died_.contains(container))
-    all.insert(manual->second.begin(), manual->second.end());
+    by_hand = manual->second;
+  all.insert(by_hand.begin(), by_hand.end());
   Wanted present;
   for (const auto& entry : names_.own_live_entries())
     if (entry.container == container) present.insert({names::canonical(entry.hostname), entry.address});
@@ -89,7 +91,7 @@ void Registrar::update(const std::string& container, const Wanted& wanted) {
       publish(names_.remove({.hostname = one.first, .container = container, .address = one.second}, now()));
   for (const auto& one : all) {
     if (present.contains(one)) continue;
-    if (auto added = names_.add(one.first, container, one.second))
+    if (auto added = names_.add(one.first, container, one.second, by_hand.contains(one)))
       publish(*added);
     else
       log::debug("a name isn't registered: container={} reason={}", container, added.error());
@@ -150,7 +152,7 @@ void Registrar::keep_only(const std::set<std::string>& running, const std::set<s
 }
 
 std::optional<std::string> Registrar::add(const std::string& container, Ipv4 address, const std::string& fqdn) {
-  auto added = names_.add(fqdn, container, address);
+  auto added = names_.add(fqdn, container, address, true);
   if (!added) return added.error();
   std::pair one{names::canonical(fqdn), address};
   if (manual_[container].insert(one).second) store_.put(kTable, key_of(container, one), "");

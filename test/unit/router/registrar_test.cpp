@@ -157,3 +157,13 @@ TEST_CASE("a name outside the domain is refused with a reason") {
   CHECK_THAT(*reason, Catch::Contains("x.example.com"));
   CHECK(host.store.all("names").empty());
 }
+
+TEST_CASE("a name given by hand is what a reverse look-up returns") {
+  test::TempDir directory;
+  Host host(directory);
+  host.registrar.update(kId, {{"a.weave.local.", kFirst}});
+  CHECK(host.names.index().reverse(kFirst) == "a.weave.local.");
+  host.registrar.add(kId, kFirst, "hand.weave.local");
+  CHECK(host.names.index().reverse(kFirst) == "hand.weave.local.");
+  CHECK(host.sent.back().by_hand);
+}
