@@ -185,7 +185,7 @@ void Firewall::start() {
   ensure();
 }
 
-std::vector<std::string> Firewall::ensure() {
+Iptables::Ensured Firewall::ensure() {
   return iptables_.ensure(wanted_firewall(config_));
 }
 

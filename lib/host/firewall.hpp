@@ -32,7 +32,7 @@ struct FirewallConfig {
   // Bridges of Docker's user-defined networks, whose containers may ask it, too: user_bridges(). Nothing until there is
   // one; then the rules have a chain of their own.
   std::optional<std::vector<std::string>> user_bridges;
-  std::vector<Cidr> local_ranges;           // with --no-masq-local: traffic to these keeps its source
+  std::vector<Cidr> local_ranges;  // with --no-masq-local: traffic to these keeps its source
   std::vector<Exposure> exposures;
 };
 
@@ -63,8 +63,8 @@ class Firewall {
   // To be called at the router's start: takes over what is exposed already, removes what a Weave Net that died may have
   // left (canaries and encryption rules, which would drop or mark packets without end), installs the rules.
   void start();
-  // Restores the rules after they were flushed or reordered. Returns the tables that were repaired.
-  std::vector<std::string> ensure();
+  // Restores the rules after they were flushed or reordered.
+  Iptables::Ensured ensure();
   // Adds or changes an exposure.
   void add(const Exposure& exposure);
   // False when it wasn't exposed.

@@ -216,6 +216,20 @@ std::string repair_lines(const WantedTable& wanted, const SavedTable& saved) {
   return create + fill + remove + place;
 }
 
+namespace {
+
+bool lacks(const WantedTable& wanted, const SavedTable& saved) {
+  auto lacks_rule = [&](const std::string& rule) {
+    auto existing = canonical(rules_in(saved, chain_of(rule)));
+    return std::ranges::find(existing, canonical_rule(rule)) == existing.end();
+  };
+  for (const auto& [chain, rules] : wanted.chains)
+    if (!saved.contains(chain) || std::ranges::any_of(rules, lacks_rule)) return true;
+  return std::ranges::any_of(wanted.leading, lacks_rule) || std::ranges::any_of(wanted.present, lacks_rule);
+}
+
+}  // namespace
+
 Iptables Iptables::of_docker() {
   for (const char* command : {"iptables", "iptables-nft", "iptables-legacy"}) {
     auto saved = run({fmt::format("{}-save", command), "-t", "filter"});
@@ -248,18 +262,19 @@ void Iptables::restore(const std::map<std::string, std::string>& lines) const {
               finished.status == 127 ? "install iptables" : "");
 }
 
-std::vector<std::string> Iptables::ensure(const std::map<std::string, WantedTable>& wanted) const {
+Iptables::Ensured Iptables::ensure(const std::map<std::string, WantedTable>& wanted) const {
   auto saved = save();
   std::map<std::string, std::string> lines;
-  std::vector<std::string> changed;
+  Ensured out;
   for (const auto& [table, contents] : wanted) {
     auto text = repair_lines(contents, saved[table]);
     if (text.empty()) continue;
     lines[table] = text;
-    changed.push_back(table);
+    out.tables.push_back(table);
+    out.missing = out.missing || lacks(contents, saved[table]);
   }
   restore(lines);
-  return changed;
+  return out;
 }
 
 }  // namespace weave::host

@@ -46,8 +46,12 @@ class Iptables {
   std::map<std::string, SavedTable> save(const std::string& table = {}) const;
   // Applies lines to tables in one go, without flushing the rest; tables with empty lines are left out.
   void restore(const std::map<std::string, std::string>& lines) const;
-  // Brings the tables to what is wanted; the names of those that had to be changed.
-  std::vector<std::string> ensure(const std::map<std::string, WantedTable>& wanted) const;
+  // Brings the tables to what is wanted.
+  struct Ensured {
+    std::vector<std::string> tables;  // names of those that had to be changed
+    bool missing = false;             // because something was missing, and not only in another order
+  };
+  Ensured ensure(const std::map<std::string, WantedTable>& wanted) const;
 
  private:
   std::string command_;

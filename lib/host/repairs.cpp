@@ -12,22 +12,26 @@ bool Repairs::due(const std::string& item) const {
   return found == entries_.end() || now_() >= found->second.next;
 }
 
-void Repairs::note(const std::string& item) {
+void Repairs::note(const std::string& item, Why why) {
   std::lock_guard lock(mutex_);
   auto now = now_();
-  if (entries_.size() >= kMostItems) std::erase_if(entries_, [&](auto& one) { return now - one.second.last > kForget; });
+  if (entries_.size() >= kMostItems)
+    std::erase_if(entries_, [&](auto& one) { return now - one.second.last > kForget; });
   Entry unlisted;
   auto& entry = entries_.size() < kMostItems || entries_.contains(item) ? entries_[item] : unlisted;
   if (now - entry.last > kForget) entry.in_a_row = 0;
-  ++entry.times;
   ++entry.in_a_row;
   entry.last = now;
-  entry.last_wall = std::chrono::system_clock::now();
-  if (entry.in_a_row <= kAtOnce) return log::warning("restored what was removed from the host: item=\"{}\"", item);
+  if (why == Why::kRemoved) {
+    ++entry.times;
+    entry.last_wall = std::chrono::system_clock::now();
+    if (entry.in_a_row <= kAtOnce) log::warning("restored what was removed from the host: item=\"{}\"", item);
+  }
+  if (entry.in_a_row <= kAtOnce) return;
   auto pause = kFirstPause * (1 << std::min(entry.in_a_row - kAtOnce - 1, 4));
   entry.next = now + std::min<Clock::duration>(pause, kLongest);
   if (entry.in_a_row == kAtOnce + 1)
-    log::warning("another program removes it again and again, it is restored less often: item=\"{}\"", item);
+    log::warning("another program changes it again and again, it is restored less often: item=\"{}\"", item);
 }
 
 bool Repairs::attempt(const std::string& item, const std::function<void()>& work) {
@@ -42,7 +46,7 @@ std::vector<Repairs::Repaired> Repairs::recent() const {
   std::vector<Repaired> out;
   auto now = now_();
   for (const auto& [item, entry] : entries_)
-    if (now - entry.last < kShown) out.push_back({item, entry.times, entry.last_wall});
+    if (entry.times > 0 && now - entry.last < kShown) out.push_back({item, entry.times, entry.last_wall});
   std::ranges::stable_sort(out, std::greater(), &Repaired::last);
   return out;
 }

@@ -26,8 +26,12 @@ class Repairs {
 
   // Whether an item may be repaired now.
   bool due(const std::string& item) const;
-  // It was repaired. Logged as a warning; repeated repairs once more, as repeated.
-  void note(const std::string& item);
+  enum class Why {
+    kRemoved,  // logged as a warning and listed
+    kUsual,    // what other programs do in the course of their work: neither, but counted as a repair
+  };
+  // It was repaired. Repeated repairs are logged once more, as repeated.
+  void note(const std::string& item, Why why = Why::kRemoved);
   // If a repair is due, does `work` and notes it. Throws what `work` throws; then nothing is noted.
   bool attempt(const std::string& item, const std::function<void()>& work);
 
@@ -41,7 +45,8 @@ class Repairs {
 
  private:
   struct Entry {
-    int times = 0, in_a_row = 0;
+    int times = 0;  // with Why::kRemoved
+    int in_a_row = 0;
     Clock::time_point last, next;
     std::chrono::system_clock::time_point last_wall;
   };

@@ -6,6 +6,10 @@ namespace weave::router {
 
 asio::awaitable<void> DockerNetwork::ensure() {
   problem_.clear();
+  if (driver_.empty()) {  // its socket is switched off; Docker would take its own driver
+    ready_ = true;
+    co_return;
+  }
   if (!subnet_) {
     problem_ = "Docker network \"weave\" not created: IP address allocation is off";
     co_return;

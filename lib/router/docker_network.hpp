@@ -22,7 +22,8 @@ class DockerNetwork {
     std::function<asio::awaitable<void>(std::string id)> remove;
   };
 
-  // `driver`: the name under which Docker knows our plugin's mesh socket. `subnet`: nothing when IPAM is off.
+  // `driver`: the name under which Docker knows our plugin's mesh socket; empty: there is none, and so no network.
+  // `subnet`: nothing when IPAM is off.
   DockerNetwork(Docker docker, std::string driver, std::optional<Cidr> subnet)
       : docker_(std::move(docker)), driver_(std::move(driver)), subnet_(subnet) {}
 

@@ -82,7 +82,10 @@ asio::awaitable<void> HostState::repair_firewall() {
       firewall_->set_user_bridges(host::user_bridges(host::Netlink().links()));
     const std::string item = "firewall rules";
     if (!repairs_.due(item)) return;
-    if (!firewall_->ensure().empty()) repairs_.note(item);
+    auto done = firewall_->ensure();
+    // Docker puts its own rules first when it starts and when it makes a network.
+    if (!done.tables.empty())
+      repairs_.note(item, done.missing ? host::Repairs::Why::kRemoved : host::Repairs::Why::kUsual);
   });
 }
 

@@ -165,3 +165,17 @@ plugin_run() {  # NAME OPTIONS...
   gone() { refute on h1 iptables -C WEAVE-DNS -i "$name" -p udp -m udp --dport 53 -j ACCEPT 2>/dev/null; }
   eventually gone
 }
+
+@test "Docker's own changes of the firewall are not reported as removed rules" {
+  on h1 docker swarm init --advertise-addr "$E2E_UNDERLAY.11"
+  on h1 docker network create own
+  sleep 6
+  refute on h1 grep 'restored what was removed' /var/log/weave.log
+  on h1 iptables -C FORWARD -i weave -o weave -j ACCEPT
+}
+
+@test "without the mesh socket there is no network, not one of another driver" {
+  on h1 weave reset
+  on h1 weave launch --plugin-mesh-socket ''
+  is "$(on h1 docker network ls --filter name=weave --format '{{.Name}} {{.Driver}}')" ""
+}

@@ -125,7 +125,7 @@ pair() {
   sleep 6
   refute exists
   WITHIN=10 eventually exists
-  is "$(on h1 grep -c 'removes it again and again.*firewall rules' /var/log/weave.log)" 1
+  is "$(on h1 grep -c 'changes it again and again.*firewall rules' /var/log/weave.log)" 1
 }
 
 @test "an operator's firewall rule above ours keeps its place and wins" {

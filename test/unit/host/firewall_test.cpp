@@ -62,7 +62,7 @@ TEST_CASE("the rule sets equal those of Weave Net with either back end") {
         CHECK(saved["filter"].contains("WEAVE-EXPOSE"));
         CHECK(flat(saved["nat"], {"POSTROUTING"}) == Rules{expected.at("nat").at("rules").at(0).get<std::string>()});
         CHECK(saved["nat"].contains("WEAVE"));
-        CHECK(firewall.ensure().empty());
+        CHECK(firewall.ensure().tables.empty());
         firewall.uninstall();
         for (const auto& [name, table] : Iptables(command).save())
           for (const auto& [chain, rules] : table) {
@@ -89,7 +89,7 @@ TEST_CASE("containers on Docker's user-defined bridges may ask the DNS server wh
                            "-A WEAVE-DNS -i br-0123456789ab -p tcp -m tcp --dport 53 -j ACCEPT"});
     firewall.set_user_bridges({});
     CHECK(chain().empty());
-    CHECK(firewall.ensure().empty());
+    CHECK(firewall.ensure().tables.empty());
     firewall.uninstall();
     CHECK_FALSE(firewall.iptables().save()["filter"].contains("WEAVE-DNS"));
   });
@@ -110,7 +110,7 @@ TEST_CASE("exposing adds Weave Net's rules, hiding removes all of them") {
       saved = Iptables(command).save();
       CHECK(saved["nat"]["WEAVE"].size() == 3);
       CHECK(saved["filter"]["WEAVE-EXPOSE"].back() == cases.at(4).at("adds").at("filter").at(0).get<std::string>());
-      CHECK(firewall.ensure().empty());
+      CHECK(firewall.ensure().tables.empty());
       CHECK(firewall.remove(cidr("10.32.0.99/12")));
       CHECK_FALSE(firewall.remove(cidr("10.32.0.99/12")));
       saved = Iptables(command).save();
@@ -135,14 +135,16 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
       firewall.start();
       auto whole = Iptables(command).save();
       CHECK(whole["filter"]["INPUT"].size() == 7);
+      bool missing = false;
       auto repaired = [&] {
-        auto changed = firewall.ensure();
+        auto ensured = firewall.ensure();
+        missing = ensured.missing;
         auto now = Iptables(command).save();
         for (const char* chain : {"FORWARD", "WEAVE-EXPOSE"}) CHECK(now["filter"][chain] == whole["filter"][chain]);
         CHECK(now["nat"]["WEAVE"] == whole["nat"]["WEAVE"]);
         CHECK(now["nat"]["POSTROUTING"] == whole["nat"]["POSTROUTING"]);
-        CHECK(firewall.ensure().empty());
-        return changed;
+        CHECK(firewall.ensure().tables.empty());
+        return ensured.tables;
       };
       SECTION("flushed filter of " + command) {
         apply({"-F"});
@@ -163,19 +165,20 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
       SECTION("one rule gone of " + command) {
         apply({"-D", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
         CHECK(repaired() == Rules{"filter"});
+        CHECK(missing);
       }
       SECTION("overtaken by a decision of " + command) {
         apply({"-I", "FORWARD", "-i", "docker_gwbridge", "!", "-o", "docker_gwbridge", "-j", "ACCEPT"});
-        CHECK(firewall.ensure() == Rules{"filter"});
+        CHECK(firewall.ensure().tables == Rules{"filter"});
         auto forward = Iptables(command).save()["filter"]["FORWARD"];
         CHECK(forward.front() == whole["filter"]["FORWARD"].front());
         CHECK(forward.size() == 6);
       }
       SECTION("an operator's rule above ours keeps its place, " + command) {
         apply({"-I", "FORWARD", "-s", "192.0.2.7", "-o", "weave", "-j", "DROP"});
-        CHECK(firewall.ensure().empty());
+        CHECK(firewall.ensure().tables.empty());
         apply({"-D", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
-        CHECK(firewall.ensure() == Rules{"filter"});
+        CHECK(firewall.ensure().tables == Rules{"filter"});
         auto forward = Iptables(command).save()["filter"]["FORWARD"];
         CHECK(forward.front() == "-A FORWARD -s 192.0.2.7/32 -o weave -j DROP");
         forward.erase(forward.begin());
@@ -183,7 +186,7 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
       }
       SECTION("an operator's rule between ours keeps its place, " + command) {
         apply({"-I", "FORWARD", "3", "-s", "192.0.2.7", "-o", "weave", "-j", "DROP"});
-        CHECK(firewall.ensure().empty());
+        CHECK(firewall.ensure().tables.empty());
         apply({"-D", "FORWARD", "-i", "weave", "!", "-o", "weave", "-j", "ACCEPT"});
         firewall.ensure();
         CHECK(Iptables(command).save()["filter"]["FORWARD"].at(2) == "-A FORWARD -s 192.0.2.7/32 -o weave -j DROP");
@@ -192,6 +195,7 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
         apply({"-D", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
         apply({"-A", "FORWARD", "-i", "weave", "-o", "weave", "-j", "ACCEPT"});
         CHECK(repaired() == Rules{"filter"});
+        CHECK_FALSE(missing);
       }
       SECTION("after a flush ours begin behind DOCKER-USER and specific rules, ahead of the others, " + command) {
         apply({"-F", "FORWARD"});
@@ -201,19 +205,19 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
         apply({"-A", "FORWARD", "-s", "192.0.2.7", "-j", "DROP"});
         apply({"-A", "FORWARD", "-j", "DOCKER-ISOLATION"});
         apply({"-A", "FORWARD", "-j", "REJECT"});
-        CHECK(firewall.ensure() == Rules{"filter"});
+        CHECK(firewall.ensure().tables == Rules{"filter"});
         auto forward = Iptables(command).save()["filter"]["FORWARD"];
         REQUIRE(forward.size() == 9);
         CHECK(forward[0] == "-A FORWARD -j DOCKER-USER");
         CHECK(forward[1] == "-A FORWARD -s 192.0.2.7/32 -j DROP");
         CHECK(Rules(forward.begin() + 2, forward.begin() + 7) == whole["filter"]["FORWARD"]);
         CHECK(forward[7] == "-A FORWARD -j DOCKER-ISOLATION");
-        CHECK(firewall.ensure().empty());
+        CHECK(firewall.ensure().tables.empty());
       }
       SECTION("a jump ahead is left alone, " + command) {
         apply({"-N", "DOCKER-USER"});
         apply({"-I", "FORWARD", "-j", "DOCKER-USER"});
-        CHECK(firewall.ensure().empty());
+        CHECK(firewall.ensure().tables.empty());
       }
     });
   }
@@ -273,7 +277,7 @@ TEST_CASE("traffic to local containers keeps its source when asked") {
     auto rules = Iptables().save()["nat"]["WEAVE"];
     REQUIRE(rules.size() == 4);
     CHECK_THAT(rules.front(), Contains("-d 10.32.0.0/13") && Contains("-j RETURN"));
-    CHECK(firewall.ensure().empty());
+    CHECK(firewall.ensure().tables.empty());
   });
 }
 

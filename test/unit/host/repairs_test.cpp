@@ -62,6 +62,13 @@ TEST_CASE("repairs of the last hour are listed with their number") {
   CHECK(f.repairs.recent().empty());
 }
 
+TEST_CASE("usual changes are not listed, but not repaired without a pause either") {
+  Fixture f;
+  for (int i = 0; i <= Repairs::kAtOnce; ++i) f.repairs.note("rules", Repairs::Why::kUsual);
+  CHECK(f.repairs.recent().empty());
+  CHECK_FALSE(f.repairs.due("rules"));
+}
+
 TEST_CASE("the number of remembered items is limited") {
   Fixture f;
   for (int i = 0; i < 3000; ++i) f.repairs.note("port " + std::to_string(i));
