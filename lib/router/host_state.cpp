@@ -91,14 +91,19 @@ asio::awaitable<void> HostState::repair_firewall() {
 
 asio::awaitable<void> HostState::expose(Cidr address, bool masquerade) {
   co_await offload(pool_, [this, address, masquerade] {
-    host::add_bridge_address(address, bridge());
-    firewall_->add({address, masquerade});
+    bool added = host::add_bridge_address(address, bridge());
+    try {
+      firewall_->add({address, masquerade});
+    } catch (const Error&) {
+      if (added) host::remove_bridge_address(address.address, bridge());
+      throw;
+    }
   });
 }
 
 asio::awaitable<void> HostState::hide(Cidr address) {
   co_await offload(pool_, [this, address] {
-    firewall_->remove(address);
+    firewall_->remove(address);  // first: repair_bridge() puts back the addresses that it knows
     host::remove_bridge_address(address.address, bridge());
   });
 }

@@ -38,6 +38,7 @@ void Reconciler::wake() {
 
 asio::awaitable<void> Reconciler::run(When when) {
   for (auto& entry : checks_) {
+    if (stopped_) co_return;  // the owners end, too
     if (when == When::kEvents && entry.when != When::kEvents) continue;
     std::string failure;
     try {

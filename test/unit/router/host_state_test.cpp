@@ -145,6 +145,20 @@ TEST_CASE("ranges that keep their source are followed") {
   });
 }
 
+TEST_CASE("an address whose firewall rules cannot be made is not exposed, and can be exposed later") {
+  with_host([](Fixture& f) {
+    f.prepare();
+    // iptables isn't found.
+    auto path = std::string(::getenv("PATH"));
+    ::setenv("PATH", "/nonexistent", 1);
+    CHECK_THROWS_AS(test::run(f.io, f.host.expose(kExposed, true)), Error);
+    ::setenv("PATH", path.c_str(), 1);
+    CHECK(test::run(f.io, f.host.exposed()).empty());
+    test::run(f.io, f.host.expose(kExposed, true));
+    CHECK(test::run(f.io, f.host.exposed()) == std::vector<Cidr>{kExposed});
+  });
+}
+
 TEST_CASE("an exposed address is on the bridge until it is hidden") {
   with_host([](Fixture& f) {
     f.prepare();
