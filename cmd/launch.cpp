@@ -9,6 +9,7 @@
 #include "router/launch.hpp"
 #include "router_client.hpp"
 #include "rows.hpp"
+#include "supervise/lock.hpp"
 
 namespace weave::cmd {
 namespace {
@@ -52,6 +53,7 @@ int launch(const LaunchGiven& given, const std::string& command, bool with_plugi
   auto settings = launch_settings(given.options, warnings, base_of(given.options));
   if (!with_plugin) settings.plugin = false;
   require_root(command);
+  if (supervise::weave_runs()) throw supervise::already_running();
   if (!settings.encrypted)
     if (auto before = router::last_launch(settings.state_dir); before && before->encrypted)
       warnings.emplace_back("Warning: the last launch had a password, and this one has none: peers with one refuse it");

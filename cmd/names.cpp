@@ -71,6 +71,7 @@ int add(const Words& words, const std::string& hostname) {
   if (!client.running()) throw control::NotRunning();
   auto named = resolve(given);
   if (!named.name) return kDone;
+  if (named.addresses.empty()) say("{} has no address in the network, so nothing is registered.", given.container);
   for (const auto& address : named.addresses)
     ask_part(client, "DNS", "PUT", path("/name", {named.owner, address}), {{"fqdn", *named.name}, {"strict", "true"}});
   return kDone;

@@ -28,7 +28,8 @@ int forget(const Words& peers) {
   return kDone;
 }
 
-constexpr std::chrono::seconds kForgotten{3};  // peers forget one that nobody is connected to sooner than that
+// Sooner than that, connections to a peer that has ended are closed, and it is forgotten.
+constexpr std::chrono::seconds kClosed{1}, kForgotten{3};
 constexpr std::chrono::milliseconds kBetweenLooks{200};
 
 const control::Peer* find_peer(const control::Report& report, const std::string& word) {
@@ -48,10 +49,10 @@ bool anybody_connected(const control::Report& report, const control::Peer& peer)
 void require_dead(control::Report report, const control::Client& client, const std::string& word) {
   if (word == report.router.name.str() || word == report.router.nickname)
     throw Error(fmt::format("{} is this peer itself", word), "to leave the network, use 'weave reset'");
-  for (auto until = std::chrono::steady_clock::now() + kForgotten;; report = report_of(client)) {
+  for (auto began = std::chrono::steady_clock::now();; report = report_of(client)) {
     const auto* peer = find_peer(report, word);
     if (!peer) return;
-    if (anybody_connected(report, *peer) || std::chrono::steady_clock::now() >= until)
+    if (std::chrono::steady_clock::now() - began >= (anybody_connected(report, *peer) ? kClosed : kForgotten))
       throw Error(fmt::format("{} counts as reachable and uses its addresses itself", word),
                   "stop that peer first; one that ended without a word counts as reachable for up to a minute; "
                   "--force takes its addresses at once");

@@ -53,7 +53,8 @@ void give_to_docker_group(const std::string& path) {
 }
 
 AlreadyRunning already_running() {
-  return {AlreadyRunning::What::kRouter, "weave is already running; you can stop it with 'weave stop'."};
+  return {AlreadyRunning::What::kRouter, "weave is already running; you can stop it with 'weave stop'.",
+          "options and peers of this command were ignored; 'weave connect' adds peers"};
 }
 
 UniqueFd lock_host() {

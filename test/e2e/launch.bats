@@ -13,7 +13,8 @@ nothing_left() {
   [[ $(on h1 weave launch) =~ ^[0-9a-f]{64}$ ]]
   run on h1 weave launch
   status_is 3
-  prints "weave is already running; you can stop it with 'weave stop'."
+  is "${lines[0]}" "weave is already running; you can stop it with 'weave stop'."
+  is "${lines[1]}" "Options and peers of this command were ignored; 'weave connect' adds peers."
 }
 
 @test "the bridge has the peer's name as MAC and an MTU with room for the tunnel" {
