@@ -255,3 +255,15 @@ END
   says 1 logs
   is "$stderr" "there is no log: weave has not been launched on this host"
 }
+
+@test "completion knows the values of options and ends after the last word" {
+  complete_words() {  # WORD...
+    bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weave; echo "${COMPREPLY[*]}"' - \
+      "$BATS_TEST_DIRNAME/../../completions/weave.bash" "$@"
+  }
+  is "$(complete_words weave launch --datapath '')" "direct bridge none"
+  is "$(complete_words weave launch --log-level d)" debug
+  is "$(complete_words weave status '')" "targets connections peers dns ipam plugin"
+  is "$(complete_words weave status dns '')" ""
+  is "$(complete_words weave --local sta)" "start status"
+}
