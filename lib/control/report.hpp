@@ -105,7 +105,8 @@ struct Router {
   std::optional<std::map<std::string, int64_t>> capture_stats;
   std::vector<MacEntry> macs;
   std::string service_id;
-  std::vector<Restored> restored;  // in the last hour, the newest first
+  std::vector<Restored> restored;     // in the last hour, the newest first
+  std::vector<std::string> problems;  // of this host's network, as sentences with what to do
 };
 
 struct Paxos {

@@ -137,6 +137,7 @@ std::string status(const Report& report) {
   out += line("Peers", peer_counts(r.peers));
   out += line("TrustedSubnets", joined(r.trusted_subnets, "none"));
   if (!r.datapath.empty()) out += line("Datapath", r.datapath);
+  for (const auto& problem : r.problems) out += line("Problem", problem);
   // What other programs remove: an operator wants to know who.
   for (const auto& one : r.restored)
     out += line("Restored", fmt::format("{} ({}last {})", one.item,

@@ -113,19 +113,25 @@ void Forwarder::reload() {
   checked_ = now;
   struct stat status {};
   if (stat(config_.resolv_conf.c_str(), &status) != 0) {
-    log::warning("cannot read the name servers, the old ones stay in use: file={} reason={}", config_.resolv_conf,
-                 errno_text(errno));
+    if (!std::exchange(unreadable_, true))
+      log::warning("cannot read the name servers, the old ones stay in use: file={} reason={}", config_.resolv_conf,
+                   errno_text(errno));
     return;
   }
   std::tuple<int64_t, int64_t, uint64_t, int64_t> version{status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ino,
                                                           status.st_size};
-  if (version == version_) return;
+  if (version == version_) {
+    unreadable_ = false;
+    return;
+  }
   try {
     upstreams_ = parse_resolv_conf(read_file(config_.resolv_conf));
   } catch (const Error& error) {
-    log::warning("cannot read the name servers, the old ones stay in use: reason={}", error.what());
+    if (!std::exchange(unreadable_, true))
+      log::warning("cannot read the name servers, the old ones stay in use: reason={}", error.what());
     return;
   }
+  unreadable_ = false;
   version_ = version;
   servers_.clear();
   for (const auto& text : upstreams_) {

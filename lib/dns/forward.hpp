@@ -60,6 +60,7 @@ class Forwarder {
   std::vector<std::string> upstreams_;
   Servers servers_;
   std::chrono::steady_clock::time_point checked_{};
+  bool unreadable_ = false;                                    // the file of name servers, which has been logged
   std::tuple<int64_t, int64_t, uint64_t, int64_t> version_{};  // mtime, inode, size
   size_t in_flight_ = 0;
 };

@@ -80,13 +80,13 @@ std::map<std::string, WantedTable> wanted_firewall(const FirewallConfig& config)
   const auto& bridge = config.bridge;
   auto accept_dns = [&](const std::string& interface) {
     for (const char* protocol : {"udp", "tcp"})
-      append_unique(filter.present,
+      append_unique(filter.first,
                     fmt::format("-A INPUT -i {0} -p {1} -m {1} --dport 53 -j ACCEPT", interface, protocol));
   };
   if (const auto& docker = config.docker_bridge) {
     auto protect = [&](const char* protocol, int port) {
-      filter.present.push_back(fmt::format("-A INPUT -d {0}/32 -i {1} -p {2} -m {2} --dport {3} -j DROP",
-                                           docker->address.str(), docker->name, protocol, port));
+      filter.first.push_back(fmt::format("-A INPUT -d {0}/32 -i {1} -p {2} -m {2} --dport {3} -j DROP",
+                                         docker->address.str(), docker->name, protocol, port));
     };
     protect("tcp", config.port);
     protect("udp", config.port);
@@ -97,14 +97,14 @@ std::map<std::string, WantedTable> wanted_firewall(const FirewallConfig& config)
   }
   for (const auto& interface : config.dns_interfaces) accept_dns(interface);
   if (config.user_bridges) {
-    filter.present.emplace_back("-A INPUT -j WEAVE-DNS");
+    filter.first.emplace_back("-A INPUT -j WEAVE-DNS");
     auto& rules = filter.chains["WEAVE-DNS"];
     for (const auto& interface : *config.user_bridges)
       for (const char* protocol : {"udp", "tcp"})
         rules.push_back(fmt::format("-A WEAVE-DNS -i {0} -p {1} -m {1} --dport 53 -j ACCEPT", interface, protocol));
   }
   if (config.control_port)
-    filter.present.push_back(
+    filter.first.push_back(
         fmt::format("-A INPUT -d 127.0.0.1/32 -p tcp -m tcp --dport {} -m addrtype ! --src-type LOCAL -m conntrack ! "
                     "--ctstate RELATED,ESTABLISHED -m comment --comment \"{}\" -j DROP",
                     config.control_port, kControlComment));
@@ -135,6 +135,7 @@ std::map<std::string, std::string> firewall_removal(const std::map<std::string, 
   };
   for (const auto& [table, wanted] : wanted_firewall(config)) {
     know(wanted.leading);
+    know(wanted.first);
     know(wanted.present);
   }
   know(foreign_rules(config));

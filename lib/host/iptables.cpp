@@ -103,9 +103,9 @@ size_t first_place(const std::vector<std::string>& rules) {
 }
 
 // The lines that bring `wanted` into a chain, in their order, without moving them above rules of others: a rule that is
-// in its place stays, and a missing one is put beside its neighbour.
+// in its place stays, and a missing one is put beside its neighbour. `begin`: where they begin when none is there.
 std::string place_lines(const std::string& chain, const std::vector<std::string>& wanted,
-                        std::vector<std::string> rules) {
+                        std::vector<std::string> rules, size_t begin) {
   auto keys = canonical(wanted);
   std::vector<size_t> ours(rules.size(), keys.size());  // per rule of the chain: its number among the wanted ones
   size_t barrier = rules.size();
@@ -141,7 +141,7 @@ std::string place_lines(const std::string& chain, const std::vector<std::string>
       at = *place[number - 1] + 1;
     } else {
       auto next = std::find_if(place.begin(), place.end(), [](const auto& each) { return each.has_value(); });
-      at = next == place.end() ? first_place(rules) : **next;
+      at = next == place.end() ? begin : **next;
     }
     lines += inserted_at(at + 1, wanted[number]);
     rules.insert(rules.begin() + static_cast<std::ptrdiff_t>(at), wanted[number]);
@@ -206,9 +206,14 @@ std::string repair_lines(const WantedTable& wanted, const SavedTable& saved) {
     for (const auto& old : rules_in(saved, chain_of(rule)))
       if (canonical_rule(old) == key) remove += with_verb("-D", old);
   }
-  std::map<std::string, std::vector<std::string>> leading;
+  std::map<std::string, std::vector<std::string>> leading, first;
   for (const auto& rule : wanted.leading) leading[chain_of(rule)].push_back(rule);
-  for (const auto& [chain, rules] : leading) place += place_lines(chain, rules, rules_in(saved, chain));
+  for (const auto& rule : wanted.first) first[chain_of(rule)].push_back(rule);
+  for (const auto& [chain, rules] : leading) {
+    const auto& now = rules_in(saved, chain);
+    place += place_lines(chain, rules, now, first_place(now));
+  }
+  for (const auto& [chain, rules] : first) place += place_lines(chain, rules, rules_in(saved, chain), 0);
   for (const auto& rule : wanted.present) {
     auto existing = canonical(rules_in(saved, chain_of(rule)));
     if (std::find(existing.begin(), existing.end(), canonical_rule(rule)) == existing.end()) place += rule + '\n';
@@ -225,7 +230,8 @@ bool lacks(const WantedTable& wanted, const SavedTable& saved) {
   };
   for (const auto& [chain, rules] : wanted.chains)
     if (!saved.contains(chain) || std::ranges::any_of(rules, lacks_rule)) return true;
-  return std::ranges::any_of(wanted.leading, lacks_rule) || std::ranges::any_of(wanted.present, lacks_rule);
+  auto lacks_some = [&](const auto& rules) { return std::ranges::any_of(rules, lacks_rule); };
+  return lacks_some(wanted.leading) || lacks_some(wanted.first) || lacks_some(wanted.present);
 }
 
 }  // namespace

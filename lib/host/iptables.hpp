@@ -24,6 +24,9 @@ struct WantedTable {
   // In this order; a new chain of them begins ahead of Docker's rules and of those that decide about all packets. Rules
   // that others put between or above them stay there, but for Docker's that would let packets pass to our bridge.
   std::vector<std::string> leading;
+  // In this order, at the head of their chains when none of them is there: a firewall may end with rules that reject
+  // all packets, or accept some that are not for everybody. What others put above or between them later stays there.
+  std::vector<std::string> first;
   std::vector<std::string> present;  // appended to their chains when missing
   std::vector<std::string> absent;   // removed
 };

@@ -242,6 +242,21 @@ void Node::Impl::drop(Sessions::iterator found, const std::string& reason, bool 
   connections_changed = true;
 }
 
+void Node::Impl::keep_only_from(const std::set<Ip>& addresses) {
+  std::vector<ConnectionId> lost;
+  for (const auto& [id, session] : sessions)
+    if (auto ip = session.tcp->local().ip; ip.is_v4() && !addresses.contains(ip)) lost.push_back(id);
+  for (auto id : lost) {
+    auto found = sessions.find(id);
+    if (found == sessions.end()) continue;
+    auto reason = fmt::format("this host has no longer the address {}", found->second.tcp->local().ip.str());
+    log::info("connection closed: peer={} reason=\"{}\"", found->second.theirs.label(), reason);
+    mesh.connection_closed(id, reason, now());
+    drop(found, reason, false);
+  }
+  if (!lost.empty()) pump();
+}
+
 void Node::Impl::set_timer() {
   if (stopped) return;
   auto next = std::min(mesh.next_tick(), maker.next_wake());
@@ -311,6 +326,10 @@ void Node::broadcast(const std::string& channel, Gossip data) {
 void Node::gossip(const std::string& channel, Gossip data) {
   impl_->mesh.gossip(channel, std::move(data), now());
   impl_->wake();
+}
+
+void Node::keep_only_from(const std::set<Ip>& addresses) {
+  impl_->keep_only_from(addresses);
 }
 
 const Mesh& Node::mesh() const {

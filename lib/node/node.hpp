@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,10 @@ class Node {
   Result<void> unicast(std::string_view channel, PeerName to, ByteView data);
   void broadcast(const std::string& channel, Gossip data);
   void gossip(const std::string& channel, Gossip data);
+
+  // The IPv4 addresses that this host has now: a connection from another one can carry nothing any more. It is closed,
+  // and dialled again at once.
+  void keep_only_from(const std::set<Ip>& addresses);
 
   const Mesh& mesh() const;
   NodeStatus status() const;

@@ -38,6 +38,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
 
   // Keeps the reason for the status, if the passwords differ.
   void note_refused(const Ip& ip, const std::string& reason);
+  void keep_only_from(const std::set<Ip>& addresses);
 
   // -- node.cpp
   void start();

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 // A peer that misses heartbeats says so after seconds, not more often.
 constexpr auto kComplaintInterval = 2s;
 
-enum Tag : uint8_t { kMissing = 16, kBack = 17, kQuickPeer = 18, kSending = 19 };
+enum Tag : uint8_t { kMissing = 16, kBack = 17, kQuickPeer = 18, kSending = 19, kBlocked = 20 };
 
 }  // namespace
 
@@ -21,17 +21,29 @@ bool Heartbeats::heard(Time now) {
   return !std::exchange(heard_, true);
 }
 
-void Heartbeats::announce() { events_.control.push_back({kQuickPeer, {}}); }
+void Heartbeats::announce() {
+  events_.control.push_back({kQuickPeer, {}});
+}
 
-void Heartbeats::acknowledged(Time now) { sent(now, false); }
+void Heartbeats::acknowledged(Time now) {
+  sent(now, false);
+}
 
 void Heartbeats::sent(Time now, bool fast) {
   auto interval = quick_ ? std::chrono::milliseconds(kQuick) : std::chrono::milliseconds(kSlow);
   due_at_ = now + (fast ? kFast : interval);
 }
 
+void Heartbeats::leaves(bool sent) {
+  if (leaves_ && !sent && quick_) events_.control.push_back({kBlocked, {}});
+  judge(hears_, reaches_, sent);
+}
+
 bool Heartbeats::control(uint8_t tag, Time now) {
   switch (tag) {
+    case kBlocked:
+      judge(false, reaches_);
+      return true;
     case kQuickPeer:
       quick_ = true;
       due_at_ = std::min(due_at_, now + kQuick);
@@ -68,12 +80,15 @@ bool Heartbeats::tick(Time now) {
   return true;
 }
 
-Time Heartbeats::next_tick() const { return std::min(due_at_, missing_at()); }
+Time Heartbeats::next_tick() const {
+  return std::min(due_at_, missing_at());
+}
 
-void Heartbeats::judge(bool hears, bool reaches) {
-  bool before = hears_ && reaches_, after = hears && reaches;
+void Heartbeats::judge(bool hears, bool reaches, bool leaves) {
+  bool before = hears_ && reaches_ && leaves_, after = hears && reaches && leaves;
   hears_ = hears;
   reaches_ = reaches;
+  leaves_ = leaves;
   if (before != after) events_.healthy = after;
 }
 

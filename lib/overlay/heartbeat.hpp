@@ -9,8 +9,10 @@
 //     19 sending    answers 16: "I send, so they are lost". Without it the peer's router may be hung or gone while its
 //                   kernel carries frames on, and the overlay stays in use until 60 s are over
 //     17 back       heartbeats arrive again
+//     20 blocked    "my kernel refuses to send to you": the receiver needn't wait for heartbeats to be missing
 //
-// A path counts as of use while both hold: we hear the peer, and the peer hasn't said that it doesn't hear us.
+// A path counts as of use while all hold: we hear the peer, the peer hasn't said that it doesn't hear us, and our
+// kernel sends.
 #pragma once
 #include <algorithm>
 
@@ -37,6 +39,8 @@ class Heartbeats {
   void acknowledged(Time now);
   // A heartbeat is sent now, which sets when the next is due. `fast`: as before an acknowledgement.
   void sent(Time now, bool fast);
+  // The kernel has taken the heartbeat, or refused it: no route, or larger than the interface's MTU.
+  void leaves(bool sent);
   // False: the message isn't about heartbeats.
   bool control(uint8_t tag, Time now);
   // Does what is due but for sending; true once when kTimeout has passed without a heartbeat.
@@ -50,11 +54,12 @@ class Heartbeats {
   bool reaches() const { return reaches_; }
 
  private:
-  void judge(bool hears, bool reaches);
+  void judge(bool hears, bool reaches, bool leaves);
+  void judge(bool hears, bool reaches) { judge(hears, reaches, leaves_); }
   Time missing_at() const;
 
   ForwarderEvents& events_;
-  bool quick_ = false, heard_ = false, hears_ = true, reaches_ = true;
+  bool quick_ = false, heard_ = false, hears_ = true, reaches_ = true, leaves_ = true;
   bool reported_ = false;   // the peer knows that we don't hear it
   bool timed_out_ = false;  // tick() has said so
   Time due_at_ = Time::max(), last_ = Time::max();

@@ -83,6 +83,10 @@ Datapath::Datapath(asio::any_io_executor executor, Store& store, Config config)
     if (!fast_->reason().empty())
       warnings_.push_back(
           fmt::format("the data path is '--datapath=bridge', where all frames cross the bridge: {}", fast_->reason()));
+    if (config_.encrypted && !fast_->no_esp().empty())
+      warnings_.push_back(
+          fmt::format("encrypted connections use sleeve, which is slower: {}; 'modprobe esp4 xfrm_user' may help",
+                      fast_->no_esp()));
   } catch (const Error& error) {
     unavailable_because_ = error.what();
     remove_fast();
@@ -124,10 +128,24 @@ void Datapath::keep_short_id(const mesh::Peers& peers) {
   store_.put(kRouterTable, kShortIdKey, std::to_string(*id));
 }
 
+void Datapath::start() {
+  try {
+    start_sleeve();
+  } catch (const Error& error) {
+    if (!fast_) throw;
+    no_sleeve_because_ = error.what();
+    sleeve_->set_unavailable(no_sleeve_because_);
+    warnings_.push_back(fmt::format("no sleeve, so peers without the fast datapath can't be reached: {}; {}",
+                                    error.what(), error.hint()));
+  }
+}
+
 void Datapath::start_sleeve() {
   auto place = fast_ ? overlay::TapPlace::kTrunk : overlay::TapPlace::kPort;
   int link = sleeve_->start(config_.bridge, place);
   if (fast_) fast_->set_sleeve(link);
+  no_sleeve_because_.clear();
+  sleeve_->set_unavailable({});
 }
 
 void Datapath::repair(host::Repairs& repairs) {
@@ -137,6 +155,14 @@ void Datapath::repair(host::Repairs& repairs) {
   auto tap = net.find_link(name);
   auto bridge = net.find_link(config_.bridge);
   if (!bridge) return;
+  if (!no_sleeve_because_.empty()) {  // the module may be there by now
+    try {
+      start_sleeve();
+      log::info("sleeve is available now");
+    } catch (const Error&) {
+    }
+    return;
+  }
   bool sound = sleeve_->carries() && tap && tap->up && (fast_ || tap->master == bridge->index);
   if (!sound)
     repairs.attempt("interface " + name, [&] {
@@ -155,6 +181,7 @@ std::string Datapath::text() const {
   if (!fast_->reason().empty()) text += fmt::format(" ({})", fast_->reason());
   if (config_.encrypted && !fast_->no_esp().empty())
     text += fmt::format("; encrypted connections by sleeve ({})", fast_->no_esp());
+  if (!no_sleeve_because_.empty()) text += fmt::format("; no sleeve ({})", no_sleeve_because_);
   return text;
 }
 

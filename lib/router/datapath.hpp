@@ -42,8 +42,9 @@ class Datapath {
   const std::vector<std::string>& warnings() const { return warnings_; }
   bool has_fast() const { return fast_.has_value(); }
 
-  // Starts sleeve on the bridge. Throws Error when its interface cannot be made.
-  void start() { start_sleeve(); }
+  // Starts sleeve on the bridge. When its interface cannot be made, the fast datapath goes on without it, with a
+  // warning; without the fast datapath that is an Error. To be called before the node starts.
+  void start();
   // The peers' short IDs have changed: our own is stored. With another one this peer would be another destination to
   // all others: frames in flight, and what they know of the places of MAC addresses, would be lost.
   void keep_short_id(const mesh::Peers& peers);
@@ -66,8 +67,9 @@ class Datapath {
   Config config_;
   std::optional<overlay::SleeveDatapath> sleeve_;  // until stop()
   std::optional<overlay::FastDatapath> fast_;      // nothing: all frames use sleeve
-  std::string unavailable_because_;
-  std::optional<uint16_t> short_id_;  // as stored
+  std::string unavailable_because_;                // the fast datapath
+  std::string no_sleeve_because_;                  // its interface cannot be made
+  std::optional<uint16_t> short_id_;               // as stored
   std::vector<std::string> warnings_;
 };
 

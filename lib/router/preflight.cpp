@@ -14,6 +14,7 @@
 #include "host/iptables.hpp"
 #include "host/netlink.hpp"
 #include "host/routes.hpp"
+#include "router/last_launch.hpp"
 #include "supervise/lock.hpp"
 
 namespace weave::router {
@@ -79,14 +80,15 @@ void check_routes(const Settings& settings, std::vector<std::string>& warnings) 
   if (!route) return;
   auto overlap =
       fmt::format("Network {} overlaps with existing route {} on host", range->str(), route->destination.str());
-  if (!settings.range_given)
+  // A member of a cluster can't choose another range; it must be able to launch again.
+  if (!settings.range_given && !last_launch(settings.state_dir))
     throw Error(
         fmt::format("{}\nERROR: Default --ipalloc-range {} overlaps with existing route on host.\n"
                     "You must pick another range and set it on all hosts.",
                     overlap, range->str()));
   warnings.push_back(overlap);
-  warnings.push_back(
-      fmt::format("WARNING: Specified --ipalloc-range {} overlaps with existing route on host.", range->str()));
+  warnings.push_back(fmt::format("WARNING: {} --ipalloc-range {} overlaps with existing route on host.",
+                                 settings.range_given ? "Specified" : "Default", range->str()));
   warnings.push_back("Unless this is deliberate, you must pick another range and set it on all hosts.");
 }
 
@@ -113,7 +115,10 @@ void check_docker(const Settings& settings, std::vector<std::string>& warnings) 
     throw;
   } catch (const Error& error) {
     if (settings.plugin && !settings.foreground)
-      throw Error(error.what(), "start Docker, or launch without it: --docker-api '' --plugin=false");
+      throw Error(
+          error.what(),
+          "start Docker, name its socket with DOCKER_HOST or --docker-api, or launch without it: --docker-api '' "
+          "--plugin=false");
     warnings.emplace_back(error.what());
   }
 }

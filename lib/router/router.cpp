@@ -13,6 +13,7 @@
 #include "control/client.hpp"
 #include "host/identity.hpp"
 #include "host/netlink.hpp"
+#include "host/routes.hpp"
 #include "migrate/weave_net.hpp"
 #include "names/entry.hpp"
 #include "router/last_launch.hpp"
@@ -29,7 +30,7 @@ constexpr const char* kNetworkItem = "Docker's network weave";
 constexpr int kControlMode = 0660;
 constexpr const char* kNameKey = "name";
 constexpr const char* kMachineKey = "machine";  // whose id the name was derived from; empty: of none
-constexpr const char* kUnknownIdent = "_";  // holds addresses of containers whose id is unknown
+constexpr const char* kUnknownIdent = "_";      // holds addresses of containers whose id is unknown
 
 PeerName random_name() {
   Mac mac;
@@ -59,7 +60,8 @@ void Router::open_store() {
 void Router::identify() {
   auto stored = PeerName::parse(store_->get(kRouterTable, kNameKey).value_or(""));
   auto mark = host::machine_mark(), stored_mark = store_->get(kRouterTable, kMachineKey).value_or("");
-  bool copied = !stored_mark.empty() && !mark.empty() && stored_mark != mark && !host::Netlink().find_link(settings_.bridge);
+  bool copied =
+      !stored_mark.empty() && !mark.empty() && stored_mark != mark && !host::Netlink().find_link(settings_.bridge);
   if (settings_.name)
     self_ = *settings_.name;
   else if (stored && !copied)
@@ -153,13 +155,13 @@ asio::awaitable<void> Router::claim_found_addresses() {
 
 void Router::start_mesh(std::vector<std::string>& warnings) {
   owners_.datapath = make_datapath();
+  owners_.datapath->start();
   for (const auto& line : owners_.datapath->warnings()) warnings.push_back(line);
   owners_.peers = make_peers();
   auto& node = owners_.peers->node();
   if (owners_.addresses) node.add_channel(ipam::kChannelName, addresses_channel_);
   if (owners_.dns_on()) node.add_channel(names::kChannelName, owners_.names->channel());
   node.start();
-  owners_.datapath->start();
   owners_.datapath->keep_short_id(node.mesh().peers());
   for (auto& refused : owners_.peers->connect_initial()) warnings.push_back(std::move(refused));
 }
@@ -199,11 +201,39 @@ asio::awaitable<void> Router::restore_docker_network() {
   if (plugin.network().problem().empty()) repairs_.note(kNetworkItem);
 }
 
+// A route that a VPN or another program has made in the range takes its part of the containers away from this host.
+void Router::look_at_routes() {
+  if (!settings_.range) return;
+  auto route = host::overlapping_route(*settings_.range, settings_.bridge);
+  auto problem = route ? fmt::format(
+                             "the route {} of this host overlaps the address range {}: this host doesn't reach "
+                             "containers there; remove the route, or use another range on all hosts",
+                             route->destination.str(), settings_.range->str())
+                       : std::string();
+  if (problem == route_problem_) return;
+  if (route)
+    log::warning("a route of this host overlaps the address range: route={} range={}", route->destination.str(),
+                 settings_.range->str());
+  else
+    log::info("no route of this host overlaps the address range any more");
+  route_problem_ = std::move(problem);
+}
+
 void Router::add_checks() {
   using When = Reconciler::When;
   reconciler_.add("bridge", When::kEvents, [this] { return owners_.host->repair_bridge(); });
   reconciler_.add("data path", When::kEvents, [this]() -> asio::awaitable<void> {
     owners_.datapath->repair(repairs_);
+    co_return;
+  });
+  reconciler_.add("host's addresses", When::kEvents, [this]() -> asio::awaitable<void> {
+    std::set<Ip> addresses;
+    for (const auto& address : host::Netlink().addresses()) addresses.insert(Ip(address.cidr.address));
+    if (!addresses.empty()) owners_.peers->node().keep_only_from(addresses);
+    co_return;
+  });
+  reconciler_.add("routes", When::kEvents, [this]() -> asio::awaitable<void> {
+    look_at_routes();
     co_return;
   });
   reconciler_.add("firewall", When::kTimer, [this] { return owners_.host->repair_firewall(); });

@@ -64,6 +64,7 @@ class Router {
   void serve_api();
   void add_checks();
   asio::awaitable<void> restore_docker_network();
+  void look_at_routes();
   void on_docker_event(const docker::Event& event);
   asio::awaitable<void> docker_connected();
   asio::awaitable<void> maintenance_loop();
@@ -93,6 +94,7 @@ class Router {
   std::unique_ptr<control::Routes> routes_;
   std::vector<std::unique_ptr<http::Server>> servers_;
   bool ready_ = false, stopping_ = false;
+  std::string route_problem_;     // a route of the host in the range; empty: none
   bool network_removed_ = false;  // Docker's network, by somebody else
   std::function<void()> on_stop_ = [] {};
 };

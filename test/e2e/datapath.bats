@@ -454,7 +454,7 @@ counts() { on h1 sh -c 'curl -s 127.0.0.1:6782/metrics' | grep "weave_overlay_dr
   [ -z "$(on h1 weave status | grep 'Datapath: direct$')" ] || skip "this kernel has ESP"
   eventually uses h2 'encrypted   sleeve' h1
   on h1 weave status | grep 'Datapath: direct; encrypted connections by sleeve (the kernel has no ESP'
-  reason h1 h2 "(fastdp: fastdp can't encrypt: the kernel has no ESP"
+  reason h1 h2 "(fastdp: it can't encrypt: the kernel has no ESP"
   eventually guest h1 ping -c 1 -W 1 10.32.0.2
   # all of a stream leaves as sleeve's packets, none as the fast datapath's
   sent() { on h1 weave report -f "{{.Router.OverlayDiagnostics.$1}}" | grep -o "$2[^0-9]*[0-9]*" | head -1 | grep -o '[0-9]*$'; }

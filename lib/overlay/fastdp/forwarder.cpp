@@ -24,7 +24,7 @@ Result<FastHop> fast_hop(const Link& link, const FastPort& port) {
   if (!link.local || !link.remote_address) return Refused("fastdp needs an IPv4 connection");
   FastHop hop{.local = link.local->ip, .remote = link.remote_address->ip, .port = port.port};
   if (!link.key.empty()) {
-    if (!port.esp) return Refused(fmt::format("fastdp can't encrypt: {}", port.no_esp));
+    if (!port.esp) return Refused(fmt::format("it can't encrypt: {}", port.no_esp));
     hop.mark = FASTDP_MARK;
   }
   if (link.initiator) {
@@ -168,6 +168,7 @@ void FastForwarder::send_heartbeat(Time now) {
   if (!trouble.empty() && trouble != unsent_)
     log::warning("cannot send heartbeats: overlay=fastdp peer={} address={}:{} reason={}", link_.remote_label,
                  hop_.remote.str(), hop_.port, trouble);
+  heartbeats_.leaves(trouble.empty());
   unsent_ = std::move(trouble);
 }
 
@@ -180,10 +181,16 @@ std::string FastForwarder::trouble() const {
   if (!heartbeats_.reaches()) return fmt::format("the peer gets none of our heartbeats: {}", path);
   if (established_ && !heartbeats_.heard_any())
     return fmt::format("no heartbeats of the peer arrive: is UDP port {} open on this host?", hop_.port);
-  if (confirmed_ && !established_) return fmt::format("no heartbeat acknowledged yet: {}", path);
-  if (remote_mtu_ && *remote_mtu_ != port_.mtu)
+  auto other_mtu = [&]() -> std::string {
+    if (!remote_mtu_ || *remote_mtu_ == port_.mtu) return {};
     return fmt::format("the peer's containers have an MTU of {}, ours {}: launch with the same WEAVE_MTU on all hosts",
                        *remote_mtu_, port_.mtu);
+  };
+  if (confirmed_ && !established_) {
+    auto mtu = other_mtu();
+    return mtu.empty() ? fmt::format("no heartbeat acknowledged yet: {}", path) : mtu;
+  }
+  if (auto mtu = other_mtu(); !mtu.empty()) return mtu;
   return {};
 }
 

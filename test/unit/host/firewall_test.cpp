@@ -214,6 +214,21 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
         CHECK(forward[7] == "-A FORWARD -j DOCKER-ISOLATION");
         CHECK(firewall.ensure().tables.empty());
       }
+      SECTION("in INPUT ours are ahead of what was there, and stay below what comes later, " + command) {
+        apply({"-F", "INPUT"});
+        apply({"-A", "INPUT", "-p", "tcp", "--dport", "6783", "-j", "ACCEPT"});
+        apply({"-A", "INPUT", "-j", "REJECT"});
+        CHECK(firewall.ensure().tables == Rules{"filter"});
+        auto input = Iptables(command).save()["filter"]["INPUT"];
+        REQUIRE(input.size() == 8);
+        CHECK(input[0] == "-A INPUT -d 172.17.0.1/32 -i docker0 -p tcp -m tcp --dport 6783 -j DROP");
+        CHECK(input[6] == "-A INPUT -p tcp -m tcp --dport 6783 -j ACCEPT");
+        apply({"-I", "INPUT", "-i", "docker0", "-j", "ACCEPT"});
+        CHECK(firewall.ensure().tables.empty());
+        apply({"-D", "INPUT", "-d", "172.17.0.1/32", "-i", "docker0", "-p", "tcp", "--dport", "6783", "-j", "DROP"});
+        CHECK(firewall.ensure().tables == Rules{"filter"});
+        CHECK(Iptables(command).save()["filter"]["INPUT"][0] == "-A INPUT -i docker0 -j ACCEPT");
+      }
       SECTION("a jump ahead is left alone, " + command) {
         apply({"-N", "DOCKER-USER"});
         apply({"-I", "FORWARD", "-j", "DOCKER-USER"});

@@ -121,6 +121,7 @@ SleeveDatapath::~SleeveDatapath() {
 
 Result<std::unique_ptr<Forwarder>> SleeveDatapath::make(Link link, std::function<void()> changed) {
   if (!link.local || !link.remote_address) return Refused("sleeve needs an IPv4 connection");
+  if (!impl_->unavailable.empty()) return Refused(impl_->unavailable);
   return std::make_unique<RegisteredSleeve<Impl>>(impl_, std::move(link), std::move(changed));
 }
 
@@ -133,6 +134,10 @@ int SleeveDatapath::start(const std::string& bridge, TapPlace place, const std::
   log::info("overlay started: overlay=sleeve interface={} place={}", interface,
             place == TapPlace::kTrunk ? "trunk" : "bridge");
   return index;
+}
+
+void SleeveDatapath::set_unavailable(std::string reason) {
+  impl_->unavailable = std::move(reason);
 }
 
 bool SleeveDatapath::carries() const {

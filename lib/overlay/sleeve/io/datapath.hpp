@@ -60,6 +60,8 @@ class SleeveDatapath : public Overlay {
   int start(const std::string& bridge, TapPlace place = TapPlace::kPort, const std::string& interface = kInterfaceName);
   // start() succeeded, and the interface is still there.
   bool carries() const;
+  // From now on make() refuses with this reason; empty: it doesn't.
+  void set_unavailable(std::string reason);
   // Lets go of the bridge; connections live on.
   void stop();
 

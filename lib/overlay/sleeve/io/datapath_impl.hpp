@@ -101,6 +101,7 @@ struct SleeveDatapath::Impl : std::enable_shared_from_this<SleeveDatapath::Impl>
   SleeveCounters sending, receiving;  // of the threads
   SleeveCounters own;                 // of the control thread: heartbeats and tests
   std::string interface;
+  std::string unavailable;  // why no connection can use sleeve
   TapPlace place = TapPlace::kPort;
   std::shared_ptr<const TrunkTable> trunk_table;
   std::unique_ptr<Tap> tap;  // changed only while the threads are stopped

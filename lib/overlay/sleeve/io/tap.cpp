@@ -31,7 +31,8 @@ void silence(const std::string& name) {
 
 Tap::Tap(const std::string& name, const std::string& bridge, TapPlace place)
     : fd_(open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {
-  if (!fd_) throw Error(fmt::format("cannot open /dev/net/tun: {}", errno_text(errno)), "is the module `tun` there?");
+  if (!fd_)
+    throw Error(fmt::format("cannot open /dev/net/tun: {}", errno_text(errno)), "load the module: modprobe tun");
   auto attempt = [&](const std::string& what, bool ok) {
     if (!ok) throw errno_error(fmt::format("cannot {} {}", what, name));
   };

@@ -92,7 +92,7 @@ TEST_CASE("connections without ESP for encryption or without the peer's address 
   link.key = Secret(Bytes(32, 1));
   auto refused = fast_hop(link, plain_port(6784));
   REQUIRE_FALSE(refused);
-  CHECK(refused.error() == "fastdp can't encrypt: the kernel has no ESP (xfrm): because");
+  CHECK(refused.error() == "it can't encrypt: the kernel has no ESP (xfrm): because");
   link = link_of(true);
   link.remote_address.reset();
   CHECK_FALSE(fast_hop(link, plain_port(6784)));
@@ -340,6 +340,28 @@ TEST_CASE("a send error is reported, and heartbeats continue") {
   us.ids.erase(b);
   us.forwarder.tick(start + 1s);
   CHECK(us.forwarder.trouble() == "a short id isn't known");
+}
+
+TEST_CASE("a refusal by the own kernel switches the overlay at both ends at once") {
+  QuickPair pair;
+  pair.pass(true, true);
+  pair.us.trouble = "the largest frames, 1460 bytes with their headers, don't fit the interface's MTU";
+  pair.pass(true, false);
+  CHECK_FALSE(pair.us_healthy);
+  CHECK_FALSE(pair.them_healthy);
+  CHECK(pair.us.forwarder.trouble().starts_with("the largest frames"));
+  pair.us.trouble.clear();
+  pair.pass(true, true);
+  CHECK(pair.us_healthy);
+  CHECK(pair.them_healthy);
+}
+
+TEST_CASE("different MTUs are named before anything is established") {
+  End us(true);
+  us.forwarder.confirm(start);
+  us.receive(encode_heartbeat(make_vni(0x9b9, 0xc46), uid, 1376), ip_b, start);
+  CHECK(us.forwarder.trouble() ==
+        "the peer's containers have an MTU of 1376, ours 1410: launch with the same WEAVE_MTU on all hosts");
 }
 
 TEST_CASE("malformed control messages are ignored") {
