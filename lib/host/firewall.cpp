@@ -1,5 +1,7 @@
 #include "host/firewall.hpp"
 
+#include <fmt/ranges.h>
+
 namespace weave::host {
 namespace {
 
@@ -186,8 +188,44 @@ void Firewall::start() {
   ensure();
 }
 
+std::map<std::string, WantedTable> Firewall::wanted() const {
+  auto tables = wanted_firewall(config_);
+  for (auto& [name, table] : tables)
+    for (const auto& match : missing_) {
+      auto reduce = [&](std::vector<std::string>& rules) {
+        for (auto& rule : rules) rule = rule_without(rule, match);
+        std::erase(rules, std::string());
+      };
+      for (auto& [chain, rules] : table.chains) reduce(rules);
+      for (auto* rules : {&table.leading, &table.first, &table.present}) reduce(*rules);
+    }
+  return tables;
+}
+
 Iptables::Ensured Firewall::ensure() {
-  return iptables_.ensure(wanted_firewall(config_));
+  for (;;) {
+    try {
+      return iptables_.ensure(wanted());
+    } catch (const MissingMatch& error) {
+      if (!missing_.insert(error.match()).second) throw;
+    }
+  }
+}
+
+std::vector<std::string> Firewall::problems() const {
+  std::vector<std::string> out;
+  for (const auto& match : missing_) {
+    if (match == "comment") continue;  // nothing is lost but the comments
+    std::vector<std::string> lost;
+    for (const auto& [name, table] : wanted_firewall(config_))
+      for (const auto* rules : {&table.leading, &table.first, &table.present})
+        for (const auto& rule : *rules)
+          if (rule_without(rule, match).empty()) lost.push_back(rule.substr(3));
+    out.push_back(fmt::format("the kernel lacks the iptables match {0}, so these rules are not made: {1}; load it with "
+                              "'modprobe xt_{0}'",
+                              match, fmt::join(lost, "; ")));
+  }
+  return out;
 }
 
 void Firewall::add(const Exposure& exposure) {

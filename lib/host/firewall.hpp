@@ -1,6 +1,7 @@
 // The rules that the host needs: Weave Net's chains and rules, kept whole while the router runs.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,9 +75,17 @@ class Firewall {
   // Removes all rules and chains, for `weave reset`.
   void uninstall();
 
+  // Matches that the kernel lacks: rules leave out a comment, and other rules that need one aren't made. As sentences.
+  std::vector<std::string> problems() const;
+  // Forgets them: the next ensure() tries all rules again.
+  void retry_missing() { missing_.clear(); }
+
  private:
+  std::map<std::string, WantedTable> wanted() const;
+
   Iptables iptables_;
   FirewallConfig config_;
+  std::set<std::string> missing_;
 };
 
 }  // namespace weave::host

@@ -168,6 +168,32 @@ std::map<std::string, SavedTable> parse_saved(std::string_view text) {
   return tables;
 }
 
+std::string missing_match(std::string_view errors) {
+  auto after = [&](std::string_view before, std::string_view end) -> std::string {
+    auto at = errors.find(before);
+    if (at == errors.npos) return {};
+    auto name = errors.substr(at + before.size());
+    auto size = name.find(end);
+    return size == name.npos ? std::string() : std::string(name.substr(0, size));
+  };
+  if (errors.find("missing kernel module") != errors.npos)
+    if (auto name = after("Extension ", " revision"); !name.empty()) return name;
+  return after("Couldn't load match `", "'");
+}
+
+std::string rule_without(const std::string& rule, const std::string& match) {
+  auto at = rule.find("-m " + match + " ");
+  if (at == rule.npos) return rule;
+  if (match != "comment") return {};
+  auto text = rule.find("--comment ", at);
+  if (text == rule.npos) return rule;
+  text += std::string_view("--comment ").size();
+  auto end = rule[text] == '"' ? rule.find('"', text + 1) + 1 : rule.find(' ', text);
+  auto out = rule.substr(0, at) + (end >= rule.size() ? "" : rule.substr(end + 1));
+  while (out.ends_with(' ')) out.pop_back();
+  return out;
+}
+
 std::string canonical_rule(std::string_view rule) {
   std::vector<std::string> options;
   auto words = words_of(rule);
@@ -257,13 +283,16 @@ void Iptables::restore(const std::map<std::string, std::string>& lines) const {
   for (const auto& [table, text] : lines)
     if (!text.empty()) input += fmt::format("*{}\n{}COMMIT\n", table, text);
   if (input.empty()) return;
-  auto finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);
-  // 4: another program changed the rules at the same time.
-  for (int again = 0; finished.status == 4 && again < 10; ++again) {
+  auto attempt = [&] { return run({command_ + "-restore", "--noflush", "-w", "10"}, input); };
+  auto finished = attempt();
+  // 4: another program changed the rules at the same time, or the kernel refused a rule.
+  for (int again = 0; finished.status == 4 && missing_match(finished.errors).empty() && again < 10; ++again) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    finished = run({command_ + "-restore", "--noflush", "-w", "10"}, input);
+    finished = attempt();
   }
   if (finished.status == 0) return;
+  if (auto match = missing_match(finished.errors); !match.empty()) throw MissingMatch(match);
+  while (finished.errors.ends_with('\n')) finished.errors.pop_back();
   throw Error(fmt::format("{}-restore failed ({}): {}", command_, finished.status, finished.errors),
               finished.status == 127 ? "install iptables" : "");
 }

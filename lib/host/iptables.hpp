@@ -6,6 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
 namespace weave::host {
 
 // The rules of one table as iptables-save prints them ("-A CHAIN ..."), by chain, in order. Own chains may be empty.
@@ -35,6 +39,25 @@ struct WantedTable {
 // holds.
 std::string repair_lines(const WantedTable& wanted, const SavedTable& saved);
 
+// The kernel lacks the match of a rule: its module isn't there.
+class MissingMatch : public Error {
+ public:
+  explicit MissingMatch(std::string match)
+      : Error(fmt::format("the kernel lacks the iptables match {}", match), fmt::format("modprobe xt_{}", match)),
+        match_(std::move(match)) {}
+  const std::string& match() const noexcept { return match_; }
+
+ private:
+  std::string match_;
+};
+
+// The match that iptables-restore named as missing: "Extension NAME revision N not supported, missing kernel module?" of
+// iptables-nft, "Couldn't load match `NAME'" of iptables-legacy. Empty: it failed for another reason.
+std::string missing_match(std::string_view errors);
+
+// The rule without a match that isn't there: without its comment, or not at all (empty), if it uses another one.
+std::string rule_without(const std::string& rule, const std::string& match);
+
 // One family of the iptables programs. Works in the calling thread's network namespace. Throws Error.
 class Iptables {
  public:
@@ -47,7 +70,8 @@ class Iptables {
   const std::string& command() const { return command_; }
   // One table, or with an empty name all that exist.
   std::map<std::string, SavedTable> save(const std::string& table = {}) const;
-  // Applies lines to tables in one go, without flushing the rest; tables with empty lines are left out.
+  // Applies lines to tables in one go, without flushing the rest; tables with empty lines are left out. Throws MissingMatch
+  // when that is the reason.
   void restore(const std::map<std::string, std::string>& lines) const;
   // Brings the tables to what is wanted.
   struct Ensured {

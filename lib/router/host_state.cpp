@@ -12,6 +12,8 @@
 namespace weave::router {
 namespace {
 
+constexpr std::chrono::seconds kRetryMissing{30};  // a module may have been loaded
+
 // The ports of containers, as weave and Weave Net name them.
 bool is_container_port(const host::Link& link) {
   return link.kind == "veth" && (link.name.starts_with("vethwl") || link.name.starts_with("vethwepl"));
@@ -36,6 +38,7 @@ asio::awaitable<void> HostState::prepare() {
       log::info("the bridge has an address: bridge={} cidr={}", bridge(), cidr.str());
     return std::optional(std::move(firewall));
   });
+  problems_ = firewall_->problems();
 }
 
 asio::awaitable<void> HostState::undo() {
@@ -76,16 +79,22 @@ asio::awaitable<void> HostState::repair_bridge() {
 }
 
 asio::awaitable<void> HostState::repair_firewall() {
-  co_await offload(pool_, [this, ranges = config_.unmasqueraded()] {
+  problems_ = co_await offload(pool_, [this, ranges = config_.unmasqueraded()] {
+    auto now = std::chrono::steady_clock::now();
+    if (!problems_.empty() && now >= retry_at_) {
+      firewall_->retry_missing();
+      retry_at_ = now + kRetryMissing;
+    }
     if (ranges != firewall_->config().local_ranges) firewall_->set_local_ranges(ranges);
     if (!config_.firewall.dns_interfaces.empty())
       firewall_->set_user_bridges(host::user_bridges(host::Netlink().links()));
     const std::string item = "firewall rules";
-    if (!repairs_.due(item)) return;
+    if (!repairs_.due(item)) return firewall_->problems();
     auto done = firewall_->ensure();
     // Docker puts its own rules first when it starts and when it makes a network.
     if (!done.tables.empty())
       repairs_.note(item, done.missing ? host::Repairs::Why::kRemoved : host::Repairs::Why::kUsual);
+    return firewall_->problems();
   });
 }
 

@@ -60,6 +60,9 @@ class HostState {
   // doesn't respond, containers are unknown.
   asio::awaitable<std::vector<FoundAddress>> found_addresses(docker::Client* docker);
 
+  // What doesn't work of the firewall, as sentences; after prepare().
+  const std::vector<std::string>& problems() const { return problems_; }
+
   const std::string& bridge() const { return config_.bridge.name; }
   // Of the engine that Docker uses; after prepare().
   const host::Iptables& iptables() const { return firewall_->iptables(); }
@@ -72,7 +75,9 @@ class HostState {
   host::Repairs& repairs_;
   Config config_;
   std::optional<host::Firewall> firewall_;
-  uint32_t mtu_ = 0;          // of the bridge
+  std::vector<std::string> problems_;
+  std::chrono::steady_clock::time_point retry_at_{};  // rules that the kernel refused
+  uint32_t mtu_ = 0;                                  // of the bridge
   bool bridge_made_ = false;  // by this start
 };
 

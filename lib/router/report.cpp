@@ -46,6 +46,7 @@ control::Report Router::report(control::ReportParts parts) const {
   if (owners_.peers && parts.datapath) owners_.datapath->report(router, owners_.peers->node().status().mesh.peers);
   for (const auto& subnet : settings_.trusted_subnets) router.trusted_subnets.push_back(subnet.str());
   router.service_id = settings_.service_id;
+  if (owners_.host) router.problems = owners_.host->problems();
   if (!route_problem_.empty()) router.problems.push_back(route_problem_);
   for (auto& one : repairs_.recent()) router.restored.push_back({std::move(one.item), one.times, one.last});
 

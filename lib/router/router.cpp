@@ -118,6 +118,7 @@ asio::awaitable<void> Router::start_owners(std::vector<std::string>& warnings) {
   if (owners_.names)
     if (auto warning = co_await owners_.names->start()) warnings.push_back(*warning);
   co_await owners_.host->prepare();
+  for (const auto& problem : owners_.host->problems()) warnings.push_back(problem);
   co_await claim_found_addresses();
   start_mesh(warnings);
   serve_api();

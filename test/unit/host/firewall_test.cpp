@@ -1,13 +1,17 @@
 #include "host/firewall.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
+#include "base/fd.hpp"
 #include "base/process.hpp"
 #include "host/bridge.hpp"
 #include "host/expose.hpp"
 #include "host/identity.hpp"
 #include "host/netns.hpp"
 #include "host/routes.hpp"
+#include "unit/temp_dir.hpp"
 #include "unit/vectors.hpp"
 
 using namespace weave;
@@ -236,6 +240,46 @@ TEST_CASE("flushed, deleted and misplaced rules are repaired, others stay") {
       }
     });
   }
+}
+
+TEST_CASE("a missing match costs a comment, or the rules that need it") {
+  CHECK(missing_match("Warning: Extension comment revision 0 not supported, missing kernel module?\n"
+                      "iptables-restore v1.8.9 (nf_tables): line 5: RULE_APPEND failed (No such file or directory)") ==
+        "comment");
+  CHECK(missing_match("iptables-restore v1.8.9 (legacy): Couldn't load match `addrtype':No such file") == "addrtype");
+  CHECK(missing_match("Another app is currently holding the xtables lock") == "");
+  CHECK(rule_without("-A WEAVE -d 10.0.0.0/8 -m comment --comment \"two words\" -j RETURN", "comment") ==
+        "-A WEAVE -d 10.0.0.0/8 -j RETURN");
+  CHECK(rule_without("-A INPUT -m addrtype ! --src-type LOCAL -j DROP", "addrtype").empty());
+  CHECK(rule_without("-A INPUT -j DROP", "addrtype") == "-A INPUT -j DROP");
+
+  // The kernel's modules belong to the machine: iptables-restore refuses as it does without them.
+  test::TempDir directory;
+  auto write = [&](const std::string& name, const std::string& script) {
+    replace_file(directory / name, "#!/bin/sh\n" + script);
+    REQUIRE(::chmod((directory / name).c_str(), 0755) == 0);
+  };
+  write("fw-save", "exec iptables-save \"$@\"\n");
+  write("fw-restore",
+        "rules=$(cat)\n"
+        "for match in comment addrtype; do case $rules in *\"-m $match \"*)\n"
+        "  echo \"Warning: Extension $match revision 0 not supported, missing kernel module?\" >&2; exit 4 ;; esac; done\n"
+        "echo \"$rules\" | iptables-restore \"$@\"\n");
+  NetNs::make().run([&] {
+    Firewall firewall(Iptables(directory / "fw"), with_docker());
+    firewall.start();
+    auto filter = firewall.iptables().save()["filter"];
+    CHECK(filter["INPUT"].size() == 5);  // all but the guard of the control port
+    CHECK(filter["FORWARD"].size() == 5);
+    REQUIRE(firewall.problems().size() == 1);
+    CHECK_THAT(firewall.problems()[0], Contains("modprobe xt_addrtype"));
+    CHECK(firewall.ensure().tables.empty());
+    write("fw-restore", "exec iptables-restore \"$@\"\n");
+    firewall.retry_missing();
+    CHECK(firewall.ensure().tables == Rules{"filter"});
+    CHECK(firewall.problems().empty());
+    CHECK(firewall.iptables().save()["filter"]["INPUT"].size() == 6);
+  });
 }
 
 TEST_CASE("rules that Weave Net left are removed at start") {
