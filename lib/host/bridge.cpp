@@ -60,15 +60,20 @@ BridgeType bridge_type(const std::string& name) {
   throw Error("Inconsistent bridge state detected. Please do 'weave reset' and try again");
 }
 
-uint32_t mtu_from_underlay(bool encrypted) {
+uint32_t mtu_from_underlay(bool encrypted, const std::vector<Ipv4>& peers) {
   Netlink net;
-  uint32_t mtu = kUsualMtu;
+  std::optional<uint32_t> mtu;
+  auto consider = [&](const std::optional<Route>& route) {
+    auto link = route ? net.find_link(route->link) : std::nullopt;
+    if (link) mtu = std::min(mtu.value_or(link->mtu), link->mtu);
+  };
   std::optional<Route> best;
   for (const auto& route : net.routes())
     if (route.destination.prefix == 0 && route.link && (!best || route.metric < best->metric)) best = route;
-  if (best)
-    if (auto link = net.find_link(best->link)) mtu = link->mtu;
-  return std::max(mtu, kLeastMtu + kEncryptedOverhead) - (encrypted ? kEncryptedOverhead : kPlainOverhead);
+  consider(best);
+  for (auto peer : peers) consider(net.route_to(peer));
+  return std::max(mtu.value_or(kUsualMtu), kLeastMtu + kEncryptedOverhead) -
+         (encrypted ? kEncryptedOverhead : kPlainOverhead);
 }
 
 Link ensure_bridge(const BridgeConfig& config) {
@@ -85,7 +90,7 @@ Link ensure_bridge(const BridgeConfig& config) {
     auto bridge = net.link(config.name);
     // Only after its creation: a kernel before 3.14 would miss the entry for its own MAC otherwise.
     if (bridge.mac != config.mac) net.set_mac(bridge.index, config.mac);
-    uint32_t mtu = config.mtu ? config.mtu : created ? mtu_from_underlay(config.encrypted) : bridge.mtu;
+    uint32_t mtu = config.mtu ? config.mtu : created ? mtu_from_underlay(config.encrypted, config.peers) : bridge.mtu;
     // Setting it also stops the kernel from following the ports.
     if (created || bridge.mtu != mtu) net.set_mtu(bridge.index, mtu);
     net.set_up(bridge.index);

@@ -13,6 +13,7 @@ struct BridgeConfig {
   uint32_t mtu = 0;           // 0 = what a running bridge has, else from the underlay
   bool encrypted = false;     // leaves space for ESP when the MTU comes from the underlay
   std::string docker_bridge;  // its MAC is pinned; empty or missing = none
+  std::vector<Ipv4> peers;    // whose routes count, too, when the MTU comes from the underlay
 };
 
 // How Weave Net would call what it finds; `weave` and `datapath` decide.
@@ -21,9 +22,9 @@ enum class BridgeType { kNone, kBridge, kFastdp, kBridgedFastdp };
 // Throws Error ("Inconsistent bridge state detected...") for anything else.
 BridgeType bridge_type(const std::string& name = "weave");
 
-// The MTU for containers: that of the device of the default route less 90 (VXLAN and a reserve), less 124 with
-// encryption (ESP), as if it were 1500 without a default route. At least 552.
-uint32_t mtu_from_underlay(bool encrypted);
+// The MTU for containers: the smallest of the devices of the default route and of the routes to these peers less 90
+// (VXLAN and a reserve), less 124 with encryption (ESP), as if it were 1500 without any such route. At least 552.
+uint32_t mtu_from_underlay(bool encrypted, const std::vector<Ipv4>& peers = {});
 
 // Creates the bridge or adopts the one that is there with its ports, addresses and, unless given, MTU; sets MAC and
 // kernel settings and brings it up. Idempotent. Takes a host over from Weave Net by removing its Open vSwitch datapath,
@@ -31,8 +32,8 @@ uint32_t mtu_from_underlay(bool encrypted);
 // datapath with the hint to reset.
 Link ensure_bridge(const BridgeConfig& config);
 
-// Restores what was changed on a bridge that ensure_bridge() has made with this MTU: the bridge itself, MAC, MTU, state,
-// kernel settings. Throws Error.
+// Restores what was changed on a bridge that ensure_bridge() has made with this MTU: the bridge itself, MAC, MTU,
+// state, kernel settings. Throws Error.
 void restore_bridge(const BridgeConfig& config, uint32_t mtu, Repairs& repairs);
 
 // Removes the bridge, Weave Net's datapath and every interface of ours, those of containers included. Goes on after a

@@ -8,6 +8,7 @@
 #include "base/offload.hpp"
 #include "control/client.hpp"
 #include "host/hosts_file.hpp"
+#include "mesh/endpoint.hpp"
 #include "router/attached.hpp"
 #include "router/reset.hpp"
 #include "router/router.hpp"
@@ -120,12 +121,17 @@ std::vector<Cidr> Router::own_ranges() const {
 }
 
 std::unique_ptr<HostState> Router::make_host() {
+  std::vector<Ipv4> peers;  // those given by address: a name may take long to resolve
+  for (const auto& text : settings_.peers)
+    if (auto name = mesh::TargetName::parse(text))
+      if (auto address = Ipv4::parse(name->host)) peers.push_back(*address);
   return std::make_unique<HostState>(blocking_pool_, repairs_,
                                      HostState::Config{.bridge = {.name = settings_.bridge,
                                                                   .mac = self_.mac(),
                                                                   .mtu = settings_.mtu,
                                                                   .encrypted = !settings_.password.empty(),
-                                                                  .docker_bridge = settings_.docker_bridge},
+                                                                  .docker_bridge = settings_.docker_bridge,
+                                                                  .peers = std::move(peers)},
                                                        .firewall = firewall_config(settings_),
                                                        .unmasqueraded = [this] { return own_ranges(); }});
 }

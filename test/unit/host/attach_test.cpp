@@ -274,7 +274,7 @@ TEST_CASE("the bridge is made once and adopted afterwards") {
   });
 }
 
-TEST_CASE("the MTU follows the device of the default route") {
+TEST_CASE("the MTU follows the devices of the default route and of the routes to the peers") {
   NetNs::make().run([] {
     Netlink net;
     net.create_veth({.name = "eth0", .peer = "cable", .mtu = 9000});
@@ -283,6 +283,11 @@ TEST_CASE("the MTU follows the device of the default route") {
     net.add_address(index, cidr("192.168.0.2/24"));
     net.add_route(cidr("0.0.0.0/0"), index, Ipv4::parse("192.168.0.1").value());
     CHECK(mtu_from_underlay(false) == 8910);
+    net.create_veth({.name = "vpn0", .peer = "vpn1", .mtu = 1420});
+    net.set_up(net.link("vpn0").index);
+    net.add_address(net.link("vpn0").index, cidr("10.9.0.1/24"));
+    CHECK(mtu_from_underlay(false, {Ipv4::parse("10.9.0.2").value()}) == 1330);
+    CHECK(mtu_from_underlay(false, {Ipv4::parse("192.168.0.9").value()}) == 8910);
     CHECK(ensure_bridge({.mac = kPeer, .encrypted = true}).mtu == 8876);
   });
 }

@@ -44,8 +44,10 @@ std::string send_from(int socket, const FastHop& hop, ByteView payload) {
   std::memcpy(CMSG_DATA(header), &info, sizeof info);
   if (::sendmsg(socket, &message, MSG_NOSIGNAL) >= 0) return {};
   if (errno == EMSGSIZE)
-    return fmt::format("the largest frames, {} bytes with their headers, don't fit the interface's MTU",
-                       payload.size() + 28);
+    return fmt::format(
+        "the largest frames, {} bytes with their headers, don't fit the interface's MTU: launch with a "
+        "smaller --mtu on all hosts",
+        payload.size() + 28);
   return errno_text(errno);
 }
 
