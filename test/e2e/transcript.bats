@@ -32,6 +32,8 @@ weave hide 99.9.9.9/24|0|
 weave expose --without-masquerade 10.2.3.1/24|0|10.2.3.1
 weave rmpeer docker2|4|
 docker rm -f weave|0|
+weave launch|0|[0-9a-f]*
+weave launch --ipalloc-range 10.99.0.0/24|3|
 END
 }
 
