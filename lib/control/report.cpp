@@ -133,7 +133,7 @@ void describe(auto& v, Is<Router> auto& r) {
   v("ServiceID", r.service_id);
   v("Datapath", r.datapath);
   v("Restored", r.restored);
-  v("Problems", r.problems);
+  v("Warnings", r.problems);
 }
 
 void describe(auto& v, Is<Paxos> auto& p) {

@@ -277,10 +277,23 @@ void Node::Impl::note_refused(const Ip& ip, const std::string& reason) {
   refused[ip] = {reason, now};
 }
 
+void Node::Impl::replace_silent(const Features& theirs, const Endpoint& remote) {
+  auto now = std::chrono::steady_clock::now();
+  for (auto found = sessions.begin(); found != sessions.end(); ++found) {
+    auto& [id, session] = *found;
+    if (session.theirs.name != theirs.name || session.theirs.uid != theirs.uid || session.outbound) continue;
+    if (session.remote.ip == remote.ip || !session.overlays->silent(now)) continue;
+    const std::string reason = "the peer dials from another address";
+    mesh.connection_closed(id, reason, now);
+    return drop(found, reason, false);
+  }
+}
+
 ConnectionId Node::Impl::enter(std::shared_ptr<TcpSession> tcp, Endpoint remote,
                                const std::optional<Maker::Attempt>& attempt, Introduced& introduced) {
   auto id = ++last_id;
   const auto& theirs = introduced.theirs;
+  if (!attempt) replace_silent(theirs, remote);
   Session session;
   session.tcp = tcp;
   session.theirs = theirs;

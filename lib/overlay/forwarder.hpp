@@ -66,6 +66,8 @@ class Forwarder {
   virtual ForwarderEvents take_events() = 0;
   // What is wrong, or keeps it from being established, as far as it knows; empty: nothing.
   virtual std::string trouble() const { return {}; }
+  // The peer's heartbeats should have come and didn't, though that isn't judged yet.
+  virtual bool silent(Time) const { return false; }
   // The largest container packet without Ethernet header, in bytes; nothing when the overlay has no say.
   virtual std::optional<uint16_t> mtu() const = 0;
 };

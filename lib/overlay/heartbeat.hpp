@@ -25,7 +25,8 @@ class Heartbeats {
   static constexpr std::chrono::milliseconds kFast{500};  // between heartbeats until the peer acknowledges one
   static constexpr std::chrono::seconds kSlow{10};        // between heartbeats after that
   static constexpr std::chrono::seconds kTimeout{60};     // without a heartbeat of the peer
-  static constexpr std::chrono::seconds kQuick{1}, kQuickTimeout{6};  // the same between peers of this implementation
+  static constexpr std::chrono::seconds kQuick{1}, kSilence{2},
+      kQuickTimeout{6};  // the same between peers of this implementation
 
   // Changes of health and messages go to `events`, which must outlive this.
   explicit Heartbeats(ForwarderEvents& events) : events_(events) {}
@@ -46,6 +47,8 @@ class Heartbeats {
   // Does what is due but for sending; true once when kTimeout has passed without a heartbeat.
   bool tick(Time now);
 
+  // A peer that sends every second has been silent for several.
+  bool silent(Time now) const { return quick_ && heard_ && now - last_ >= kSilence; }
   bool due(Time now) const { return due_at_ <= now; }
   Time next_tick() const;
   // Anything of the peer's has ever arrived; recently; and the peer hasn't told otherwise of what we send.

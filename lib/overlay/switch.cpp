@@ -131,6 +131,11 @@ void OverlaySwitch::send(size_t index, const ControlMessage& message) {
   messages_.push_back(out.take());
 }
 
+bool OverlaySwitch::silent(Time now) const {
+  return std::ranges::all_of(entries_,
+                             [&](const Entry& entry) { return !entry.forwarder || entry.forwarder->silent(now); });
+}
+
 std::string OverlaySwitch::name() const {
   const auto* chosen = best();
   return chosen ? chosen->name : std::string();

@@ -51,6 +51,8 @@ class OverlaySwitch {
   // Messages to send on the TCP connection, tag included; given out once.
   std::vector<Bytes> take_messages() { return std::exchange(messages_, {}); }
   bool established() const { return established_; }
+  // All forwarders miss heartbeats.
+  bool silent(Time now) const;
   // "no working forwarders to ..." when there is nothing left that could carry frames; otherwise empty.
   const std::string& failed() const { return failed_; }
 

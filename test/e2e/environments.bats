@@ -37,8 +37,8 @@ pair() {
   pair
   on h2 sh -c "ip addr flush dev eth0; ip addr add $E2E_UNDERLAY.99/24 dev eth0"
   WITHIN=5 eventually on h2 grep "this host has no longer the address $E2E_UNDERLAY.12" /var/log/weave.log
-  WITHIN=6 eventually uses h2 fastdp h1
-  WITHIN=6 eventually guest h1 ping -c 1 -W 1 10.32.0.2
+  WITHIN=12 eventually uses h2 fastdp h1
+  WITHIN=3 eventually guest h1 ping -c 1 -W 1 10.32.0.2
 }
 
 @test "the MTU of a host's interface shrinks and grows: both ends change the overlay within seconds" {

@@ -116,6 +116,7 @@ class FastForwarder : public Forwarder {
   // The MTU that the peer's heartbeats show; nothing before the first.
   std::optional<uint16_t> remote_mtu() const { return remote_mtu_; }
   std::string trouble() const override;
+  bool silent(Time now) const override { return heartbeats_.silent(now); }
 
  private:
   bool encrypted() const { return !link_.key.empty(); }

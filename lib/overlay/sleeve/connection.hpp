@@ -58,6 +58,7 @@ class Sleeve : public Forwarder {
   Time next_tick() const override;
   ForwarderEvents take_events() override { return std::exchange(events_, {}); }
   std::string trouble() const override;
+  bool silent(Time now) const override { return heartbeats_.silent(now); }
   std::optional<uint16_t> mtu() const override { return search_.mtu(); }
 
   // What container frames are sent by.
