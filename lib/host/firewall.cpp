@@ -221,9 +221,10 @@ std::vector<std::string> Firewall::problems() const {
       for (const auto* rules : {&table.leading, &table.first, &table.present})
         for (const auto& rule : *rules)
           if (rule_without(rule, match).empty()) lost.push_back(rule.substr(3));
-    out.push_back(fmt::format("the kernel lacks the iptables match {0}, so these rules are not made: {1}; load it with "
-                              "'modprobe xt_{0}'",
-                              match, fmt::join(lost, "; ")));
+    out.push_back(
+        fmt::format("the kernel lacks the iptables match {0}, so these rules are not made: {1}; load it with "
+                    "'modprobe xt_{0}'",
+                    match, fmt::join(lost, "; ")));
   }
   return out;
 }

@@ -51,8 +51,8 @@ class MissingMatch : public Error {
   std::string match_;
 };
 
-// The match that iptables-restore named as missing: "Extension NAME revision N not supported, missing kernel module?" of
-// iptables-nft, "Couldn't load match `NAME'" of iptables-legacy. Empty: it failed for another reason.
+// The match that iptables-restore named as missing: "Extension NAME revision N not supported, missing kernel module?"
+// of iptables-nft, "Couldn't load match `NAME'" of iptables-legacy. Empty: it failed for another reason.
 std::string missing_match(std::string_view errors);
 
 // The rule without a match that isn't there: without its comment, or not at all (empty), if it uses another one.
@@ -70,8 +70,8 @@ class Iptables {
   const std::string& command() const { return command_; }
   // One table, or with an empty name all that exist.
   std::map<std::string, SavedTable> save(const std::string& table = {}) const;
-  // Applies lines to tables in one go, without flushing the rest; tables with empty lines are left out. Throws MissingMatch
-  // when that is the reason.
+  // Applies lines to tables in one go, without flushing the rest; tables with empty lines are left out. Throws
+  // MissingMatch when that is the reason.
   void restore(const std::map<std::string, std::string>& lines) const;
   // Brings the tables to what is wanted.
   struct Ensured {

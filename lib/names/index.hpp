@@ -28,8 +28,8 @@ class Index {
   // The addresses of a name, given canonically (lower case, trailing dot), in state order: origin, container, address.
   // Empty when there is no such name. Valid until the next change.
   std::span<const Target> lookup(std::string_view canonical_name) const;
-  // The name of an address as its owner spells it: one registered by hand, else the first in state order; empty when the
-  // address isn't known.
+  // The name of an address as its owner spells it: one registered by hand, else the first in state order; empty when
+  // the address isn't known.
   std::string_view reverse(Ipv4 address) const;
 
   // How many live entries there are.

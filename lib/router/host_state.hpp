@@ -78,7 +78,7 @@ class HostState {
   std::vector<std::string> problems_;
   std::chrono::steady_clock::time_point retry_at_{};  // rules that the kernel refused
   uint32_t mtu_ = 0;                                  // of the bridge
-  bool bridge_made_ = false;  // by this start
+  bool bridge_made_ = false;                          // by this start
 };
 
 }  // namespace weave::router

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kInterval = 4s;
-constexpr auto kSettle = 100ms;    // after a change: more changes follow
+constexpr auto kSettle = 100ms;  // after a change: more changes follow
 constexpr auto kBetweenEvents = 1s;
 
 }  // namespace

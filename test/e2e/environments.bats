@@ -1,25 +1,9 @@
 # Hosts that weave doesn't own: their firewalls, addresses, routes and missing parts of the kernel.
 load host
 load lib/fastdp
+load lib/pair
 
 teardown() { hosts_down; }
-
-launch() {
-  local host=$1
-  shift
-  on "$host" weave launch --docker-api= --plugin=false --no-dns "$@"
-}
-uses() { on "$1" weave status connections | grep "established.* $2 .*($3)"; }
-
-pair() {
-  for n in 1 2; do host_up h$n --no-engine; done
-  launch h1
-  launch h2 "$E2E_UNDERLAY.11"
-  for n in 1 2; do container_up h$n c $n; done
-  eventually uses h1 fastdp h2
-  eventually uses h2 fastdp h1
-  eventually guest h1 ping -c 1 -W 1 10.32.0.2
-}
 
 @test "on a firewall that ends with REJECT containers have DNS, and reach no port of the mesh" {
   host_up h1

@@ -1,27 +1,12 @@
 # What is removed from the host is restored within seconds and logged; what others add keeps its place.
 load host
 load lib/fastdp
+load lib/pair
 
 teardown() { hosts_down; }
 
-launch() {
-  local host=$1
-  shift
-  on "$host" weave launch --docker-api= --plugin=false --no-dns "$@"
-}
-uses() { on "$1" weave status connections | grep "established.* $2 .*($3)"; }
 logged() { on h1 grep -q "$1" /var/log/weave.log; }
 reaches() { guest h1 ping -c 1 -W 1 10.32.0.2; }
-
-pair() {
-  for n in 1 2; do host_up h$n --no-engine; done
-  launch h1
-  launch h2 "$E2E_UNDERLAY.11"
-  for n in 1 2; do container_up h$n c $n; done
-  eventually uses h1 fastdp h2
-  eventually uses h2 fastdp h1
-  eventually reaches
-}
 
 @test "the bridge is set down: it is up again" {
   pair

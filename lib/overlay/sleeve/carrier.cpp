@@ -16,12 +16,14 @@ constexpr size_t kVlanTag = 4;
 
 // An interface with this MTU drops the frame. The kernel allows for a VLAN tag.
 bool larger_than(uint16_t mtu, ByteView frame) {
-  size_t header = frame.size() >= kEthernetHeader && get_u16(frame, 12) == kVlanType ? kEthernetHeader + kVlanTag
-                                                                                      : kEthernetHeader;
+  size_t header =
+      frame.size() >= kEthernetHeader && get_u16(frame, 12) == kVlanType ? kEthernetHeader + kVlanTag : kEthernetHeader;
   return frame.size() > mtu + header;
 }
 
-bool is_multicast(ByteView frame) { return frame[0] & 1; }
+bool is_multicast(ByteView frame) {
+  return frame[0] & 1;
+}
 
 }  // namespace
 

@@ -161,7 +161,8 @@ Time Sleeve::next_tick() const {
 
 std::string Sleeve::trouble() const {
   if (!confirmed_) return {};
-  if (!heartbeats_.hears()) return "no heartbeats of the peer arrive: is its UDP port open on this host and on the way?";
+  if (!heartbeats_.hears())
+    return "no heartbeats of the peer arrive: is its UDP port open on this host and on the way?";
   if (!heartbeats_.reaches()) return "the peer gets none of our heartbeats: is its UDP port open on the way?";
   return {};
 }

@@ -16,7 +16,8 @@ constexpr size_t kIcmpHeader = 8;
 constexpr size_t kQuotedPayload = 8;
 
 // Places within an IPv4 header.
-constexpr size_t kAtLength = 2, kAtId = 4, kAtFlags = 6, kAtTtl = 8, kAtChecksum = 10, kAtSource = 12, kAtDestination = 16;
+constexpr size_t kAtLength = 2, kAtId = 4, kAtFlags = 6, kAtTtl = 8, kAtChecksum = 10, kAtSource = 12,
+                 kAtDestination = 16;
 
 void set_ipv4_checksum(std::span<uint8_t> header) {
   put_u16(header, kAtChecksum, 0);

@@ -260,11 +260,12 @@ TEST_CASE("a missing match costs a comment, or the rules that need it") {
     REQUIRE(::chmod((directory / name).c_str(), 0755) == 0);
   };
   write("fw-save", "exec iptables-save \"$@\"\n");
-  write("fw-restore",
-        "rules=$(cat)\n"
-        "for match in comment addrtype; do case $rules in *\"-m $match \"*)\n"
-        "  echo \"Warning: Extension $match revision 0 not supported, missing kernel module?\" >&2; exit 4 ;; esac; done\n"
-        "echo \"$rules\" | iptables-restore \"$@\"\n");
+  write(
+      "fw-restore",
+      "rules=$(cat)\n"
+      "for match in comment addrtype; do case $rules in *\"-m $match \"*)\n"
+      "  echo \"Warning: Extension $match revision 0 not supported, missing kernel module?\" >&2; exit 4 ;; esac; done\n"
+      "echo \"$rules\" | iptables-restore \"$@\"\n");
   NetNs::make().run([&] {
     Firewall firewall(Iptables(directory / "fw"), with_docker());
     firewall.start();

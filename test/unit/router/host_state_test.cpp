@@ -27,10 +27,11 @@ struct Fixture {
   asio::thread_pool pool{1};
   std::vector<Cidr> ranges;
   host::Repairs repairs;
-  HostState host{pool, repairs, HostState::Config{
-                           .bridge = {.name = "wt", .mac = Mac{{2, 0, 0, 0, 0, 1}}, .mtu = 1400, .docker_bridge = ""},
-                           .firewall = {.bridge = "wt"},
-                           .unmasqueraded = [this] { return ranges; }}};
+  HostState host{
+      pool, repairs,
+      HostState::Config{.bridge = {.name = "wt", .mac = Mac{{2, 0, 0, 0, 0, 1}}, .mtu = 1400, .docker_bridge = ""},
+                        .firewall = {.bridge = "wt"},
+                        .unmasqueraded = [this] { return ranges; }}};
 
   void prepare() { test::run(io, host.prepare()); }
   static bool has_bridge() { return host::Netlink().find_link("wt").has_value(); }

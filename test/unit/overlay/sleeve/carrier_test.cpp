@@ -394,9 +394,7 @@ TEST_CASE("what no error can be sent for is fragmented or counted") {
   Host& host = GENERATE(false, true) ? net.two : net.three;
   PeerName from = host.self == b ? a : b;
   host.tables.bridge_mtu = 1000;
-  auto receive = [&](const Bytes& frame) {
-    host.carrier.received(host.tables, from, {a, host.self, frame}, host.now);
-  };
+  auto receive = [&](const Bytes& frame) { host.carrier.received(host.tables, from, {a, host.self, frame}, host.now); };
   receive(test::tcp_frame({.data = 1200, .from = at_a, .to = everybody}));
   REQUIRE(host.injected.size() == 2);
   CHECK(host.injected[0].size() <= 1000 + 14);
