@@ -242,10 +242,10 @@ void Node::Impl::drop(Sessions::iterator found, const std::string& reason, bool 
   connections_changed = true;
 }
 
-void Node::Impl::keep_only_from(const std::set<Ip>& addresses) {
+void Node::Impl::drop_lost_addresses(const std::function<bool(const Ip& address)>& is_local) {
   std::vector<ConnectionId> lost;
   for (const auto& [id, session] : sessions)
-    if (auto ip = session.tcp->local().ip; ip.is_v4() && !addresses.contains(ip)) lost.push_back(id);
+    if (auto ip = session.tcp->local().ip; ip.is_v4() && !is_local(ip)) lost.push_back(id);
   for (auto id : lost) {
     auto found = sessions.find(id);
     if (found == sessions.end()) continue;
@@ -328,8 +328,8 @@ void Node::gossip(const std::string& channel, Gossip data) {
   impl_->wake();
 }
 
-void Node::keep_only_from(const std::set<Ip>& addresses) {
-  impl_->keep_only_from(addresses);
+void Node::drop_lost_addresses(const std::function<bool(const Ip& address)>& is_local) {
+  impl_->drop_lost_addresses(is_local);
 }
 
 const Mesh& Node::mesh() const {

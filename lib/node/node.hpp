@@ -111,9 +111,9 @@ class Node {
   void broadcast(const std::string& channel, Gossip data);
   void gossip(const std::string& channel, Gossip data);
 
-  // The IPv4 addresses that this host has now: a connection from another one can carry nothing any more. It is closed,
-  // and dialled again at once.
-  void keep_only_from(const std::set<Ip>& addresses);
+  // Closes the connections whose local address this host has no longer, which can carry nothing; they are dialled
+  // again.
+  void drop_lost_addresses(const std::function<bool(const Ip& address)>& is_local);
 
   const Mesh& mesh() const;
   NodeStatus status() const;

@@ -38,7 +38,7 @@ struct Node::Impl : std::enable_shared_from_this<Node::Impl> {
 
   // Keeps the reason for the status, if the passwords differ.
   void note_refused(const Ip& ip, const std::string& reason);
-  void keep_only_from(const std::set<Ip>& addresses);
+  void drop_lost_addresses(const std::function<bool(const Ip& address)>& is_local);
   // The same peer dials from another address while its connection is silent: it has lost the old address, and its end
   // of the connection with it, which TCP would tell after a minute only.
   void replace_silent(const Features& theirs, const Endpoint& remote);

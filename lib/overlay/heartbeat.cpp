@@ -42,6 +42,8 @@ void Heartbeats::leaves(bool sent) {
 bool Heartbeats::control(uint8_t tag, Time now) {
   switch (tag) {
     case kBlocked:
+      if (now < complain_at_) return true;
+      complain_at_ = now + kComplaintInterval;
       judge(false, reaches_);
       return true;
     case kQuickPeer:

@@ -85,7 +85,7 @@ Datapath::Datapath(asio::any_io_executor executor, Store& store, Config config)
           fmt::format("the data path is '--datapath=bridge', where all frames cross the bridge: {}", fast_->reason()));
     if (config_.encrypted && !fast_->no_esp().empty())
       warnings_.push_back(
-          fmt::format("encrypted connections use sleeve, which is slower: {}; 'modprobe esp4 xfrm_user' may help",
+          fmt::format("encrypted connections use sleeve, which is slower: {}; 'modprobe -a esp4 xfrm_user' may help",
                       fast_->no_esp()));
   } catch (const Error& error) {
     unavailable_because_ = error.what();

@@ -1,6 +1,8 @@
 #include "router/router.hpp"
 
+#include <netinet/in.h>
 #include <sodium/randombytes.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -31,6 +33,17 @@ constexpr int kControlMode = 0660;
 constexpr const char* kNameKey = "name";
 constexpr const char* kMachineKey = "machine";  // whose id the name was derived from; empty: of none
 constexpr const char* kUnknownIdent = "_";      // holds addresses of containers whose id is unknown
+
+// The kernel decides: an address may be local by a route alone, without any interface that has it.
+bool is_local(const Ip& address) {
+  auto ip = Ipv4::parse(address.str());
+  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!ip || !fd) return true;
+  sockaddr_in wanted{};
+  wanted.sin_family = AF_INET;
+  wanted.sin_addr.s_addr = htonl(ip->value);
+  return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&wanted), sizeof wanted) == 0 || errno != EADDRNOTAVAIL;
+}
 
 PeerName random_name() {
   Mac mac;
@@ -228,9 +241,7 @@ void Router::add_checks() {
     co_return;
   });
   reconciler_.add("host's addresses", When::kEvents, [this]() -> asio::awaitable<void> {
-    std::set<Ip> addresses;
-    for (const auto& address : host::Netlink().addresses()) addresses.insert(Ip(address.cidr.address));
-    if (!addresses.empty()) owners_.peers->node().keep_only_from(addresses);
+    owners_.peers->node().drop_lost_addresses(is_local);
     co_return;
   });
   reconciler_.add("routes", When::kEvents, [this]() -> asio::awaitable<void> {
